@@ -1,0 +1,57 @@
+"""What is true of a completion: records, verifiers, rubrics and the engine that scores with them."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+if __name__ != "referee.verifiers":
+    raise ImportError("import referee.verifiers, not verifiers")
+
+_HOME = {  # public name -> the module that holds it, imported when the name is first used
+    "AllOf": "combine",
+    "AnyOf": "combine",
+    "AnyVerifier": "protocol",
+    "Completion": "records",
+    "Composable": "combine",
+    "FinishReason": "records",
+    "GroupVerifier": "protocol",
+    "Item": "protocol",
+    "Message": "records",
+    "Part": "rubric",
+    "Problem": "records",
+    "Reason": "records",
+    "Reward": "records",
+    "Rubric": "rubric",
+    "Schedule": "rubric",
+    "ToolCall": "records",
+    "Verdict": "records",
+    "Verifier": "protocol",
+    "all_of": "combine",
+    "any_of": "combine",
+    "clip": "combine",
+    "evaluate": "evaluate",
+    "first_decided": "combine",
+    "gate": "combine",
+    "invert": "combine",
+    "minimum": "combine",
+    "product": "combine",
+    "route": "combine",
+    "shape": "combine",
+    "verifier": "protocol",
+    "weighted_sum": "combine",
+}
+
+__all__ = list(_HOME)  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOME)

@@ -1,0 +1,189 @@
+"""What a verifier is, and how any callable is read as one.
+
+A verifier is a callable ``(completion, problem) -> Verdict | bool | float | None``; a group
+verifier is ``(completions, problem) -> one of those each`` and is told apart by the name of its
+first parameter. Either may be ``async def``. No base class is needed. What a verifier may also
+carry, as plain attributes:
+
+- ``name``: its name in rubrics and logs (else the function's or the class's),
+- ``range``: the least and the greatest score that it can give (else 0 to 1),
+- ``verify_batch(items) -> one verdict each``: for models that score many completions at once.
+
+A verifier that raises, or returns what is not a verdict, abstains with reason ``error``: a broken
+verifier is never the completion's fault.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from numbers import Real
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+
+from referee.verifiers.records import Completion, Problem, Reason, Verdict
+
+Range: TypeAlias = tuple[float, float]
+Outcome: TypeAlias = "Verdict | bool | float | None"
+
+UNIT: Range = (0.0, 1.0)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@runtime_checkable
+class Verifier(Protocol):
+    """Judges one completion."""
+
+    def __call__(self, completion: Completion, problem: Problem, /) -> Outcome | Awaitable[Outcome]:
+        """Return the verdict on ``completion``."""
+        ...
+
+
+@runtime_checkable
+class GroupVerifier(Protocol):
+    """Judges the completions of one problem together: pairwise judges, diversity."""
+
+    def __call__(
+        self, completions: Sequence[Completion], problem: Problem, /
+    ) -> Sequence[Outcome] | Awaitable[Sequence[Outcome]]:
+        """Return one verdict for each of ``completions``."""
+        ...
+
+
+AnyVerifier: TypeAlias = Verifier | GroupVerifier
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One completion to judge. Items of the same ``group`` are siblings of one problem."""
+
+    completion: Completion
+    problem: Problem
+    group: int = 0
+
+
+def verifier(*, name: str = "", range: Range = UNIT) -> Callable[[F], F]:
+    """Name a function's verdicts and state the range of its scores.
+
+    >>> @verifier(name="brevity", range=(-1.0, 0.0))
+    ... def brevity(completion, problem):
+    ...     return -min(1.0, len(completion.text) / 1000)
+    >>> range_of(brevity)
+    (-1.0, 0.0)
+    """
+    low, high = float(range[0]), float(range[1])
+    if not low <= high:
+        raise ValueError(f"range must be (least, greatest), got {range}")
+
+    def mark(function: F) -> F:
+        function.range = (low, high)  # type: ignore[attr-defined]
+        function.name = name or function.__name__  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def name_of(verifier: object) -> str:
+    """Return a verifier's name: its ``name``, else its function's or (in snake case) its class's."""
+    name = getattr(verifier, "name", None) or getattr(verifier, "__name__", None)
+    return str(name) if name else re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(verifier).__name__).lower()
+
+
+def range_of(verifier: object) -> Range:
+    """Return the least and greatest score that a verifier can give; 0 to 1 where it does not say."""
+    low, high = getattr(verifier, "range", UNIT)
+    return float(low), float(high)
+
+
+def is_group(verifier: object) -> bool:
+    """Tell whether a verifier judges the completions of one problem together."""
+    stated = getattr(verifier, "is_group", None)
+    return _first_parameter(verifier) == "completions" if stated is None else bool(stated)
+
+
+def is_async(verifier: object) -> bool:
+    """Tell whether a verifier must be awaited."""
+    stated = getattr(verifier, "is_async", None)
+    if stated is not None:
+        return bool(stated)
+    target = inspect.unwrap(getattr(verifier, "func", verifier))  # type: ignore[arg-type]
+    return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(
+        getattr(type(target), "__call__", None)
+    )
+
+
+def check_verifier(argument: str, verifier: object) -> None:
+    """Raise TypeError, naming ``argument``, where something cannot be a verifier."""
+    if isinstance(verifier, type):
+        raise TypeError(f"{argument} must be a verifier, got the class {verifier.__name__}: call it first")
+    if not callable(verifier):
+        raise TypeError(
+            f"{argument} must be a verifier, a callable (completion, problem), "
+            f"got {type(verifier).__name__}: {verifier!r:.80}"
+        )
+    try:
+        inspect.signature(verifier).bind(None, None)
+    except ValueError:
+        return  # a builtin without a signature
+    except TypeError as e:
+        raise TypeError(f"{argument} must be callable as (completion, problem): {e}") from None
+
+
+def check_unit(argument: str, verifier: object) -> None:
+    """Raise ValueError where a verifier's scores are not within 0 to 1."""
+    check_verifier(argument, verifier)
+    low, high = range_of(verifier)
+    if low < 0.0 or high > 1.0:
+        raise ValueError(
+            f"{argument} must score within 0 to 1, got {name_of(verifier)} with range {low} to {high}: "
+            "wrap it in clip() or shape() first"
+        )
+
+
+def as_verdict(value: object, verifier: object) -> Verdict:
+    """Read what a verifier returned as a verdict; what is none, or out of range, abstains."""
+    if isinstance(value, Verdict):
+        verdict = value
+    elif value is None or isinstance(value, Real):
+        if value is not None and not math.isfinite(value):
+            return failure(f"{name_of(verifier)} must return a finite score, got {value}")
+        verdict = Verdict(score=None if value is None else float(value))
+    elif hasattr(value, "item") and getattr(value, "size", None) in (1, None):
+        return as_verdict(value.item(), verifier)
+    else:
+        return failure(
+            f"{name_of(verifier)} must return a Verdict, a bool, a number or None, got {type(value).__name__}"
+        )
+    if verdict.score is not None:
+        low, high = range_of(verifier)
+        if not low <= verdict.score <= high:
+            return failure(
+                f"{name_of(verifier)} must score within its range {low} to {high}, got {verdict.score}"
+            )
+    return verdict
+
+
+def failure(error: BaseException | str, reason: Reason = Reason.ERROR) -> Verdict:
+    """Return the abstention for a failure that is not the completion's."""
+    text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+    return Verdict(score=None, reason=reason, detail={"error": text[:1000]})
+
+
+def _first_parameter(verifier: object) -> str:
+    try:
+        return _signature_head(verifier)
+    except TypeError:  # not hashable
+        return _signature_head.__wrapped__(verifier)
+
+
+@lru_cache(maxsize=4096)
+def _signature_head(verifier: object) -> str:
+    try:
+        names = list(inspect.signature(verifier).parameters)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return ""
+    return names[0] if names else ""

@@ -1,0 +1,385 @@
+"""The records that flow through referee: frozen, printable, picklable, one JSON line each.
+
+A *verdict* says what is true of a completion, a *reward* says what we choose to pay for it.
+Every record checks what it is given once, at construction, so that nothing downstream has to.
+
+Records compare by value. They are not hashable, because a problem's ``info`` is a dictionary:
+use :func:`referee.verifiers.jsonl.key` where a dictionary key is needed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from numbers import Real
+from typing import Any, TypeAlias
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+
+_MAX_DEPTH = 100
+
+
+class Reason(StrEnum):
+    """Why a verdict is what it is.
+
+    The first seven are decisions: what the completion is, or what it did, is its own doing.
+    The last three are abstentions: the reference's or the machine's fault, never the completion's.
+    """
+
+    CORRECT = "correct"
+    INCORRECT = "incorrect"
+    PARTIAL = "partial"
+    NO_ANSWER = "no_answer"
+    TIMEOUT = "timeout"
+    RESOURCE_LIMIT = "resource_limit"
+    SCORED = "scored"  # a learned model's number, which no rule calls right or wrong
+    BAD_REFERENCE = "bad_reference"
+    UNAVAILABLE = "unavailable"
+    ERROR = "error"
+
+    @property
+    def abstains(self) -> bool:
+        """True where the fault is the reference's or the machine's."""
+        return self in _ABSTENTIONS
+
+
+_ABSTENTIONS = frozenset({Reason.BAD_REFERENCE, Reason.UNAVAILABLE, Reason.ERROR})
+
+
+class FinishReason(StrEnum):
+    """Why sampling ended."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
+    ABORT = "abort"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """One call of a tool, as the model wrote it: its name and its arguments as a JSON object.
+
+    Arguments that came as a text which is not a JSON object stay in ``malformed``.
+    """
+
+    name: str
+    arguments: dict[str, Json] = field(default_factory=dict)
+    id: str = ""
+    malformed: str = ""
+
+    def __post_init__(self) -> None:
+        _text("name", self.name)
+        if isinstance(self.arguments, str):
+            parsed = _parse_object(self.arguments)
+            if parsed is None:
+                _set(self, "malformed", self.arguments)
+            _set(self, "arguments", parsed or {})
+        else:
+            _set(self, "arguments", _object("arguments", self.arguments))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One chat message. ``role`` is system, user, assistant or tool."""
+
+    role: str
+    content: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        _text("role", self.role)
+        _text("content", self.content)
+        _set(self, "tool_calls", tuple(_tool_call(c) for c in self.tool_calls))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What the model is asked, and what the verifier needs to judge the answer.
+
+    ``prompt`` is a text or chat messages (``Message`` records or plain dictionaries),
+    ``answer`` the reference (any JSON value), ``info`` whatever else verifiers read (tests, a
+    schema, the family), ``id`` a name for logs.
+
+    >>> Problem(prompt="1+1=", answer="2").answer
+    '2'
+    """
+
+    prompt: str | tuple[Message, ...] = ""
+    answer: Json = None
+    id: str = ""
+    info: dict[str, Json] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.prompt, str):
+            _set(self, "prompt", _messages("prompt", self.prompt))
+        if type(self.answer) is not str:
+            _set(self, "answer", plain("answer", self.answer))
+        _text("id", self.id)
+        _set(self, "info", _object("info", self.info))
+
+    @property
+    def prompt_text(self) -> str:
+        """The prompt as one text: the contents of its messages, joined by blank lines."""
+        if isinstance(self.prompt, str):
+            return self.prompt
+        return "\n\n".join(m.content for m in self.prompt if m.content)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """What the model wrote.
+
+    ``text`` is what is judged; where only ``messages`` are given it is the last assistant
+    message's content. ``token_ids`` and ``logprobs`` (natural logarithms, one for each token) are
+    what the sampler drew, kept so that training sees the very tokens that were sampled.
+    """
+
+    text: str = ""
+    messages: tuple[Message, ...] = ()
+    token_ids: tuple[int, ...] | None = None
+    logprobs: tuple[float, ...] | None = None
+    finish_reason: FinishReason | None = None
+
+    def __post_init__(self) -> None:
+        _text("text", self.text)
+        if self.messages:
+            _set(self, "messages", _messages("messages", self.messages))
+            if not self.text:
+                _set(self, "text", _last_assistant(self.messages))
+        if self.token_ids is not None:
+            _set(self, "token_ids", tuple(int(t) for t in self.token_ids))
+        if self.logprobs is not None:
+            _set(self, "logprobs", tuple(_finite("logprobs", p) for p in self.logprobs))
+            if self.token_ids is not None and len(self.logprobs) != len(self.token_ids):
+                raise ValueError(
+                    f"logprobs must have one value for each of the {len(self.token_ids)} token_ids, "
+                    f"got {len(self.logprobs)}"
+                )
+        if self.finish_reason is not None:
+            _set(self, "finish_reason", _member(FinishReason, "finish_reason", self.finish_reason))
+
+    @property
+    def truncated(self) -> bool:
+        """True where sampling ran out of tokens before the model stopped."""
+        return self.finish_reason is FinishReason.LENGTH
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """Every tool call in the completion's messages, in order."""
+        return tuple(call for message in self.messages for call in message.tool_calls)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What is true of a completion, and why.
+
+    ``score`` is a finite real, or None where the verifier abstains; ``answer`` is what was
+    extracted; ``detail`` is the evidence and never a timing, so that equal inputs give equal bytes.
+    A score is None exactly where the reason is an abstention. Without a reason, one is derived:
+    1 is correct, 0 incorrect, between them partial, any other number scored, None unavailable.
+
+    >>> Verdict(score=0.25).reason
+    <Reason.PARTIAL: 'partial'>
+    """
+
+    score: float | None
+    reason: Reason = None  # type: ignore[assignment]  # derived from the score where it is left out
+    answer: Json = None
+    detail: dict[str, Json] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        score = self.score
+        if score is not None and type(score) is not float:
+            score = _finite("score", score)
+            _set(self, "score", score)
+        elif score is not None and not math.isfinite(score):
+            raise ValueError(f"score must be a finite number or None, got {score}")
+        if self.reason is None:
+            _set(self, "reason", _reason_for(score))
+        elif type(self.reason) is not Reason:
+            _set(self, "reason", _member(Reason, "reason", self.reason))
+        if (score is None) is not (self.reason in _ABSTENTIONS):
+            raise ValueError(
+                "score must be None exactly where the reason is one of "
+                f"{', '.join(sorted(_ABSTENTIONS))}; got score {score} with reason {self.reason}"
+            )
+        if type(self.answer) is not str:
+            _set(self, "answer", plain("answer", self.answer))
+        if self.detail:
+            _set(self, "detail", _object("detail", self.detail))
+
+    @property
+    def abstains(self) -> bool:
+        """True where there is no score, for a reason that is not the completion's fault."""
+        return self.score is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reward:
+    """What a rubric pays for a completion: the total, and each part's own unweighted verdict.
+
+    ``total`` is None where the rubric abstains: trainers then leave the completion out of the loss
+    and out of the baseline.
+    """
+
+    total: float | None
+    parts: dict[str, Verdict] = field(default_factory=dict)
+    truncated: bool = False
+
+    def __post_init__(self) -> None:
+        if self.total is not None:
+            _set(self, "total", _finite("total", self.total))
+        parts: dict[str, Verdict] = {}
+        for name, verdict in self.parts.items():
+            if not isinstance(verdict, Verdict):
+                raise TypeError(f"parts[{name!r}] must be a Verdict, got {type(verdict).__name__}")
+            parts[str(name)] = verdict
+        _set(self, "parts", parts)
+
+    @property
+    def abstains(self) -> bool:
+        """True where there is no total."""
+        return self.total is None
+
+
+def as_completion(completion: str | Completion) -> Completion:
+    """Return a completion as a record: a plain string becomes its text."""
+    return completion if isinstance(completion, Completion) else Completion(text=completion)
+
+
+def text_of(completion: str | Completion) -> str:
+    """Return the text that is judged, of a string or a record."""
+    return completion if isinstance(completion, str) else completion.text
+
+
+def plain(name: str, value: Any, depth: int = 0) -> Json:
+    """Rebuild ``value`` as plain JSON data; tuples become lists.
+
+    Raises:
+        TypeError: for anything that JSON cannot hold, named by where it stands.
+        ValueError: for numbers that are not finite, and for nesting deeper than 100.
+    """
+    kind = type(value)
+    if value is None or kind is str or kind is bool or kind is int:
+        return value  # type: ignore[no-any-return]
+    if kind is float:
+        if not math.isfinite(value):
+            raise ValueError(f"{name} must hold finite numbers, got {value}")
+        return value  # type: ignore[no-any-return]
+    if depth >= _MAX_DEPTH:
+        raise ValueError(f"{name} must be nested at most {_MAX_DEPTH} deep")
+    if isinstance(value, Mapping):
+        for k in value:
+            if not isinstance(k, str):
+                raise TypeError(f"{name} must have text keys, got {k!r} ({type(k).__name__})")
+        return {str(k): plain(name, v, depth + 1) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(name, v, depth + 1) for v in value]
+    if isinstance(value, str):
+        return str(value)
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a numpy or torch scalar
+        return plain(name, value.item(), depth + 1)
+    raise TypeError(f"{name} must be JSON data, got {type(value).__name__}: {str(value)[:80]}")
+
+
+def _set(record: object, name: str, value: object) -> None:
+    object.__setattr__(record, name, value)
+
+
+def _text(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a text, got {type(value).__name__}: {str(value)[:80]}")
+
+
+def _object(name: str, value: object) -> dict[str, Json]:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a JSON object, got {type(value).__name__}: {str(value)[:80]}")
+    return plain(name, value)  # type: ignore[return-value]
+
+
+def _finite(name: str, value: object) -> float:
+    if hasattr(value, "item") and not isinstance(value, Real):
+        value = value.item()
+    if not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}: {str(value)[:80]}")
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be a finite number, got {number}")
+    return number
+
+
+def _member(enum: type[StrEnum], name: str, value: object) -> StrEnum:
+    try:
+        return enum(value)
+    except ValueError:
+        raise ValueError(f"{name} must be one of {', '.join(enum)}, got {value!r}") from None
+
+
+def _parse_object(text: str) -> dict[str, Json] | None:
+    try:
+        return _object("arguments", json.loads(text))
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _messages(name: str, value: object) -> tuple[Message, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise TypeError(f"{name} must be a text or messages, got {type(value).__name__}")
+    return tuple(_message(name, m) for m in value)
+
+
+def _message(name: str, value: object) -> Message:
+    if isinstance(value, Message):
+        return value
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must hold messages with role and content, got {type(value).__name__}")
+    content = value.get("content")
+    return Message(
+        role=value.get("role", ""),
+        content=content if isinstance(content, str) else _joined(content),
+        tool_calls=tuple(_tool_call(c) for c in value.get("tool_calls") or ()),
+        tool_call_id=value.get("tool_call_id") or "",
+        name=value.get("name") or "",
+    )
+
+
+def _joined(content: object) -> str:
+    """Join the text blocks of a structured content; other blocks carry nothing to judge."""
+    if content is None:
+        return ""
+    if not isinstance(content, Sequence):
+        raise TypeError(f"content must be a text or a list of blocks, got {type(content).__name__}")
+    return "".join(b["text"] for b in content if isinstance(b, Mapping) and isinstance(b.get("text"), str))
+
+
+def _tool_call(value: object) -> ToolCall:
+    if isinstance(value, ToolCall):
+        return value
+    if not isinstance(value, Mapping):
+        raise TypeError(f"tool_calls must hold calls, got {type(value).__name__}")
+    function = value.get("function", value)
+    return ToolCall(
+        name=function.get("name") or "",
+        arguments=function.get("arguments") or {},
+        id=value.get("id") or "",
+        malformed=value.get("malformed") or "",
+    )
+
+
+def _last_assistant(messages: Sequence[Message]) -> str:
+    return next((m.content for m in reversed(messages) if m.role == "assistant"), "")
+
+
+def _reason_for(score: float | None) -> Reason:
+    if score is None:
+        return Reason.UNAVAILABLE
+    if score == 1.0:
+        return Reason.CORRECT
+    if score == 0.0:
+        return Reason.INCORRECT
+    return Reason.PARTIAL if 0.0 < score < 1.0 else Reason.SCORED
