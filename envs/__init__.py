@@ -15,7 +15,7 @@ _HOME: dict[str, str] = {  # public name -> the module that holds it, imported w
     "Turn": "records",
 }
 
-__all__ = list(_HOME)  # noqa: PLE0604
+__all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:

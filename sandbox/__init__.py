@@ -11,7 +11,7 @@ if __name__ != "referee.sandbox":
 _HOME: dict[str, str] = {  # public name -> the module that holds it, imported when the name is first used
 }
 
-__all__ = list(_HOME)  # noqa: PLE0604
+__all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:

@@ -42,7 +42,7 @@ _HOME = {  # public name -> the module that holds it, imported when the name is 
     "weighted_sum": "combine",
 }
 
-__all__ = list(_HOME)  # noqa: PLE0604
+__all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:

@@ -52,7 +52,8 @@ from referee.verifiers.records import (
 
 class Composable:
     """Operators for verifiers: ``a & b`` all_of, ``a | b`` any_of, ``~a`` invert, ``a * b`` product,
-    ``0.8 * a + 0.2 * b`` weighted_sum. A verifier need not have them."""
+    ``0.8 * a + 0.2 * b`` weighted_sum. A verifier need not have them.
+    """
 
     __slots__ = ()
 
@@ -103,7 +104,8 @@ class Combinator(Composable):
         return any(is_async(c) for c in self.children)
 
     def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
-        return evaluate(self, [Item(as_completion(completion), problem)])[0]  # type: ignore[arg-type]
+        """Return the verdict on one completion."""
+        return evaluate(self, [Item(as_completion(completion), problem)])[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def key(*records: Any) -> str:
 
 
 @cache
-def _defaults(cls: type) -> tuple[tuple[str, Any], ...]:
+def _defaults(cls: Any) -> tuple[tuple[str, Any], ...]:
     def default(f: Field[Any]) -> Any:
         return f.default_factory() if f.default_factory is not MISSING else f.default
 
@@ -79,7 +79,7 @@ def _defaults(cls: type) -> tuple[tuple[str, Any], ...]:
 
 
 @cache
-def _hints(cls: type) -> dict[str, Any]:
+def _hints(cls: Any) -> dict[str, Any]:
     return {f.name: typing.get_type_hints(cls)[f.name] for f in fields(cls)}
 
 

@@ -111,9 +111,8 @@ def is_async(verifier: object) -> bool:
     if stated is not None:
         return bool(stated)
     target = inspect.unwrap(getattr(verifier, "func", verifier))  # type: ignore[arg-type]
-    return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(
-        getattr(type(target), "__call__", None)
-    )
+    call = getattr(type(target), "__call__", None)  # noqa: B004  # its kind is wanted, not whether it is there
+    return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(call)
 
 
 def check_verifier(argument: str, verifier: object) -> None:

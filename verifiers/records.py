@@ -17,7 +17,7 @@ from enum import StrEnum
 from numbers import Real
 from typing import Any, TypeAlias
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 _MAX_DEPTH = 100
 
@@ -315,7 +315,7 @@ def _finite(name: str, value: object) -> float:
 
 def _member(enum: type[StrEnum], name: str, value: object) -> StrEnum:
     try:
-        return enum(value)
+        return enum(value)  # type: ignore[arg-type]
     except ValueError:
         raise ValueError(f"{name} must be one of {', '.join(enum)}, got {value!r}") from None
 

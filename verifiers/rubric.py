@@ -60,6 +60,7 @@ class Schedule:
             raise ValueError(f"start and end must be finite, got {self.start} and {self.end}")
 
     def __call__(self, step: int) -> float:
+        """Return the weight in training step ``step``."""
         share = min(max((step - self.wait) / self.steps, 0.0), 1.0)
         return self.start + (self.end - self.start) * share
 
