@@ -21,7 +21,7 @@ T = TypeVar("T")
 def to_dict(record: Any) -> dict[str, Json]:
     """Return a record as plain JSON data, leaving out fields that hold their default."""
     out: dict[str, Json] = {}
-    for name, default in _defaults(type(record)):
+    for name, default in _defaults(type(record)):  # type: ignore[arg-type]
         value = getattr(record, name)
         if value != default or type(value) is not type(default):
             out[name] = _encode(value)
@@ -36,10 +36,10 @@ def from_dict(cls: type[T], data: object) -> T:
     """
     if not isinstance(data, dict):
         raise ValueError(f"{cls.__name__} must be a JSON object, got {type(data).__name__}")
-    known = _hints(cls)
+    known = _hints(cls)  # type: ignore[arg-type]
     if unknown := sorted(set(data) - set(known)):
         raise ValueError(f"{cls.__name__} has no field {unknown[0]!r}; its fields are {', '.join(known)}")
-    required = [name for name, default in _defaults(cls) if default is MISSING and name not in data]
+    required = [name for name, default in _defaults(cls) if default is MISSING and name not in data]  # type: ignore[arg-type]
     if required:
         raise ValueError(f"{cls.__name__} needs the field {required[0]!r}")
     return cls(**{name: _decode(known[name], value) for name, value in data.items()})
