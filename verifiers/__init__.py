@@ -37,6 +37,8 @@ _HOME = {  # public name -> the module that holds it, imported when the name is 
     "minimum": "combine",
     "product": "combine",
     "route": "combine",
+    "score": "scoring",
+    "score_file": "scoring",
     "shape": "combine",
     "verifier": "protocol",
     "weighted_sum": "combine",

@@ -1,0 +1,102 @@
+"""Results in the order of their rows, and each distinct (problem, completion) pair decided once."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+
+from referee.verifiers.protocol import Item
+from referee.verifiers.records import Reward
+from referee.verifiers.scoring.pool import Unit
+from referee.verifiers.scoring.rows import Row
+from referee.verifiers.scoring.store import Store, digest
+
+
+class Ordered:
+    """Hands out units that are not decided yet, takes results in any order, releases them in order.
+
+    Rows are numbered from 0; a unit has the number of its first row. With a store, released rewards
+    are on file and what is ahead of its turn is journaled; without one they stay in memory.
+    """
+
+    def __init__(self, store: Store | None = None) -> None:
+        self.duplicates = 0
+        self._store = store
+        self._next = 0  # the first row that is not released
+        self._admitted = 0
+        self._rows: dict[int, Row] = {}  # admitted, not released
+        self._settled: dict[int, Reward] = {}  # decided, not released
+        self._unsaved: list[int] = []  # settled in this process, perhaps ahead of their turn
+        self._leader: dict[bytes, int] = {}  # the first unit of each distinct content
+        self._followers: dict[int, list[int]] = {}  # units that wait for their leader's result
+        self._offsets = array("q")  # where each released row's line begins, with a store
+        self._memory: list[Reward] = []  # released rewards, without one
+
+    def remember(self, row: Row, offset: int) -> None:
+        """Take note of a row that was released in an earlier run."""
+        self._leader.setdefault(digest([row]), self._next)
+        self._offsets.append(offset)
+        self._next += 1
+        self._admitted = self._next
+
+    def admit(self, groups: Iterable[Sequence[Row]]) -> Iterator[Unit]:
+        """Yield the units that somebody must decide; what is known already is settled at once."""
+        ahead = self._store.ahead if self._store else {}
+        for rows in groups:
+            number = self._admitted
+            self._admitted += len(rows)
+            self._rows.update(enumerate(rows, number))
+            leader = self._leader.setdefault(digest(rows), number)
+            if all(number + i in ahead for i in range(len(rows))):
+                self._settled.update((number + i, ahead.pop(number + i)) for i in range(len(rows)))
+            elif leader == number:
+                yield Unit(number, [Item(row.completion, row.problem, row.group) for row in rows])
+            else:
+                self.duplicates += len(rows)
+                self._follow(leader, number, len(rows))
+
+    def settle(self, number: int, rewards: Sequence[Reward], seconds: float) -> None:
+        """Take a unit's result."""
+        for i, reward in enumerate(rewards):
+            self._put(number + i, reward)
+            if self._store:
+                self._store.time(self._rows[number + i], seconds / len(rewards))
+        for follower in self._followers.pop(number, ()):
+            for i, reward in enumerate(rewards):
+                self._put(follower + i, reward)
+
+    def release(self) -> list[tuple[Row, Reward]]:
+        """Return the rows whose turn has come, after writing them; journal what is ahead of its turn."""
+        out: list[tuple[Row, Reward]] = []
+        while self._next in self._settled:
+            out.append((self._rows.pop(self._next), self._settled.pop(self._next)))
+            self._next += 1
+        if self._store is None:
+            self._memory.extend(reward for _, reward in out)
+            return out
+        if out:
+            self._offsets.extend(self._store.append(out))
+        for number in self._unsaved:
+            if number in self._settled:
+                self._store.keep(number, self._settled[number])
+        self._unsaved.clear()
+        self._store.flush(journal_needed=bool(self._settled))
+        return out
+
+    def _put(self, number: int, reward: Reward) -> None:
+        self._settled[number] = reward
+        self._unsaved.append(number)
+
+    def _follow(self, leader: int, number: int, count: int) -> None:
+        known = [self._known(leader + i) for i in range(count)]
+        if any(reward is None for reward in known):
+            self._followers.setdefault(leader, []).append(number)
+        else:
+            for i, reward in enumerate(known):
+                assert reward is not None
+                self._put(number + i, reward)
+
+    def _known(self, number: int) -> Reward | None:
+        if number >= self._next:
+            return self._settled.get(number)
+        return self._store.reward_at(self._offsets[number]) if self._store else self._memory[number]

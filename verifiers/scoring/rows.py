@@ -1,0 +1,192 @@
+"""Rows: what a line of somebody's file says about a problem and its completions.
+
+Columns are named by paths with dots (``ground_truth.answer``, ``samples.0.text``), so that existing
+files work unchanged. A row may hold several completions: they are siblings of one problem.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from referee.verifiers.jsonl import from_dict
+from referee.verifiers.records import Completion, Json, Problem, as_completion
+
+
+class RowError(ValueError):
+    """A line that cannot be read as a row. The message names the file, the line and what is wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """Where a row holds what.
+
+    ``completion`` names one column or several; each holds a text, chat messages, a completion
+    record (``{"text": ..., "finish_reason": ...}``), or a list of texts or records. The columns
+    ``prompt``, ``answer``, ``id`` and ``info`` are used where a row has them, and must be there
+    where another name is given. ``answer_pattern`` is a regular expression searched in the
+    answer: its last match's first group (or the whole match) is the reference. ``info_columns``
+    are copied into the problem's info under their last name. ``group`` names a column whose equal
+    neighbours make one group of siblings; without it a row is a group.
+    """
+
+    completion: tuple[str, ...] = ("completion",)
+    prompt: str = "prompt"
+    answer: str = "answer"
+    id: str = "id"
+    info: str = "info"
+    info_columns: tuple[str, ...] = ()
+    answer_pattern: str = ""
+    group: str = ""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.completion, str):
+            object.__setattr__(self, "completion", (self.completion,))
+        if not self.completion:
+            raise ValueError("completion must name at least one column")
+        try:
+            re.compile(self.answer_pattern)
+        except re.error as e:
+            raise ValueError(
+                f"answer_pattern must be a regular expression, got {self.answer_pattern!r}: {e}"
+            ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One completion of one line: ``line`` counts from 1, ``group`` is shared by siblings."""
+
+    line: int
+    column: str
+    group: int
+    problem: Problem
+    completion: Completion
+
+
+_DEFAULTS = Columns()
+_MISSING = object()
+
+
+def read_rows(
+    source: str | Path | Iterable[Mapping[str, Json]], columns: Columns = _DEFAULTS
+) -> Iterator[Row]:
+    """Yield the rows of a JSON-lines file, or of dictionaries, one for each completion.
+
+    Raises:
+        RowError: at the first line that is not JSON, lacks a column or holds what cannot be read;
+            every row before it has been yielded by then.
+        OSError: where the file cannot be opened.
+    """
+    name = str(source) if isinstance(source, str | Path) else "row"
+    lines = _parsed(source, name) if isinstance(source, str | Path) else enumerate(source, 1)
+    group, group_value = -1, _MISSING
+    for number, data in lines:
+        where = f"{name}, line {number}" if isinstance(source, str | Path) else f"row {number}"
+        try:
+            problem, completions = _read(data, columns)
+            value = _find(data, columns.group) if columns.group else _MISSING
+        except (ValueError, TypeError) as e:
+            raise RowError(f"{where}: {e}") from None
+        if value is _MISSING or value != group_value:
+            group, group_value = group + 1, value
+        for column, completion in completions:
+            yield Row(number, column, group, problem, completion)
+
+
+def _parsed(path: str | Path, name: str) -> Iterator[tuple[int, Any]]:
+    with Path(path).open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                yield number, json.loads(line)
+            except (ValueError, RecursionError) as e:
+                raise RowError(f"{name}, line {number}: not JSON: {e}") from None
+
+
+def _read(data: object, columns: Columns) -> tuple[Problem, list[tuple[str, Completion]]]:
+    if not isinstance(data, Mapping):
+        raise ValueError(f"a row must be a JSON object, got {type(data).__name__}")
+    info = _optional(data, columns, "info", {})
+    if not isinstance(info, Mapping):
+        raise ValueError(f"column {columns.info!r} must hold an object, got {type(info).__name__}")
+    extra = {path.rsplit(".", 1)[-1]: _required(data, path) for path in columns.info_columns}
+    problem = Problem(
+        prompt=_optional(data, columns, "prompt", ""),
+        answer=_reference(_optional(data, columns, "answer", None), columns),
+        id=str(_optional(data, columns, "id", "")),
+        info={**info, **extra},
+    )
+    return problem, [pair for path in columns.completion for pair in _completions(data, path)]
+
+
+def _completions(data: Mapping[str, Any], path: str) -> list[tuple[str, Completion]]:
+    value = _required(data, path)
+    if not isinstance(value, list) or _is_chat(value):
+        return [(path, _completion(path, value))]
+    return [(f"{path}.{i}", _completion(f"{path}.{i}", v)) for i, v in enumerate(value)]
+
+
+def _completion(path: str, value: Any) -> Completion:
+    if isinstance(value, str | Completion):
+        return as_completion(value)
+    if isinstance(value, list) and _is_chat(value):
+        return Completion(messages=value)  # type: ignore[arg-type]  # made records by the constructor
+    if isinstance(value, Mapping):
+        return from_dict(Completion, dict(value))
+    raise ValueError(
+        f"column {path!r} must hold a text, messages or a completion, got {type(value).__name__}: "
+        f"{str(value)[:60]}"
+    )
+
+
+def _is_chat(value: list[Any]) -> bool:
+    return bool(value) and all(isinstance(m, Mapping) and "role" in m for m in value)
+
+
+def _reference(value: Any, columns: Columns) -> Any:
+    if not columns.answer_pattern:
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"column {columns.answer!r} must hold a text for answer_pattern, got {value!r:.60}")
+    matches = list(re.finditer(columns.answer_pattern, value))
+    if not matches:
+        raise ValueError(
+            f"answer_pattern {columns.answer_pattern!r} matches nothing in column {columns.answer!r}: "
+            f"{value[-60:]!r}"
+        )
+    return matches[-1][1 if matches[-1].re.groups else 0]
+
+
+def _optional(data: Mapping[str, Any], columns: Columns, name: str, default: Any) -> Any:
+    """Find a column; only one that the user renamed must be there."""
+    path = getattr(columns, name)
+    if path != getattr(_DEFAULTS, name):
+        return _required(data, path)
+    value = _find(data, path)
+    return default if value is _MISSING or value is None else value
+
+
+def _required(data: Mapping[str, Any], path: str) -> Any:
+    value = _find(data, path)
+    if value is _MISSING:
+        raise ValueError(f"no column {path!r}; the row has {', '.join(map(str, data)) or 'no columns'}")
+    return value
+
+
+def _find(data: Any, path: str) -> Any:
+    """Follow a dotted path through objects and lists; a key that itself holds dots is found first."""
+    if isinstance(data, Mapping):
+        if path in data:
+            return data[path]
+        head, _, rest = path.partition(".")
+        return _find(data[head], rest) if rest and head in data else _MISSING
+    if isinstance(data, list):
+        head, _, rest = path.partition(".")
+        if head.isdecimal() and int(head) < len(data):
+            return _find(data[int(head)], rest) if rest else data[int(head)]
+    return _MISSING

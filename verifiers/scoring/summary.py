@@ -1,0 +1,90 @@
+"""What a scored file comes to: a mean with its interval for the total and each part, and the reasons."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from referee.verifiers.intervals import mean_interval
+from referee.verifiers.records import Reward
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartSummary:
+    """A mean score with its 95 % interval over the completions that were decided, and the reasons."""
+
+    mean: float
+    low: float
+    high: float
+    decided: int
+    abstained: int
+    reasons: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A whole file: the total, each part, and how the work went."""
+
+    completions: int
+    truncated: int
+    total: PartSummary
+    parts: dict[str, PartSummary]
+    resumed: int = 0
+    duplicates: int = 0
+    seconds: float = 0.0
+
+
+class Tally:
+    """Adds up rewards one by one, holding eight bytes for each score."""
+
+    def __init__(self) -> None:
+        self.completions = 0
+        self.truncated = 0
+        self._totals = array("d")
+        self._scores: dict[str, array[float]] = {}
+        self._reasons: dict[str, Counter[str]] = {}
+
+    def add(self, reward: Reward) -> None:
+        """Count one reward."""
+        self.completions += 1
+        self.truncated += reward.truncated
+        if reward.total is not None:
+            self._totals.append(reward.total)
+        for name, verdict in reward.parts.items():
+            scores = self._scores.setdefault(name, array("d"))
+            self._reasons.setdefault(name, Counter())[str(verdict.reason)] += 1
+            if verdict.score is not None:
+                scores.append(verdict.score)
+
+    def summary(self, *, resumed: int = 0, duplicates: int = 0, seconds: float = 0.0) -> Summary:
+        """Return what was added up so far."""
+        return Summary(
+            completions=self.completions,
+            truncated=self.truncated,
+            total=self._part(self._totals, Counter()),
+            parts={name: self._part(self._scores[name], self._reasons[name]) for name in self._scores},
+            resumed=resumed,
+            duplicates=duplicates,
+            seconds=seconds,
+        )
+
+    def _part(self, scores: array[float], reasons: Counter[str]) -> PartSummary:
+        mean, low, high = mean_interval(scores)
+        return PartSummary(
+            mean=mean,
+            low=low,
+            high=high,
+            decided=len(scores),
+            abstained=self.completions - len(scores),
+            reasons=dict(sorted(reasons.items())),
+        )
+
+
+def summarise(rewards: Iterable[Reward]) -> Summary:
+    """Return the summary of rewards."""
+    tally = Tally()
+    for reward in rewards:
+        tally.add(reward)
+    return tally.summary()
