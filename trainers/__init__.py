@@ -9,6 +9,18 @@ if __name__ != "referee.trainers":
     raise ImportError("import referee.trainers, not trainers")
 
 _HOME: dict[str, str] = {  # public name -> the module that holds it, imported when the name is first used
+    "AdaptiveKL": "kl",
+    "FixedKL": "kl",
+    "Preset": "presets",
+    "aggregate": "losses",
+    "gae": "advantages",
+    "group_advantages": "advantages",
+    "kl_estimate": "kl",
+    "loss_normaliser": "losses",
+    "policy_loss": "losses",
+    "preset": "presets",
+    "rloo_advantages": "advantages",
+    "token_logprobs": "logprobs",
 }
 
 __all__ = list(_HOME)
