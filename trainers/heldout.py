@@ -1,0 +1,130 @@
+"""Held-out measures: pass@1 with its interval, greedy or sampled, and pass@k."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+from referee.trainers.policy import Policy
+from referee.trainers.sampling import Sampling, sample, seed_of
+from referee.verifiers.protocol import Item, range_of
+from referee.verifiers.records import Completion, Problem, Reward
+from referee.verifiers.rubric import Rubric, Schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOut:
+    """What a policy does on problems that it was not trained on.
+
+    ``passed`` of ``decided`` completions were paid the most that the rubric can pay; completions
+    on which it abstained are in neither. ``low`` and ``high`` are the Wilson interval of pass@1.
+    """
+
+    pass_at_1: float
+    low: float
+    high: float
+    passed: int
+    decided: int
+    abstained: int = 0
+    reward: float = 0.0
+    pass_at_k: float | None = None
+    k: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.pass_at_1:.1%} ({self.low:.1%} to {self.high:.1%})"
+
+
+def measure(
+    policy: Policy,
+    problems: Sequence[Problem],
+    rubric: Rubric,
+    *,
+    sampling: Sampling,
+    samples: int = 1,
+    seed: int = 0,
+) -> tuple[HeldOut, list[tuple[Problem, Completion, Reward]]]:
+    """Sample each problem ``samples`` times, score, and return the measures and what was seen.
+
+    With several samples the completions of one problem are not independent: pass@1 is their mean,
+    and the interval then takes the problems, not the completions, as what was drawn.
+    """
+    if not problems:
+        raise ValueError("problems must have at least one problem, got none")
+    prompts = [policy.encode(p.prompt) for p in problems]
+    seeds = [seed_of(seed, "heldout", i) for i in range(len(problems))]
+    groups = sample(policy, prompts, group_size=samples, sampling=sampling, seeds=seeds)
+    items = [Item(c, p, i) for i, (p, group) in enumerate(zip(problems, groups, strict=True)) for c in group]
+    rewards = rubric.score_items(items)
+    best = best_total(rubric)
+    by_problem: list[list[bool]] = [[] for _ in problems]
+    for item, reward in zip(items, rewards, strict=True):
+        if reward.total is not None:
+            by_problem[item.group].append(passes(reward, best))
+    counted = [outcomes for outcomes in by_problem if outcomes]
+    totals = [r.total for r in rewards if r.total is not None]
+    decided, passed = sum(map(len, counted)), sum(map(sum, counted))
+    rate = sum(sum(o) / len(o) for o in counted) / len(counted) if counted else 0.0
+    low, high = wilson_interval(rate * len(counted), len(counted))
+    k_rates = [pass_at_k(len(o), sum(o), samples) for o in counted if len(o) == samples]
+    held = HeldOut(
+        pass_at_1=rate,
+        low=low,
+        high=high,
+        passed=passed,
+        decided=decided,
+        abstained=len(items) - decided,
+        reward=math.fsum(totals) / len(totals) if totals else 0.0,
+        pass_at_k=sum(k_rates) / len(k_rates) if samples > 1 and k_rates else None,
+        k=samples,
+    )
+    return held, [(i.problem, i.completion, r) for i, r in zip(items, rewards, strict=True)]
+
+
+def best_total(rubric: Rubric) -> float:
+    """Return the most that a rubric can pay: each weighted part at the better end of its range."""
+    total = 0.0
+    for part in rubric.parts.values():
+        weight = part.weight(0) if isinstance(part.weight, Schedule) else part.weight
+        if weight:
+            low, high = range_of(part.verifier)
+            total += max(weight * low, weight * high)
+    return total
+
+
+def passes(reward: Reward, best: float) -> bool:
+    """Tell whether a completion was paid the most there is."""
+    return reward.total is not None and reward.total >= best - 1e-9 * max(1.0, abs(best))
+
+
+def wilson_interval(passed: float, total: int, *, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the Wilson score interval of a proportion (Wilson 1927); (0, 1) where nothing was seen.
+
+    centre = (p + z^2 / 2n) / (1 + z^2 / n), half width = z sqrt(p (1 - p) / n + z^2 / 4n^2) / (1 + z^2 / n)
+
+    >>> [round(x, 4) for x in wilson_interval(8, 10)]
+    [0.4902, 0.9433]
+    """
+    if total <= 0:
+        return 0.0, 1.0
+    z, p = NormalDist().inv_cdf(0.5 + confidence / 2), passed / total
+    scale = 1.0 + z * z / total
+    centre = (p + z * z / (2 * total)) / scale
+    half = z * math.sqrt(max(p * (1 - p), 0.0) / total + z * z / (4 * total * total)) / scale
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def pass_at_k(samples: int, passed: int, k: int) -> float:
+    """Return the chance that one of ``k`` completions passes, unbiased from ``samples`` of them.
+
+    1 - C(n - c, k) / C(n, k)        (Chen et al. 2021, equation 1)
+
+    >>> pass_at_k(4, 1, 2)
+    0.5
+    """
+    if not 1 <= k <= samples or not 0 <= passed <= samples:
+        raise ValueError(
+            f"k and passed must be within the {samples} samples, got k {k} and passed {passed}"
+        )
+    return 1.0 - math.comb(samples - passed, k) / math.comb(samples, k)

@@ -1,0 +1,88 @@
+"""The figures of a training step that come from its groups. Pure functions of the records.
+
+Names are flat, with ``/`` for families: ``reward``, ``reward/PART``, ``groups/all_failed``,
+``reasons/PART/REASON``. Shares are of groups or completions, 0 to 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from referee.envs.records import Group, Rollout
+from referee.trainers.heldout import passes
+
+
+def group_metrics(groups: Sequence[Group], *, best: float, max_new_tokens: int) -> dict[str, float]:
+    """Return the figures of what was sampled; ``best`` is the most that the rubric can pay.
+
+    ``reward_std`` is over all completions (n), ``reward_group_std`` the mean of the groups' own.
+    ``groups/no_signal`` is the share of groups whose rewards are all equal; of these
+    ``groups/all_solved`` were paid the most there is, ``groups/all_failed`` 0 or less,
+    ``groups/identical_texts`` wrote one text (solved or not, they are counted only here),
+    ``groups/undecided`` have fewer than two rewards.
+    """
+    rollouts = [r for g in groups for r in g.rollouts]
+    totals = [t for g in groups for t in g.totals if t is not None]
+    lengths = [len(r.completion.token_ids or ()) for r in rollouts]
+    texts = Counter((i, r.completion.text) for i, g in enumerate(groups) for r in g.rollouts)
+    spreads = [_std([t for t in g.totals if t is not None]) for g in groups]
+    kinds = Counter(kind for g in groups if (kind := signal(g, best=best)) is not None)
+    out = {
+        "reward": _mean(totals),
+        "reward_std": _std(totals),
+        "reward_group_std": _mean(spreads),
+        **_parts(rollouts),
+        "solved": _mean([float(passes(r.reward, best)) for r in rollouts if r.reward is not None]),
+        "groups/no_signal": sum(kinds.values()) / len(groups),
+        **{f"groups/{kind}": kinds[kind] / len(groups) for kind in KINDS},
+        "completion_tokens": _mean(lengths),
+        "completion_tokens_max": float(max(lengths)),
+        "truncated": sum(r.completion.truncated for r in rollouts) / len(rollouts),
+        "abstained": sum(r.reward is None or r.reward.abstains for r in rollouts) / len(rollouts),
+        "distinct_texts": len(texts) / len(rollouts),
+        "length_limit_share": _mean(lengths) / max_new_tokens,
+    }
+    reasons = Counter((name, v.reason.value) for r in rollouts if r.reward for name, v in r.reward.parts.items())
+    out.update({f"reasons/{part}/{reason}": float(n) for (part, reason), n in sorted(reasons.items())})
+    return out
+
+
+KINDS = ("identical_texts", "all_solved", "all_failed", "all_partial", "undecided")
+
+
+def signal(group: Group, *, best: float) -> str | None:
+    """Say why a group teaches nothing (one of ``KINDS``); None where its rewards differ."""
+    totals = [t for t in group.totals if t is not None]
+    if len(totals) < 2:
+        return "undecided"
+    if max(totals) - min(totals) > 0.0:
+        return None
+    if len({r.completion.text for r in group.rollouts}) == 1:
+        return "identical_texts"
+    if totals[0] >= best - 1e-9 * max(1.0, abs(best)):
+        return "all_solved"
+    return "all_failed" if totals[0] <= 0.0 else "all_partial"
+
+
+def _parts(rollouts: Sequence[Rollout]) -> dict[str, float]:
+    scores: dict[str, list[float]] = {}
+    for r in rollouts:
+        for name, verdict in (r.reward.parts if r.reward else {}).items():
+            scores.setdefault(name, [])
+            if verdict.score is not None:
+                scores[name].append(verdict.score)
+    out = {}
+    for name, values in scores.items():
+        out[f"reward/{name}"], out[f"reward_std/{name}"] = _mean(values), _std(values)
+    return out
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values) if values else 0.0
+
+
+def _std(values: Sequence[float]) -> float:
+    mean = _mean(values)
+    return math.sqrt(_mean([(v - mean) ** 2 for v in values]))

