@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -40,20 +42,57 @@ def test_the_table_of_rules_holds(row: dict[str, Any]) -> None:
     assert rule(Completion(text=row["completion"]), problem) == verdict
 
 
-RULES = [v.Numeric(), v.Exact(), v.Choice(), v.ThinkFormat(), v.Tags(), v.Tags(partial=True)]
-GOLD = {"exact": "Paris", "numeric": "18", "choice": "B"}
+RULES = [
+    v.Numeric(),
+    v.Exact(),
+    v.Choice(),
+    v.ThinkFormat(),
+    v.Tags(),
+    v.Tags(partial=True),
+    v.Regex(pattern=r"\d{2,5}"),
+    v.JsonSchema(schema={"type": "object"}),
+    v.AllowedOperations(allowed=("add",)),
+    v.ElementCount(count=3),
+    v.Efficiency(most=3),
+    v.Closeness(),
+    v.TokenF1(),
+    v.EditSimilarity(),
+    v.Instructions(),
+    v.Instructions(loose=True, partial=True),
+]
+GRADED = {"closeness", "edit_similarity", "token_f1", "element_count", "efficiency", "instructions"}
+PENALTIES = [v.OverlongPenalty(max_length=50, cache=10, unit="words"), v.RepetitionPenalty()]
+GOLD = {"exact": "Paris", "numeric": "18", "choice": "B", "closeness": 18, "token_f1": "Paris"}
+GOLD |= {
+    "edit_similarity": "Paris",
+    "instructions": [
+        {"func_name": "verify_keywords", "keyword_list": ["zebra"]},
+        {
+            "instruction_id": "length_constraints:number_sentences",
+            "kwargs": [{"num_sentences": 10**6, "relation": "at least"}],
+        },
+        {"instruction_id": "detectable_content:postscript", "kwargs": [{"postscript_marker": "P.S."}]},
+        {"instruction_id": "detectable_content:number_placeholders", "kwargs": [{"num_placeholders": 10**6}]},
+        {
+            "instruction_id": "detectable_format:number_highlighted_sections",
+            "kwargs": [{"num_highlights": 10**6}],
+        },
+        {"instruction_id": "detectable_format:title", "kwargs": [{}]},
+        {"instruction_id": "detectable_format:number_bullet_lists", "kwargs": [{"num_bullets": 10**6}]},
+    ],
+}
 
 
-@pytest.mark.parametrize("rule", RULES, ids=repr)
+@pytest.mark.parametrize("rule", RULES + PENALTIES, ids=lambda r: r.name)
 def test_a_rule_is_a_value_that_travels(rule: Any) -> None:
     assert pickle.loads(pickle.dumps(rule)) == rule
     assert eval(repr(rule), vars(v) | {n: getattr(v, n) for n in v.__all__}) == rule
     assert hash(rule) == hash(pickle.loads(pickle.dumps(rule)))
 
 
-@pytest.mark.parametrize("rule", RULES, ids=repr)
+@pytest.mark.parametrize("rule", RULES + PENALTIES, ids=lambda r: r.name)
 @given(text=st.text() | st.text(alphabet="<>/think answer0123456789.,:/{}\\boxedABC#\n", max_size=80))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_no_text_makes_a_rule_raise_or_abstain(rule: Any, text: str) -> None:
     problem = Problem(answer=GOLD.get(rule.name))
     verdict = rule(text, problem)
@@ -62,13 +101,13 @@ def test_no_text_makes_a_rule_raise_or_abstain(rule: Any, text: str) -> None:
     assert low <= verdict.score <= high
 
 
-@pytest.mark.parametrize("rule", RULES, ids=repr)
+@pytest.mark.parametrize("rule", RULES, ids=lambda r: r.name)
 @pytest.mark.parametrize("text", ["", " ", "\n\n", "\x00"])
 def test_an_empty_completion_is_never_paid(rule: Any, text: str) -> None:
     assert rule(text, Problem(answer=GOLD.get(rule.name))).score == 0.0
 
 
-@pytest.mark.parametrize("rule", RULES, ids=repr)
+@pytest.mark.parametrize("rule", RULES, ids=lambda r: r.name)
 @pytest.mark.parametrize(
     "text",
     [
@@ -94,8 +133,11 @@ def test_an_empty_completion_is_never_paid(rule: Any, text: str) -> None:
 )
 def test_a_long_hostile_text_is_decided_at_once(rule: Any, text: str) -> None:
     started = time.perf_counter()
-    assert rule(text, Problem(answer=GOLD.get(rule.name))).score == 0.0
-    assert time.perf_counter() - started < 1.0
+    score = rule(text, Problem(answer=GOLD.get(rule.name))).score
+    assert time.perf_counter() - started < 2.0
+    assert score is not None
+    if rule.name not in GRADED:
+        assert score == 0.0
 
 
 def test_numbers_agree_with_the_labels_on_four_models_solutions(shared: Path) -> None:
@@ -124,8 +166,46 @@ def test_numbers_agree_with_the_labels_on_four_models_solutions(shared: Path) ->
         (lambda: v.ThinkFormat(opening=""), "opening and closing must be two different tags"),
         (lambda: v.ThinkFormat(min_characters=0), "min_characters must be at least 1"),
         (lambda: v.Tags(names=("a", "a")), "names must be different tag names"),
+        (lambda: v.Regex(pattern="("), "pattern must be a valid regular expression"),
+        (lambda: v.Regex(mode="find"), "mode must be one of fullmatch, search, absent, got 'find'"),
+        (lambda: v.Regex(timeout_s=0), "timeout_s must be above 0"),
+        (lambda: v.JsonSchema(schema={"type": "strange"}), "schema must be a valid JSON schema"),
+        (lambda: v.JsonSchema(max_depth=0), "max_depth must be at least 1"),
+        (lambda: v.OverlongPenalty(max_length=10, cache=11), "cache must be above 0 and at most max_length"),
+        (lambda: v.RepetitionPenalty(max_penalty=1), "max_penalty must be a finite number of at most 0"),
+        (lambda: v.Closeness(a=0), "a must be a finite number above 0"),
+        (lambda: v.Efficiency(most=0), "most must be at least 1"),
+        (
+            lambda: v.CosineLength(verifier=v.OverlongPenalty(max_length=9, cache=1), max_length=5),
+            "verifier must score within 0 to 1",
+        ),
     ],
 )
 def test_a_programmers_mistake_is_told_at_construction(build_it: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message.replace("(", r"\(").replace(")", r"\)")):
         build_it()
+
+
+def test_the_cosine_pays_a_short_right_answer_most_and_a_long_one_nothing() -> None:
+    rule = v.CosineLength(verifier=v.Exact(extract="last_line"), max_length=8, unit="characters")
+    problem = Problem(answer="4")
+    assert rule("4", problem).score == pytest.approx(0.5 + 0.5 * (1 + math.cos(math.pi / 8)) / 2)
+    assert rule("12\n4", problem).score == pytest.approx(0.75)
+    assert rule("12\n5", problem).score == pytest.approx(-0.75)
+    assert rule("1234567\n4", problem).score == -1.0
+    assert rule.range == (-1.0, 1.0)
+    assert rule("4", Problem()).reason is Reason.BAD_REFERENCE
+
+
+def test_tokens_that_cannot_be_counted_are_not_the_completions_fault() -> None:
+    rule = v.OverlongPenalty(max_length=4, cache=2)
+    assert rule("x", Problem()).reason is Reason.UNAVAILABLE
+    assert rule(Completion(text="x", token_ids=(1, 2, 3)), Problem()).score == -0.5
+
+
+def test_langdetect_missing_is_not_the_completions_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "langdetect", None)
+    problem = Problem(answer={"func_name": "validate_response_language", "language": "en"})
+    verdict = v.Instructions()("Hello there", problem)
+    assert verdict.reason is Reason.UNAVAILABLE
+    assert "pip install" in str(verdict.detail["error"])

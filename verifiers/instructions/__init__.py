@@ -1,0 +1,1 @@
+"""Countable instructions: the constraints of IFEval and RLVR-IFEval, checked by program."""
