@@ -9,10 +9,23 @@ if __name__ != "referee.envs":
     raise ImportError("import referee.envs, not envs")
 
 _HOME: dict[str, str] = {  # public name -> the module that holds it, imported when the name is first used
+    "Episode": "episode",
+    "EpisodeLimits": "episode",
+    "FAMILIES": "families",
+    "Family": "family",
+    "Game": "game",
     "Group": "records",
     "Rollout": "records",
     "Stop": "records",
+    "TextEnv": "text_env",
+    "Tool": "tools",
     "Turn": "records",
+    "family": "families",
+    "lint": "loaders",
+    "load": "loaders",
+    "load_rows": "loaders",
+    "make_env": "text_env",
+    "make_vec": "text_env",
 }
 
 __all__ = list(_HOME)

@@ -25,18 +25,24 @@ class Stop(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One completion, what the environment answered, and the reward for this turn where it gave one."""
+    """One completion, what the environment answered, and the reward for this turn where it gave one.
+
+    ``observation_ids`` are the tokens that the policy reads after its own: the observation with
+    whatever the chat template puts around it. They are never trained on.
+    """
 
     completion: Completion
     observation: tuple[Message, ...] = ()
     reward: float | None = None
+    observation_ids: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
     """One episode on one problem: its turns, how it ended, and what it was paid.
 
-    ``policy_step`` is the number of the training step whose weights sampled it.
+    ``policy_step`` is the number of the training step whose weights sampled it. ``prompt_ids`` are
+    the tokens that the first completion was sampled after.
     """
 
     problem: Problem
@@ -45,6 +51,7 @@ class Rollout:
     reward: Reward | None = None
     policy_step: int = 0
     info: dict[str, Json] = field(default_factory=dict)
+    prompt_ids: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "turns", tuple(self.turns))

@@ -1,0 +1,304 @@
+r"""Problems from files and ``datasets``: the layout is recognised, each row is checked, golds are linted.
+
+=============  ================================================================================
+``referee``    ``prompt`` and any of ``answer``, ``id``, ``info``: our own records
+``gsm8k``      ``question``, ``answer`` that ends in ``#### N``
+``math``       ``problem``, ``solution`` with a ``\boxed{}``, perhaps ``answer``
+``humaneval``  ``prompt``, ``test``, ``entry_point``, perhaps ``canonical_solution``
+``mbpp``       ``text`` (or ``prompt``), ``code``, ``test_list``, perhaps ``test_setup_code`` (or
+               ``test_imports``)
+``game24``     ``Puzzles`` (CSV): four numbers
+``verl``       ``prompt`` (messages), ``reward_model`` with ``ground_truth``
+``qa``         ``question`` and ``answer``
+=============  ================================================================================
+
+``info["format"]`` names the layout, ``info["solution"]`` holds a worked solution where the row has one,
+``info["entry_point"]`` what the tests of ``humaneval`` and ``mbpp`` call; their ``answer`` is the test
+program. Nothing of a row is ever executed here.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from referee.envs.answers import last_box
+from referee.verifiers.jsonl import key
+from referee.verifiers.protocol import Item, Verifier
+from referee.verifiers.records import Completion, Json, Problem, plain
+
+Row = Mapping[str, Any]
+
+
+class BadRow(ValueError):
+    """A row that is no problem: its number, and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lint:
+    """One thing that is wrong with a row's reference."""
+
+    row: int
+    id: str
+    issue: str
+
+
+def load(path: str | Path, *, layout: str | None = None) -> list[Problem]:
+    """Read problems from a ``.jsonl``, ``.json`` (a list) or ``.csv`` file, perhaps gzipped.
+
+    ``layout`` is one of those above; None recognises it from the first row.
+
+    Raises:
+        BadRow: for a row that does not fit, by its number (the first is 1).
+        FileNotFoundError: where there is no such file.
+        ValueError: for another kind of file, or a layout that is not known.
+    """
+    return load_rows(_rows(Path(path)), layout=layout)
+
+
+def load_rows(rows: Iterable[Row], *, layout: str | None = None) -> list[Problem]:
+    """Read problems from rows: dictionaries, or a ``datasets.Dataset``."""
+    out: list[Problem] = []
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, Mapping):
+            raise BadRow(f"row {number} must be a JSON object, got {type(row).__name__}")
+        if layout is None:
+            layout = recognise(row)
+        if layout not in LAYOUTS:
+            raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
+        try:
+            problem = LAYOUTS[layout](row)
+        except (KeyError, TypeError, ValueError) as e:
+            what = f"has no {e.args[0]!r}" if isinstance(e, KeyError) else str(e)
+            raise BadRow(f"row {number} is no {layout} row: {what}") from None
+        out.append(problem if problem.id else _named(problem, f"{layout}/{number - 1}"))
+    return out
+
+
+def recognise(row: Row) -> str:
+    """Return the layout of a row by its columns.
+
+    Raises:
+        ValueError: where the columns are those of no known layout.
+    """
+    columns = {name for name, value in row.items() if value is not None}
+    for layout, needed in _COLUMNS:
+        if needed <= columns and (layout != "gsm8k" or "####" in str(row["answer"])):
+            return layout
+    raise ValueError(
+        f"row must have the columns of one of {', '.join(LAYOUTS)}, got {', '.join(sorted(columns))}"
+    )
+
+
+def gold(problem: Problem) -> str | None:
+    """Return a completion that should be right for a loaded problem; None where its row holds none."""
+    solution = problem.info.get("solution")
+    if problem.info.get("format") in ("humaneval", "mbpp", "math", "gsm8k"):
+        return solution if isinstance(solution, str) and solution else None
+    return problem.answer if isinstance(problem.answer, str) else None
+
+
+def lint(
+    problems: Iterable[Problem],
+    verifier: Verifier | None = None,
+    *,
+    gold: Callable[[Problem], str | None] = gold,
+) -> list[Lint]:
+    """Return what is wrong with references: missing ones, doubled prompts, golds that do not score 1.
+
+    A doubled prompt with another answer is an issue; so is one id for two problems. With ``verifier``
+    the row's own solution must score 1, and the empty completion must not.
+    """
+    from referee.verifiers.evaluate import evaluate
+
+    out: list[Lint] = []
+    seen: dict[str, Json] = {}
+    ids: set[str] = set()
+    golds: list[tuple[int, Problem, str]] = []
+    listed = list(problems)
+    for number, problem in enumerate(listed, 1):
+
+        def report(issue: str, number: int = number, id: str = problem.id) -> None:
+            out.append(Lint(row=number, id=id, issue=issue))
+
+        if not problem.prompt_text.strip():
+            report("the prompt is blank")
+        if problem.answer is None or (isinstance(problem.answer, str) and not problem.answer.strip()):
+            report("there is no answer")
+        asked = key(Problem(prompt=problem.prompt))
+        if asked in seen and problem.info.get("format") != "game24":
+            same = seen[asked] == problem.answer
+            report("the prompt is that of an earlier row" + ("" if same else ", with another answer"))
+        seen.setdefault(asked, problem.answer)
+        if problem.id in ids:
+            report("the id is that of an earlier row")
+        ids.add(problem.id)
+        if verifier is not None and (text := gold(problem)) is not None:
+            golds.append((number, problem, text))
+    if verifier is not None:
+        verdicts = evaluate(verifier, [Item(Completion(text=t), p, i) for i, (_, p, t) in enumerate(golds)])
+        empty = evaluate(verifier, [Item(Completion(), p, i) for i, (_, p, _) in enumerate(golds)])
+        for (number, problem, _), verdict, nothing in zip(golds, verdicts, empty, strict=True):
+            if verdict.score != 1.0:
+                out.append(Lint(row=number, id=problem.id, issue=f"its own solution is {verdict.reason}"))
+            if nothing.score == 1.0:
+                out.append(Lint(row=number, id=problem.id, issue="the empty completion is correct"))
+    return sorted(out, key=lambda issue: issue.row)
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    suffixes = [s.lower() for s in path.suffixes]
+    zipped = suffixes[-1:] == [".gz"]
+    kind = (suffixes[:-1] if zipped else suffixes)[-1:]
+    if kind not in ([".jsonl"], [".json"], [".csv"]):
+        raise ValueError(f"path must end in .jsonl, .json or .csv (or these and .gz), got {path.name}")
+    open_ = gzip.open if zipped else open
+    with open_(path, "rt", encoding="utf-8", newline="" if kind == [".csv"] else None) as file:
+        if kind == [".csv"]:
+            yield from csv.DictReader(file)
+        elif kind == [".json"]:
+            data = json.load(file)
+            if not isinstance(data, list):
+                raise ValueError(f"{path.name} must hold a list of rows, got {type(data).__name__}")
+            yield from data
+        else:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    try:
+                        yield json.loads(line)
+                    except ValueError as e:
+                        raise BadRow(f"line {number} of {path.name} is not JSON: {e}") from None
+
+
+def _referee(row: Row) -> Problem:
+    extra = {k: v for k, v in row.items() if k not in ("prompt", "answer", "id", "info") and v is not None}
+    return Problem(
+        prompt=_prompt(row["prompt"]),
+        answer=row.get("answer"),
+        id=str(row.get("id") or ""),
+        info={**extra, **(row.get("info") or {})},
+    )
+
+
+def _gsm8k(row: Row) -> Problem:
+    solution = _text(row, "answer")
+    answer = solution.rpartition("####")[2].strip()
+    if "####" not in solution or not answer:
+        raise ValueError(f"answer must end in '#### N', got {solution[-60:]!r}")
+    return Problem(
+        prompt=_text(row, "question"), answer=answer, info={"format": "gsm8k", "solution": solution}
+    )
+
+
+def _math(row: Row) -> Problem:
+    solution = _text(row, "solution")
+    answer = row.get("answer") or last_box(solution)
+    if not isinstance(answer, str):
+        raise ValueError("solution must hold a \\boxed{} answer, or the row an answer")
+    info: dict[str, Json] = {"format": "math", "solution": solution}
+    for name in ("subject", "type", "level"):
+        if row.get(name) is not None:
+            info[name] = plain(name, row[name])
+    return Problem(prompt=_text(row, "problem"), answer=answer, id=str(row.get("unique_id") or ""), info=info)
+
+
+def _humaneval(row: Row) -> Problem:
+    prompt, solution = _text(row, "prompt"), str(row.get("canonical_solution") or "")
+    entry_point = _text(row, "entry_point")
+    info: dict[str, Json] = {"format": "humaneval", "entry_point": entry_point, "prompt": prompt}
+    if solution:
+        info["solution"] = prompt + solution
+    tests = f"{_text(row, 'test')}\n\ncheck({entry_point})\n"
+    return Problem(prompt=prompt, answer=tests, id=str(row.get("task_id") or ""), info=info)
+
+
+def _mbpp(row: Row) -> Problem:
+    asserts = row["test_list"]
+    if not isinstance(asserts, list) or not asserts or not all(isinstance(t, str) for t in asserts):
+        raise ValueError(f"test_list must hold at least one text, got {asserts!r:.60}")
+    setup = row.get("test_setup_code") or "\n".join(row.get("test_imports") or ())
+    called = re.search(r"assert\s*\(*\s*(?:\w+\()?\s*(\w+)\s*\(", asserts[0])
+    info: dict[str, Json] = {"format": "mbpp", "solution": _text(row, "code")}
+    if called is not None:
+        named = [n for n in re.findall(r"(\w+)\s*\(", asserts[0]) if f"def {n}" in str(info["solution"])]
+        info["entry_point"] = named[0] if named else called[1]
+    text = row.get("text") or row["prompt"]
+    shown = "\n".join(asserts)
+    return Problem(
+        prompt=f"{text}\nYour code should pass these tests:\n{shown}",
+        answer="\n".join([*([setup] if setup else []), *asserts]) + "\n",
+        id=f"mbpp/{row['task_id']}" if row.get("task_id") is not None else "",
+        info=info,
+    )
+
+
+def _game24(row: Row) -> Problem:
+    from referee.envs.families import family
+
+    numbers = [int(n) for n in _text(row, "Puzzles").split()]
+    if len(numbers) != 4:
+        raise ValueError(f"Puzzles must be four numbers, got {row['Puzzles']!r}")
+    rank = str(row.get("Rank") or "")
+    countdown: Any = family("countdown")
+    problem: Problem = countdown.puzzle(numbers, 24, id=f"game24/{rank}" if rank else "")
+    return Problem(
+        prompt=problem.prompt, answer=problem.answer, id=problem.id, info={**problem.info, "format": "game24"}
+    )
+
+
+def _verl(row: Row) -> Problem:
+    judged = row["reward_model"]
+    if not isinstance(judged, Mapping) or "ground_truth" not in judged:
+        raise ValueError("reward_model must have a ground_truth")
+    info = {k: v for k, v in row.items() if k in ("data_source", "ability", "extra_info") and v is not None}
+    return Problem(
+        prompt=_prompt(row["prompt"]), answer=judged["ground_truth"], info={"format": "verl", **info}
+    )
+
+
+def _qa(row: Row) -> Problem:
+    return Problem(prompt=_text(row, "question"), answer=row["answer"], info={"format": "qa"})
+
+
+LAYOUTS: dict[str, Callable[[Row], Problem]] = {
+    "referee": _referee,
+    "gsm8k": _gsm8k,
+    "math": _math,
+    "humaneval": _humaneval,
+    "mbpp": _mbpp,
+    "game24": _game24,
+    "verl": _verl,
+    "qa": _qa,
+}
+
+_COLUMNS: tuple[tuple[str, frozenset[str]], ...] = (  # the most telling first
+    ("humaneval", frozenset({"prompt", "test", "entry_point"})),
+    ("mbpp", frozenset({"code", "test_list"})),
+    ("math", frozenset({"problem", "solution"})),
+    ("game24", frozenset({"Puzzles"})),
+    ("verl", frozenset({"prompt", "reward_model"})),
+    ("gsm8k", frozenset({"question", "answer"})),
+    ("qa", frozenset({"question", "answer"})),
+    ("referee", frozenset({"prompt"})),
+)
+
+
+def _prompt(value: Any) -> Any:
+    return value if isinstance(value, str) else tuple(value)
+
+
+def _text(row: Row, name: str) -> str:
+    value = row[name]
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{name} must be a text that is not blank, got {value!r:.60}")
+    return value
+
+
+def _named(problem: Problem, id: str) -> Problem:
+    return Problem(prompt=problem.prompt, answer=problem.answer, id=id, info=problem.info)

@@ -1,0 +1,77 @@
+"""Every family keeps the laws, and no text makes a verifier raise or pays more than it is worth."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from referee.envs.families import FAMILIES, family
+from referee.envs.laws import check_env
+from referee.verifiers.protocol import as_verdict
+from referee.verifiers.records import Completion
+
+QUICK = 50
+MANY = 1000
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("terse", [False, True], ids=["words", "terse"])
+def test_a_family_keeps_the_laws(name: str, terse: bool) -> None:
+    assert check_env(family(name, terse=terse), count=QUICK) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_gold_scores_one_on_a_thousand_seeds(name: str) -> None:
+    it = family(name)
+    for seed in range(MANY):
+        problem = it.problem(seed, 0, seed % it.levels)
+        assert as_verdict(it(Completion(text=it.gold(problem)), problem), it).score == 1.0, problem
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@given(data=st.data())
+def test_no_text_makes_a_family_raise(name: str, data: st.DataObject) -> None:
+    it = family(name)
+    index = data.draw(st.integers(0, 1000))
+    problem = it.problem(5, index, index % it.levels)
+    text = data.draw(st.text() | st.text("0123456789 ,.()+-*/=[]{}<>\\\n"))
+    verdict = as_verdict(it(Completion(text=text), problem), it)
+    assert verdict.score is not None
+    assert 0.0 <= verdict.score <= 1.0
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_survives_pickling_and_compares_by_value(name: str) -> None:
+    it = family(name)
+    again = pickle.loads(pickle.dumps(it))
+    assert again == it
+    assert again.problem(3, 4, 0) == it.problem(3, 4, 0)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("wrapped", ["<think>hm</think>\n{}", "So:\n\n{}", "{}\n"])
+def test_a_gold_answer_after_some_thinking_still_scores_one(name: str, wrapped: str) -> None:
+    it = family(name)
+    if name in MULTI_LINE and wrapped.startswith("So"):
+        pytest.skip("its answer has lines of its own")
+    problem = it.problem(0, 0, 0)
+    assert it(Completion(text=wrapped.format(it.gold(problem))), problem).score == 1.0
+
+
+MULTI_LINE: set[str] = set()
+
+
+@pytest.mark.parametrize("level", [-1, 99])
+def test_a_level_that_a_family_does_not_have_is_refused(level: int) -> None:
+    with pytest.raises(ValueError, match=f"level must be from 0 to 5 in arithmetic, got {level}"):
+        family("arithmetic").problem(0, 0, level)
+
+
+def test_an_unknown_family_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(ValueError, match=r"family must be one of .*arithmetic.*, got 'nonsense'"):
+        family("nonsense")
