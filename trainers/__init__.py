@@ -17,6 +17,7 @@ _HOME: dict[str, str] = {  # public name -> the module that holds it, imported w
     "group_advantages": "advantages",
     "kl_estimate": "kl",
     "loss_normaliser": "losses",
+    "loss_weights": "losses",
     "policy_loss": "losses",
     "preset": "presets",
     "rloo_advantages": "advantages",

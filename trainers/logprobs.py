@@ -29,7 +29,7 @@ def token_logprobs_and_entropy(
 ) -> tuple[Tensor, Tensor]:
     """Return the tokens' log-probabilities and the exact entropies (nats) of their distributions.
 
-    H = -sum_v p_v log p_v = log sum_v exp z_v - sum_v p_v z_v. Both are ``_BT`` and differentiable
+    H = -sum_v p_v log p_v. Both are ``_BT`` and differentiable
     (once): d log p(y) / dz_v = [v = y] - p_v and dH / dz_v = -p_v (log p_v + H). A logit of -inf
     (a forbidden token) counts as probability 0.
     """
@@ -60,12 +60,14 @@ class _TokenLogprobs(torch.autograd.Function):
         for rows in _chunks(flat):
             z = flat[rows].to(wide) / temperature
             norms[rows] = torch.logsumexp(z, -1)
-            chosen[rows] = z.gather(-1, index[rows, None])[:, 0]
-            p = (z - norms[rows, None]).exp_()
-            entropies[rows] = norms[rows] - p.mul_(z.masked_fill_(p == 0, 0.0)).sum(-1)
+            log_p = z.sub_(norms[rows, None])
+            chosen[rows] = log_p.gather(-1, index[rows, None])[:, 0]
+            p = log_p.exp()
+            # Not norm - sum p z: where z is large, that difference loses its digits.
+            entropies[rows] = -p.mul_(log_p.masked_fill_(p == 0, 0.0)).sum(-1)
         ctx.save_for_backward(logits, tokens, norms, entropies)
         ctx.temperature = temperature
-        return (chosen - norms).view(tokens.shape), entropies.view(tokens.shape)
+        return chosen.view(tokens.shape), entropies.view(tokens.shape)
 
     @staticmethod
     @torch.autograd.function.once_differentiable

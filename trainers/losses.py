@@ -157,25 +157,30 @@ def loss_normaliser(
     return mask.any(-1).sum() * max_new_tokens
 
 
-def aggregate(
-    loss_BT: Tensor, mask_BT: Tensor, *, by: Aggregation = "token", normaliser: Tensor | float
-) -> Tensor:
-    """Sum a per-token loss up to one number.
+def loss_weights(mask_BT: Tensor, *, by: Aggregation = "token", normaliser: Tensor | float) -> Tensor:
+    """Return what each token's loss counts for, ``_BT``: aggregate(loss) = sum(loss_BT * weights_BT).
 
-    token: sum over all tokens / their number: each token counts the same (DAPO, equation 8; TRL's
-    ``dapo``). sequence: the mean over each sequence, then over sequences: tokens of long ones count
-    less (GRPO, DeepSeekMath equation 3; TRL's ``grpo``). constant: sum over all tokens / (sequences x
-    max_new_tokens): no bias towards length either way (Dr. GRPO, Liu et al. 2025; TRL's ``dr_grpo``).
+    token: 1 / normaliser for every token: each counts the same (DAPO, equation 8; TRL's ``dapo``).
+    sequence: 1 / (its sequence's length * normaliser): the mean over each sequence, then over
+    sequences, so that tokens of long ones count less (GRPO, DeepSeekMath equation 3; TRL's ``grpo``).
+    constant: 1 / normaliser, which counts max_new_tokens for every sequence: no bias towards length
+    either way (Dr. GRPO, Liu et al. 2025; TRL's ``dr_grpo``). 0 outside the mask.
     ``normaliser`` is :func:`loss_normaliser` of the whole batch that one optimiser step sees.
     """
     if by not in get_args(Aggregation):
         raise ValueError(f"by must be one of {', '.join(get_args(Aggregation))}, got {by!r}")
-    mask = mask_BT.bool()
-    kept_BT = loss_BT.masked_fill(~mask, 0.0)
+    kept_BT = mask_BT.bool().to(mask_BT.dtype if mask_BT.is_floating_point() else torch.float32)
     if by == "sequence":
-        kept_BT = kept_BT / mask.sum(-1, keepdim=True).clamp(min=1)
-    divisor = torch.as_tensor(normaliser, dtype=kept_BT.dtype, device=kept_BT.device).clamp(min=1)
-    return kept_BT.sum() / divisor
+        kept_BT = kept_BT / kept_BT.sum(-1, keepdim=True).clamp(min=1)
+    return kept_BT / torch.as_tensor(normaliser, dtype=kept_BT.dtype, device=kept_BT.device).clamp(min=1)
+
+
+def aggregate(
+    loss_BT: Tensor, mask_BT: Tensor, *, by: Aggregation = "token", normaliser: Tensor | float
+) -> Tensor:
+    """Sum a per-token loss up to one number, with the weights of :func:`loss_weights`."""
+    weights_BT = loss_weights(mask_BT.bool().to(loss_BT.dtype), by=by, normaliser=normaliser)
+    return (loss_BT.masked_fill(~mask_BT.bool(), 0.0) * weights_BT).sum()
 
 
 def clip_metrics(
