@@ -21,11 +21,14 @@ def group_metrics(groups: Sequence[Group], *, best: float, max_new_tokens: int) 
     ``groups/no_signal`` is the share of groups whose rewards are all equal; of these
     ``groups/all_solved`` were paid the most there is, ``groups/all_failed`` 0 or less,
     ``groups/identical_texts`` wrote one text (solved or not, they are counted only here),
-    ``groups/undecided`` have fewer than two rewards.
+    ``groups/undecided`` have fewer than two rewards. ``entropy`` is the mean of -log p over the
+    sampled tokens, in nats: an unbiased estimate of the policy's entropy a token at the sampling
+    temperature, over everything that was sampled.
     """
     rollouts = [r for g in groups for r in g.rollouts]
     totals = [t for g in groups for t in g.totals if t is not None]
     lengths = [len(r.completion.token_ids or ()) for r in rollouts]
+    logprobs = [p for r in rollouts for p in r.completion.logprobs or ()]
     texts = Counter((i, r.completion.text) for i, g in enumerate(groups) for r in g.rollouts)
     spreads = [_std([t for t in g.totals if t is not None]) for g in groups]
     kinds = Counter(kind for g in groups if (kind := signal(g, best=best)) is not None)
@@ -37,6 +40,7 @@ def group_metrics(groups: Sequence[Group], *, best: float, max_new_tokens: int) 
         "solved": _mean([float(passes(r.reward, best)) for r in rollouts if r.reward is not None]),
         "groups/no_signal": sum(kinds.values()) / len(groups),
         **{f"groups/{kind}": kinds[kind] / len(groups) for kind in KINDS},
+        "entropy": -_mean(logprobs) if logprobs else 0.0,
         "completion_tokens": _mean(lengths),
         "completion_tokens_max": float(max(lengths)),
         "truncated": sum(r.completion.truncated for r in rollouts) / len(rollouts),

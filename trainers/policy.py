@@ -234,6 +234,18 @@ def update_average(average: nn.Module, model: nn.Module, *, decay: float) -> Non
             slow.lerp_(fast.to(slow.dtype), 1.0 - decay)
 
 
+def restore(model: Any, folder: Path) -> None:
+    """Load into a model, in place, the weights (or adapters) that :meth:`Policy.save` wrote."""
+    if hasattr(model, "disable_adapter"):
+        from peft import load_peft_weights, set_peft_model_state_dict
+
+        set_peft_model_state_dict(model, load_peft_weights(str(folder), device="cpu"))
+        return
+    with _quiet():
+        saved = type(model).from_pretrained(folder, dtype=next(model.parameters()).dtype)
+    model.load_state_dict(saved.state_dict())
+
+
 def cache_folder() -> Path:
     """Return where converted models are kept: ``$REFEREE_CACHE``, else ``~/.cache/referee``."""
     named = os.environ.get("REFEREE_CACHE")
