@@ -63,6 +63,10 @@ _HOME = {  # public name -> the module that holds it, imported when the name is 
 
 __all__ = list(_HOME)
 
+# The function has its module's name: imported first, it stays the package's attribute whoever imports
+# the module later.
+from referee.verifiers.evaluate import evaluate as evaluate  # noqa: E402
+
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:

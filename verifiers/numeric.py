@@ -35,6 +35,7 @@ _UNSIGNED = (
     r"|[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 )
 _NUMBER = (
+    r"(?=[-+−–$€£¥\\.0-9])"  # fails at once where no number begins
     rf"(?P<sign>[-+−–]\s*)?(?:\\?[$€£¥]\s*)?(?P<sign2>[-−])?"
     rf"(?:(?P<whole>[0-9]{{1,15}})\s+(?=[0-9]+/[0-9]|\\[dt]?frac))?"
     rf"(?:\\[dt]?frac\s*\{{\s*(?P<top>-?{_UNSIGNED})\s*\}}\s*\{{\s*(?P<bottom>{_UNSIGNED})\s*\}}"
