@@ -85,7 +85,7 @@ def last_number(text: str) -> str | None:
     if digit is None:
         return None
     end = len(text) - digit.start()
-    for size in (100, _WINDOW):  # most numbers are short: look no further back than one needs
+    for size in (50, _WINDOW):  # most numbers are short: look no further back than one needs
         start = max(0, end - size)
         window = text[start : end + 40]
         match = None
@@ -107,7 +107,7 @@ def parse_number(text: str) -> Number | None:
     >>> parse_number("2 3/4").value, parse_number("4:30")
     (Fraction(11, 4), None)
     """
-    text = text.strip()
+    text = text.strip().removeprefix("$")
     if _PLAIN.fullmatch(text):
         return Number(Fraction(int(text)))
     text = _bare(text)
