@@ -45,7 +45,7 @@ def evaluate(verifier: AnyVerifier, items: Sequence[Item]) -> list[Verdict]:
     """Return one verdict for each item; a verifier that fails abstains there."""
     if not items:
         return []
-    if isinstance(verifier, Stepwise):
+    if hasattr(verifier, "steps"):
         return _drive(verifier.steps(items))
     if is_async(verifier):
         return run_coroutine(aevaluate(verifier, items))
@@ -60,7 +60,7 @@ async def aevaluate(verifier: AnyVerifier, items: Sequence[Item]) -> list[Verdic
     """Like :func:`evaluate` for callers in an event loop: awaits what is async, threads what is not."""
     if not items:
         return []
-    if isinstance(verifier, Stepwise):
+    if hasattr(verifier, "steps"):
         return await _adrive(verifier.steps(items))
     if not is_async(verifier):
         return await asyncio.to_thread(evaluate, verifier, items)

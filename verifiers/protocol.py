@@ -20,8 +20,9 @@ import math
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from numbers import Real
+from types import FunctionType, MethodType
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from referee.verifiers.records import Completion, Problem, Reason, Verdict
@@ -102,17 +103,13 @@ def range_of(verifier: object) -> Range:
 def is_group(verifier: object) -> bool:
     """Tell whether a verifier judges the completions of one problem together."""
     stated = getattr(verifier, "is_group", None)
-    return _first_parameter(verifier) == "completions" if stated is None else bool(stated)
+    return _called(verifier)[0] == "completions" if stated is None else bool(stated)
 
 
 def is_async(verifier: object) -> bool:
     """Tell whether a verifier must be awaited."""
     stated = getattr(verifier, "is_async", None)
-    if stated is not None:
-        return bool(stated)
-    target = inspect.unwrap(getattr(verifier, "func", verifier))  # type: ignore[arg-type]
-    call = getattr(type(target), "__call__", None)  # noqa: B004  # its kind is wanted, not whether it is there
-    return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(call)
+    return _called(verifier)[1] if stated is None else bool(stated)
 
 
 def check_verifier(argument: str, verifier: object) -> None:
@@ -172,17 +169,22 @@ def failure(error: BaseException | str, reason: Reason = Reason.ERROR) -> Verdic
     return Verdict(score=None, reason=reason, detail={"error": text[:1000]})
 
 
-def _first_parameter(verifier: object) -> str:
-    try:
-        return _signature_head(verifier)
-    except TypeError:  # not hashable
-        return _signature_head.__wrapped__(verifier)
+def _called(verifier: object) -> tuple[str, bool]:
+    """Return the name of the first parameter of what a call runs, and whether it is a coroutine function."""
+    if isinstance(verifier, FunctionType):
+        return _traits(verifier, 0)
+    if isinstance(verifier, MethodType):
+        return _traits(verifier.__func__, 1)
+    if isinstance(verifier, partial):
+        return _called(verifier.func)
+    return _traits(getattr(type(verifier), "__call__"), 1)  # noqa: B004, B009  # what the class defines
 
 
 @lru_cache(maxsize=4096)
-def _signature_head(verifier: object) -> str:
+def _traits(function: Callable[..., Any], skip: int) -> tuple[str, bool]:
+    function = inspect.unwrap(function)
     try:
-        names = list(inspect.signature(verifier).parameters)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return ""
-    return names[0] if names else ""
+        names = list(inspect.signature(function).parameters)[skip:]
+    except (TypeError, ValueError):  # a builtin without a signature
+        names = []
+    return (names[0] if names else ""), inspect.iscoroutinefunction(function)

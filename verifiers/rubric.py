@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -150,7 +151,7 @@ class Rubric:
 
     async def ascore_items(self, items: Sequence[Item]) -> list[Reward]:
         """Like :meth:`score_items`, for callers in an event loop."""
-        columns = [await aevaluate(part.verifier, items) for part in self.parts.values()]
+        columns = await asyncio.gather(*(aevaluate(part.verifier, items) for part in self.parts.values()))
         return self._rewards(items, columns)
 
     def pay(self, verdicts: Mapping[str, Verdict], *, truncated: bool = False) -> Reward:
