@@ -1,0 +1,119 @@
+"""The command line: ``referee VERB ...``.
+
+Each verb is a function in a module of its own, imported only when that verb is used, so that
+``referee --help`` is there at once. Exit codes: 0 fine, 1 a verdict fails, 2 usage or bad input.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cyclopts
+
+from referee import __version__
+
+FINE, FAILS, USAGE = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A verb: the function that does it, what it does in a line, and an example that a test runs."""
+
+    target: str
+    help: str
+    example: str
+
+
+COMMANDS = {
+    "score": Command(
+        "referee.commands.score:score",
+        "Score a file of completions with a rubric; interrupted, it goes on where it stopped.",
+        "referee score examples/demo/rubric.yaml examples/demo/completions.jsonl "
+        "--completion completions -o scored.jsonl",
+    ),
+    "verify": Command(
+        "referee.commands.verify:verify",
+        "Judge one completion, and say why.",
+        'referee verify numeric --text "so x = 3/4" --answer 0.75',
+    ),
+}
+
+
+def make_app() -> cyclopts.App:
+    """Return the application with every verb, none of them imported."""
+    app = cyclopts.App(
+        name="referee",
+        help="Rewards and verifiers for language models.",
+        version=__version__,
+        help_format="markdown",
+        help_epilogue="Each verb explains itself: `referee score --help`",
+    )
+    for name, command in COMMANDS.items():
+        app.command(
+            command.target, name=name, help=command.help, help_epilogue=f"Example: `{command.example}`"
+        )
+    return app
+
+
+def main(tokens: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    What is wrong with the user's input is said in one line on stderr; anything else that goes
+    wrong is a fault of ours and keeps its traceback.
+    """
+    try:
+        code = make_app()(
+            list(sys.argv[1:] if tokens is None else tokens),
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
+    except cyclopts.UnknownCommandError as e:
+        word = (e.unused_tokens or [""])[0]
+        return _complain(f"no verb is {word!r}; verbs are {', '.join(COMMANDS)}. See referee --help")
+    except cyclopts.CycloptsError as e:
+        return _complain(str(e).strip())
+    except BrokenPipeError:  # the reader of our output (head, less) has enough
+        sys.stderr.close()
+        return FINE
+    except KeyboardInterrupt:
+        print("referee: interrupted; what was done is kept", file=sys.stderr)  # noqa: T201
+        return 130
+    except (ValueError, TypeError, OSError, ImportError) as e:
+        if not _is_bad_input(e):
+            raise
+        return _complain(str(e))
+    return code if isinstance(code, int) else FINE
+
+
+def _complain(message: str) -> int:
+    print(f"referee: {message}", file=sys.stderr)  # noqa: T201
+    return USAGE
+
+
+def _is_bad_input(error: Exception) -> bool:
+    """True for the errors that our readers of user input raise, which tell what is wrong with it."""
+    if isinstance(error, OSError):
+        return error.filename is not None
+    if isinstance(error, ImportError):
+        return "pip install" in str(error)
+    kinds = {
+        "referee.commands.inputs": ("BadInput",),
+        "referee.verifiers.rubric_file": ("RubricError",),
+        "referee.verifiers.scoring.rows": ("RowError",),
+        "referee.verifiers.scoring.store": ("StoreError",),
+    }
+    # Only what has been imported can have raised.
+    known = [
+        getattr(sys.modules[module], name)
+        for module, names in kinds.items()
+        if module in sys.modules
+        for name in names
+    ]
+    return isinstance(error, tuple(known))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+"""``referee score``: a file of completions in, a file of rewards out."""
+
+from __future__ import annotations
+
+import math
+from itertools import takewhile
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from referee.commands.inputs import BadInput, load_judge
+from referee.verifiers.scoring import Columns, PartSummary, Summary, read_rows, score_file
+
+
+def score(
+    rubric: str,
+    source: Path,
+    /,
+    *,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    completion: Annotated[list[str] | None, Parameter(negative=())] = None,
+    prompt: str = "prompt",
+    answer: str = "answer",
+    answer_pattern: str = "",
+    id: str = "id",
+    info: str = "info",
+    info_column: Annotated[list[str] | None, Parameter(negative=())] = None,
+    group: str = "",
+    option: Annotated[list[str] | None, Parameter(name=["--option", "-O"], negative=())] = None,
+    workers: int | None = None,
+    deadline_s: float = 10.0,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
+    fail_under: float | None = None,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+) -> int:
+    """Score a file of completions with a rubric. Interrupted, the same command goes on where it stopped.
+
+    Column names may be dotted paths, such as ground_truth.answer or samples.0.text.
+
+    Args:
+        rubric: A rubric's YAML file, or a verifier's name (math, numeric, package.module:name, ...).
+        source: JSON lines, one problem with its completions in each.
+        out: Where the scored completions go, one JSON line each.
+        completion: The column of the completions; may be repeated. By default "completion".
+        prompt: The column of the prompt.
+        answer: The column of the reference.
+        answer_pattern: A regular expression; the first group of its last match in the answer column
+            is the reference.
+        id: The column of the problem's id.
+        info: The column of what else the verifiers read, an object.
+        info_column: A column to copy into the problem's info; may be repeated.
+        group: A column whose equal neighbours are siblings of one problem; by default each row is a group.
+        option: An option of a verifier that was given by name, as name=value; may be repeated.
+        workers: Processes to use; by default one for each core. 0 scores without deadlines.
+        deadline_s: Seconds that each completion may take.
+        overwrite: Begin anew where the output exists.
+        fail_under: Exit with 1 where the mean total is below this, or nothing was decided.
+        quiet: No progress bar and no summary.
+    """
+    columns = _columns(completion, prompt, answer, answer_pattern, id, info, info_column, group)
+    if not deadline_s > 0:
+        raise BadInput(f"--deadline-s must be above 0, got {deadline_s:g}")
+    if workers is not None and workers < 0:
+        raise BadInput(f"--workers must be at least 0, got {workers}")
+    judge = load_judge(rubric, option or ())
+    if source.resolve() == out.resolve():
+        raise BadInput(f"--out must be another file than the source, got {out}")
+    console = Console(stderr=True, highlight=False, quiet=quiet)
+    with _progress(console) as bar:
+        task = bar.add_task("scoring", total=_expected(source, columns))
+        summary = score_file(
+            judge,
+            source,
+            out,
+            columns=columns,
+            workers=workers,
+            deadline_s=deadline_s,
+            overwrite=overwrite,
+            progress=lambda done: bar.update(task, completed=done),
+        )
+    show_summary(summary, console)
+    console.print(
+        f"scored completions: {out}\nread them with:     referee report {out} -o report.html", markup=False
+    )
+    passes = fail_under is None or summary.total.mean >= fail_under
+    return 0 if passes else 1
+
+
+def _columns(
+    completion: list[str] | None,
+    prompt: str,
+    answer: str,
+    answer_pattern: str,
+    id: str,
+    info: str,
+    info_column: list[str] | None,
+    group: str,
+) -> Columns:
+    try:
+        return Columns(
+            completion=tuple(completion or ("completion",)),
+            prompt=prompt,
+            answer=answer,
+            id=id,
+            info=info,
+            info_columns=tuple(info_column or ()),
+            answer_pattern=answer_pattern,
+            group=group,
+        )
+    except ValueError as e:
+        raise BadInput(str(e)) from None
+
+
+def show_summary(summary: Summary, console: Console) -> None:
+    """Print the total and the parts as a table, and how the work went."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("part")
+    for heading in ("mean", "95 % interval", "decided", "abstained"):
+        table.add_column(heading, justify="right")
+    table.add_column("reasons")
+    for name, part in (*summary.parts.items(), ("total", summary.total)):
+        reasons = ", ".join(f"{reason} {n}" for reason, n in part.reasons.items())
+        style = "bold" if name == "total" else None
+        table.add_row(name, *_numbers(part), str(part.decided), str(part.abstained), reasons, style=style)
+    console.print(table)
+    rate = (summary.completions - summary.resumed) / summary.seconds if summary.seconds > 0 else math.nan
+    console.print(
+        f"{summary.completions:,} completions ({summary.resumed:,} were on file, {summary.duplicates:,} "
+        f"decided by an equal one, {summary.truncated:,} cut off) in {summary.seconds:.1f} s: "
+        f"{rate:,.0f} a second",
+        soft_wrap=True,
+    )
+
+
+def _numbers(part: PartSummary) -> tuple[str, str]:
+    if not part.decided:
+        return "-", "-"
+    interval = f"{part.low:.3f} to {part.high:.3f}" if math.isfinite(part.low) else "-"
+    return f"{part.mean:.3f}", interval
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=console.quiet or not console.is_terminal,
+    )
+
+
+def _expected(source: Path, columns: Columns) -> int | None:
+    """About how many completions there are: the file's lines times what its first row holds."""
+    with source.open("rb") as file:
+        lines = sum(1 for line in file if line.strip())
+    try:
+        rows = read_rows(source, columns)
+        first = next(rows, None)
+        siblings = 1 + sum(1 for _ in takewhile(lambda row: first and row.line == first.line, rows))
+    except ValueError:
+        return None  # the scoring itself says what is wrong with the file
+    return lines * siblings

@@ -1,0 +1,1 @@
+"""Pages and sentences about what was scored, for people to read."""

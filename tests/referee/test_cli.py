@@ -1,0 +1,126 @@
+"""The command line: help at once, an example that works for each verb, and no traceback for bad input."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from referee.cli import COMMANDS, main
+
+ROOT = Path(__file__).resolve().parents[2]
+
+Captured = pytest.CaptureFixture[str]
+
+
+def write(path: Path, *rows: object) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.mark.parametrize("verb", sorted(COMMANDS))
+def test_the_help_of_each_verb_ends_in_its_example(verb: str, capsys: Captured) -> None:
+    assert main([verb, "--help"]) == 0
+    words = capsys.readouterr().out.split()
+    example = COMMANDS[verb].example.split()
+    assert words[-len(example) :] == example
+
+
+def test_the_help_imports_no_verb_and_nothing_heavy() -> None:
+    code = (
+        "import sys; from referee.cli import main; main(['--help']);"
+        "bad = [m for m in sys.modules if m.startswith('referee.commands') or m in"
+        " ('torch', 'sympy', 'numpy', 'matplotlib')]; sys.exit(str(bad) if bad else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ("verify numeric --text 'so x = 3/4' --answer 0.75", 0, "numeric: correct (score 1). It answers 3/4"),
+        ("verify numeric --text 'so x = 1/4' --answer 0.75", 1, "the reference is 0.75"),
+        ("verify numeric --text 'so x = 1/4'", 1, "not the completion's fault"),
+        ("verify exact --text b --answer a --answer b", 0, "correct"),
+        ("verify exact --text B --answer b -O ignore_case=true", 0, "correct"),
+        ("verify exact --text b --answer b --truncated", 1, "cut off"),
+    ],
+)
+def test_a_verdict_is_explained_in_a_sentence(arguments: str, code: int, said: str, capsys: Captured) -> None:
+    assert main(["verify", *shlex.split(arguments)[1:]]) == code
+    assert said in capsys.readouterr().out
+
+
+def test_a_verdict_can_be_had_as_a_record(capsys: Captured) -> None:
+    assert main(shlex.split("verify numeric --text 4 --answer 4 --json")) == 0
+    assert json.loads(capsys.readouterr().out) == {"score": 1.0, "reason": "correct", "answer": "4"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("verfy", "no verb is 'verfy'"),
+        ("verify", "requires an argument"),
+        ("verify numeric --txt x", "--txt"),
+        ("verify numric --text x", "did you mean numeric"),
+        ("verify numeric --text x -O nonsense", "--option must be name=value"),
+        ("verify numeric --text x -O zzz=1", "has no option 'zzz'"),
+        ("verify numeric --text x --info 3", "--info must be a JSON object"),
+        ("verify numeric --text x --info {", "--info must be JSON"),
+        ("verify numeric --text x --deadline-s 0", "--deadline-s must be above 0"),
+        ("verify no.yaml --text x", "no.yaml"),
+        ("score numeric no.jsonl -o {tmp}/out.jsonl", "no.jsonl"),
+        ("score numeric {tmp}/bad.jsonl -o {tmp}/out.jsonl", "bad.jsonl, line 2: not JSON"),
+        ("score numeric {tmp}/row.jsonl -o {tmp}/out.jsonl --completion text", "no column 'text'"),
+        ("score numeric {tmp}/row.jsonl -o {tmp}/row.jsonl", "--out must be another file"),
+        ("score numeric {tmp}/row.jsonl -o {tmp}/out.jsonl --answer-pattern (", "answer_pattern must be"),
+        ("score numeric {tmp}/row.jsonl -o {tmp}/out.jsonl --workers x", "--workers"),
+        ("score numeric {tmp}/row.jsonl -o {tmp}/out.jsonl --workers -1", "--workers must be"),
+        ("score numeric {tmp}/row.jsonl -o {tmp}/bad.jsonl", "not the output of a run"),
+    ],
+)
+def test_bad_input_is_one_line_on_stderr_and_exit_code_2(
+    arguments: str, said: str, tmp_path: Path, capsys: Captured
+) -> None:
+    row = {"completion": "4", "answer": "4"}
+    write(tmp_path / "row.jsonl", row)
+    (tmp_path / "bad.jsonl").write_text(json.dumps(row) + "\n{oops\n")
+    assert main(shlex.split(arguments.replace("{tmp}", str(tmp_path)))) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in err
+    assert len(err.strip().splitlines()) == 1, err
+
+
+def test_what_was_scored_before_a_bad_line_is_kept(tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"completion": "4", "answer": "4"}\n{oops\n')
+    assert main(["score", "numeric", str(source), "-o", str(tmp_path / "out.jsonl"), "-q"]) == 2
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_file_is_scored_and_the_summary_goes_to_stderr(tmp_path: Path, capsys: Captured) -> None:
+    source = write(
+        tmp_path / "in.jsonl",
+        {"q": "2+2", "gold": {"text": "so it is #### 4"}, "a": "it is 4", "b": ["it is 5", "4"]},
+    )
+    out = tmp_path / "out.jsonl"
+    columns = "--prompt q --answer gold.text --answer-pattern '#### (.*)' --completion a --completion b"
+    assert main(["score", "numeric", str(source), "-o", str(out), *shlex.split(columns)]) == 0
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["reward"]["total"] for row in rows] == [1.0, 0.0, 1.0]
+    stdout, stderr = capsys.readouterr()
+    assert stdout == ""
+    assert "3 completions" in stderr
+
+
+def test_a_mean_below_the_bar_exits_with_1(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.jsonl", {"completion": ["4", "5"], "answer": "4"})
+    command = ["score", "numeric", str(source), "-o", str(tmp_path / "out.jsonl"), "-q", "--fail-under"]
+    assert main([*command, "0.6"]) == 1
+    assert main([*command, "0.5"]) == 0
