@@ -8,7 +8,20 @@ from typing import Any
 if __name__ != "referee.sandbox":
     raise ImportError("import referee.sandbox, not sandbox")
 
-_HOME: dict[str, str] = {  # public name -> the module that holds it, imported when the name is first used
+_HOME = {  # public name -> the module that holds it, imported when the name is first used
+    "Calls": "records",
+    "Check": "records",
+    "Embedded": "embedded",
+    "Execution": "records",
+    "Job": "records",
+    "Limits": "records",
+    "Outcome": "records",
+    "Program": "records",
+    "Sandbox": "records",
+    "Source": "records",
+    "Trial": "records",
+    "arun_many": "pool",
+    "run_many": "pool",
 }
 
 __all__ = list(_HOME)

@@ -1,0 +1,232 @@
+"""The host's side of one fork server: starting it, asking for children, learning how they ended."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import socket
+import subprocess
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from referee.sandbox.records import Limits
+
+START_S = 30.0
+
+
+class ServerDown(Exception):
+    """The fork server does not answer, or never started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a child ended."""
+
+    status: int
+    cpu_s: float
+    peak_bytes: int
+
+    @property
+    def signal(self) -> int:
+        """The signal that ended it; 0 where it ended by itself."""
+        return os.WTERMSIG(self.status) if os.WIFSIGNALED(self.status) else 0
+
+    @property
+    def code(self) -> int:
+        """Its exit code, or minus the signal."""
+        return os.waitstatus_to_exitcode(self.status)
+
+
+@dataclass(slots=True, eq=False)
+class Child:
+    """One forked child: the host's end of its socket, and its standard streams as memory files."""
+
+    limits: Limits
+    connection: socket.socket
+    stdin: int
+    stdout: int
+    stderr: int
+    pid: int = 0
+    exit: Exit | None = field(default=None)
+
+    def text(self, fd: int) -> str:
+        """Return what it wrote to one of its streams, up to its limit."""
+        return os.pread(fd, self.limits.output_bytes, 0).decode("utf-8", "replace")
+
+    @property
+    def flooded(self) -> bool:
+        """True where it wrote up to its limit."""
+        return any(os.fstat(fd).st_size >= self.limits.output_bytes for fd in (self.stdout, self.stderr))
+
+    def release(self) -> None:
+        """Close the host's ends."""
+        self.connection.close()
+        for fd in (self.stdin, self.stdout, self.stderr):
+            os.close(fd)
+
+
+class Channel:
+    """One fork server, asked from one thread at a time."""
+
+    def __init__(
+        self,
+        control: socket.socket,
+        process: subprocess.Popen[bytes] | None = None,
+        errors: int | None = None,
+    ) -> None:
+        self.control = control
+        self.process = process
+        self.errors = errors  # a memory file with what the server wrote to stderr
+        self.facts: dict[str, Any] = {}
+        self._unnumbered: deque[Child] = deque()
+        self._running: dict[int, Child] = {}
+        _open_channels.add(self)
+
+    def start(self, options: dict[str, Any]) -> None:
+        """Send the options and wait until the server is confined; ServerDown says what was in the way."""
+        host = os.pidfd_open(os.getpid())
+        try:
+            socket.send_fds(self.control, [json.dumps(options).encode()], [host])
+        except OSError as e:
+            raise ServerDown(f"the fork server did not start: {e}") from e
+        finally:
+            os.close(host)
+        self.facts = json.loads(self._packet(time.monotonic() + START_S))
+        if "error" in self.facts:
+            raise ServerDown(str(self.facts["error"]))
+
+    def spawn(self, limits: Limits) -> Child:
+        """Ask for a child; it is there once it answers on its socket."""
+        self.drain()
+        mine, theirs = socket.socketpair()
+        streams = [os.memfd_create(name) for name in ("stdin", "stdout", "stderr")]
+        child = Child(limits, mine, streams[0], streams[1], streams[2])
+        numbers = (
+            limits.memory_bytes,
+            limits.cpu_seconds,
+            limits.output_bytes,
+            limits.processes + 2,  # the server and its spare child count too
+            limits.files,
+        )
+        try:
+            request = ("F " + " ".join(map(str, numbers))).encode()
+            socket.send_fds(self.control, [request], [theirs.fileno(), *streams])
+        except OSError as e:
+            child.release()
+            raise ServerDown(f"the fork server is gone: {e}") from e
+        finally:
+            theirs.close()
+        self._unnumbered.append(child)
+        return child
+
+    def end(self, child: Child) -> None:
+        """End a child if it still runs."""
+        try:
+            while not child.pid:
+                self._read(time.monotonic() + START_S)
+            if child.exit is None:
+                self.control.send(f"K {child.pid}".encode())
+        except OSError as e:
+            raise ServerDown(f"the fork server is gone: {e}") from e
+
+    def wait(self, child: Child, seconds: float) -> Exit | None:
+        """Wait until the child has ended; None where it had not by then."""
+        deadline = time.monotonic() + seconds
+        while child.exit is None:
+            try:
+                self._read(deadline)
+            except TimeoutError:
+                return None
+        return child.exit
+
+    def bare(self, count: int) -> list[float]:
+        """Return the milliseconds of ``count`` bare fork-and-waits of this very server."""
+        self.drain()
+        self.control.send(f"B {count}".encode())
+        while True:
+            what, *words = self._packet(time.monotonic() + START_S).split()
+            if what == "B":
+                return [int(w) / 1e6 for w in words]
+            self._note(what, words)
+
+    def drain(self) -> None:
+        """Read what the server has told since, without waiting."""
+        while _readable(self.control, 0):
+            self._read(time.monotonic() + 1)
+
+    def close(self) -> None:
+        """End the server, and with it every child."""
+        _open_channels.discard(self)
+        self.control.close()
+        for child in [*self._unnumbered, *self._running.values()]:
+            with contextlib.suppress(OSError):
+                child.release()
+        self._unnumbered.clear()
+        self._running.clear()
+        if self.errors is not None:
+            os.close(self.errors)
+        if self.process is not None:
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def _read(self, deadline: float) -> None:
+        what, *words = self._packet(deadline).split()
+        self._note(what, words)
+
+    def _note(self, what: str, words: list[str]) -> None:
+        if what == "P":
+            child = self._unnumbered.popleft()
+            child.pid = int(words[0])
+            self._running[child.pid] = child
+        elif what == "X":
+            pid, status, user, system, peak = words
+            found = self._running.pop(int(pid), None)
+            if found is not None:
+                found.exit = Exit(int(status), float(user) + float(system), int(peak))
+
+    def _packet(self, deadline: float) -> str:
+        left = deadline - time.monotonic()
+        if left <= 0 or not _readable(self.control, left):
+            raise TimeoutError("the fork server does not answer")
+        try:
+            data = self.control.recv(1 << 16)
+        except OSError as e:
+            raise ServerDown(f"the fork server is gone: {e}") from e
+        if not data:
+            raise ServerDown("the fork server ended" + self._last_words())
+        return data.decode()
+
+    def _last_words(self) -> str:
+        if self.errors is None:
+            return ""
+        text = os.pread(self.errors, 4096, 0).decode("utf-8", "replace").strip()
+        return f": {text.splitlines()[-1]}" if text else ""
+
+
+def _readable(connection: socket.socket, seconds: float) -> bool:
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
+_open_channels: set[Channel] = set()
+
+
+def _close_after_fork() -> None:
+    """In a forked child: close the copies of the sockets, so that the servers still see their host end."""
+    for channel in _open_channels:
+        channel.control.close()
+        for child in [*channel._unnumbered, *channel._running.values()]:
+            with contextlib.suppress(OSError):
+                child.release()
+    _open_channels.clear()
+
+
+os.register_at_fork(after_in_child=_close_after_fork)

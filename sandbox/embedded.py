@@ -1,0 +1,182 @@
+"""The default sandbox: fork servers on this machine, confined by the kernel alone.
+
+No Docker, no root and no compiled code are needed: user, mount, pid, net, ipc, uts and cgroup
+namespaces, a small read-only root, seccomp, Landlock and resource limits; where namespaces are not
+allowed, Landlock, seccomp and limits; where neither is, nothing is run.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from referee.sandbox.channel import Channel, ServerDown
+from referee.sandbox.lane import Lane
+from referee.sandbox.pool import close_lanes, lanes_of
+from referee.sandbox.records import Execution, Job, Limits, OnValue
+
+BOOT = (
+    "import sys, types\n"
+    "for name, path in (('referee', []), ('referee.sandbox', [sys.argv[1]])):\n"
+    "    sys.modules[name] = types.ModuleType(name)\n"
+    "    sys.modules[name].__path__ = path\n"
+    "from referee.sandbox.inside.zygote import main\n"
+    "main()\n"
+)
+FLAGS = ("-s", "-S", "-P", "-B")  # no user or site packages, no folder of the script's, no .pyc files
+HELP = (
+    "untrusted code is run only where the kernel confines it: allow user namespaces "
+    "(sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0, "
+    "user.max_user_namespaces above 0), or switch on Landlock (boot option lsm=landlock,...; Linux 5.13), "
+    "or use referee.sandbox.Docker()"
+)
+COMMON_MODULES = [
+    "abc", "array", "bisect", "cmath", "collections", "contextlib", "copy", "dataclasses", "datetime",
+    "decimal", "enum", "fractions", "functools", "heapq", "io", "itertools", "json", "keyword", "math",
+    "numbers", "operator", "queue", "random", "re", "secrets", "statistics", "string", "struct", "textwrap",
+    "time", "types", "typing", "unicodedata", "zlib", "hashlib", "calendar", "encodings.latin_1",
+]  # fmt: skip
+_ROLE_MODULES = {"solution": [], "judge": ["unittest", "ast", "timeit"], "program": []}
+SCRATCH_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    r"""Run code on this machine in fork servers that the kernel confines.
+
+    ``workers`` jobs run at a time (default: one for each processor). ``preload`` names packages (numpy)
+    that the fork servers import once, so that a solution's own import of them is free; the folder they
+    are installed in becomes readable to it. ``namespaces`` False does without them, True insists;
+    None takes them where they are allowed.
+
+    >>> from referee.sandbox import Embedded, Program, Source
+    >>> Embedded().execute(Program(sources=(Source(code="print(6 * 7)"),))).stdout
+    '42\n'
+    """
+
+    workers: int = 0
+    preload: tuple[str, ...] = ()
+    namespaces: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers < 0:
+            raise ValueError(f"workers must be at least 1, or 0 for one a processor, got {self.workers}")
+        object.__setattr__(self, "workers", self.workers or len(os.sched_getaffinity(0)))
+        object.__setattr__(self, "preload", tuple(self.preload))
+        for name in self.preload:
+            if importlib.util.find_spec(name) is None:
+                raise ImportError(f"preload names {name}, which is not installed: pip install {name}")
+
+    def execute(
+        self, job: Job, *, limits: Limits | None = None, on_value: OnValue | None = None
+    ) -> Execution:
+        """Run one job, waiting for a free worker first."""
+        lanes = lanes_of(self, lambda: Lane(self.launch), self.workers)
+        return lanes.run(job, limits or Limits(), on_value)
+
+    def close(self) -> None:
+        """End the fork servers; the next job starts them again."""
+        close_lanes(self)
+
+    def launch(self, role: str) -> Channel:
+        """Start a fork server, with the strongest isolation that this machine allows."""
+        modes = [True, False] if self.namespaces is None else [self.namespaces]
+        if self.namespaces is None and _refused:
+            modes = [False]
+        failures = []
+        for namespaces in modes:
+            try:
+                return start(server_options(role, self.preload, namespaces=namespaces))
+            except ServerDown as e:
+                failures.append(str(e))
+                if namespaces and len(modes) > 1:
+                    _refused.append(str(e))
+        raise ServerDown(f"{'; '.join(failures)}. {HELP}")
+
+
+_refused: list[str] = []  # why namespaces could not be had, once that was found out
+
+
+def start(options: dict[str, Any]) -> Channel:
+    """Start one fork server as a process of this machine."""
+    mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    errors = os.memfd_create("errors")
+    executable = getattr(sys, "_base_executable", "") or sys.executable
+    try:
+        process = subprocess.Popen(
+            [executable, *FLAGS, "-c", BOOT, str(Path(__file__).parent)],
+            stdin=theirs.fileno(),
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            env={"PYTHONHASHSEED": "0"},  # the same sets in the same order, for the same verdict
+            cwd="/",
+            start_new_session=True,
+        )
+    except OSError as e:
+        mine.close()
+        raise ServerDown(f"the fork server cannot be started: {e}") from e
+    finally:
+        theirs.close()
+    channel = Channel(mine, process, errors)
+    try:
+        channel.start(options)
+    except (ServerDown, TimeoutError) as e:
+        channel.close()
+        raise ServerDown(str(e)) from e
+    return channel
+
+
+def server_options(role: str, preload: Iterable[str], *, namespaces: bool) -> dict[str, Any]:
+    """Return what a fork server is told when it starts."""
+    path, readable = python_files()
+    if role == "program":
+        readable = ["/usr", "/bin", "/lib", "/lib64", "/etc/alternatives", "/etc/ld.so.cache"]
+    else:
+        for name in preload:
+            folder = _folder_of(name)
+            path.append(folder)
+            readable.append(folder)
+    return {
+        "role": role,
+        "namespaces": namespaces,
+        "readable": list(dict.fromkeys(readable)),
+        "path": list(dict.fromkeys(path)),
+        "modules": [] if role == "program" else [*COMMON_MODULES, *_ROLE_MODULES[role]],
+        "preload": [] if role == "program" else list(preload),
+        "scratch_bytes": SCRATCH_BYTES,
+    }
+
+
+def python_files() -> tuple[list[str], list[str]]:
+    """Return the import path of the bare standard library, and the files that it needs."""
+    stdlib, platform = sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")
+    dynamic = os.path.join(platform, "lib-dynload")
+    base = sys.base_prefix if sys.base_exec_prefix == sys.base_prefix else sys.base_exec_prefix
+    stdlib = (
+        stdlib.replace(sys.prefix, base, 1) if not os.path.exists(os.path.join(stdlib, "os.py")) else stdlib
+    )
+    path = [stdlib, dynamic if os.path.isdir(dynamic) else os.path.join(stdlib, "lib-dynload")]
+    multiarch = sysconfig.get_config_var("MULTIARCH")
+    libraries = (
+        [f"/usr/lib/{multiarch}"] if multiarch and os.path.isdir(f"/usr/lib/{multiarch}") else ["/usr/lib"]
+    )
+    readable = [*path, "/lib", "/lib64", "/usr/lib64", *libraries, "/usr/share/zoneinfo"]
+    readable += [str(p) for p in Path(base, "lib").glob("libpython*.so*")]
+    return path, [*readable, *(os.path.realpath(p) for p in readable if os.path.exists(p))]
+
+
+def _folder_of(name: str) -> str:
+    spec = importlib.util.find_spec(name)
+    place = None if spec is None else spec.submodule_search_locations
+    origin = next(iter(place), None) if place else (spec.origin if spec else None)
+    if origin is None:
+        raise ServerDown(f"preload names {name}, which is not installed: pip install {name}")
+    return os.path.dirname(os.path.realpath(origin))

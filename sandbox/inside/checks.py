@@ -1,0 +1,180 @@
+"""Which checks a test source makes, and how they are counted one by one.
+
+Three styles: ``unittest`` (methods of TestCase classes), ``functions`` (``test_*`` functions), and
+``asserts`` (statements at the top or in ``check(candidate)``, each one a check).
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import io
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from referee.sandbox.inside.proxy import Remote
+from referee.sandbox.inside.wire import Tree
+
+RECORD = "__referee_record__"
+SOLUTION_MODULES = frozenset({"solution", "candidate", "main", "your_module", "answer", "submission"})
+
+
+class Stop(BaseException):
+    """The first check failed, and nobody asked about the others."""
+
+
+class Run:
+    """What the checks of one run came to."""
+
+    def __init__(self, *, stop_early: bool) -> None:
+        self.stop_early = stop_early
+        self.passed = 0
+        self.total = 0
+        self.failures: list[Tree] = []
+        self.error = ""
+        self.source = ""
+
+    def add(self, *, passed: bool, failure: dict[str, Tree] | None = None) -> None:
+        """Count one check."""
+        self.total += 1
+        self.passed += passed
+        if failure is not None and len(self.failures) < 20:
+            self.failures.append(dict(failure))
+
+    def record(self, line: int, check: Callable[[], Any]) -> None:
+        """Run one assert statement and count it."""
+        text = self.source.splitlines()
+        shown = text[line - 1].strip()[:300] if 0 < line <= len(text) else ""
+        try:
+            check()
+        except Exception as e:  # noqa: BLE001  # whatever the statement raises, it did not hold
+            error = f"{type(e).__name__}: {e}".removesuffix(": ")[:500]
+            self.add(passed=False, failure={"test": shown, "line": line, "error": error, "last_call": ""})
+        else:
+            self.add(passed=True)
+
+    def cases(self, module: Any, unittest: Any) -> None:
+        """Run the TestCase classes of a module; each method is one check, skipped ones are none."""
+        suite = unittest.defaultTestLoader.loadTestsFromModule(module)
+        runner = unittest.TextTestRunner(stream=io.StringIO(), failfast=self.stop_early)
+        result = runner.run(suite)
+        for test, trace in [*result.failures, *result.errors]:
+            last = trace.strip().splitlines()[-1][:500]
+            self.add(passed=False, failure={"test": str(test), "line": 0, "error": last, "last_call": ""})
+        for test in result.unexpectedSuccesses:
+            self.add(passed=False, failure={"test": str(test), "line": 0, "error": "passed, and must not"})
+        good = result.testsRun - len(result.failures) - len(result.errors)
+        for _ in range(max(0, good - len(result.skipped) - len(result.unexpectedSuccesses))):
+            self.add(passed=True)
+        if result.failures or result.errors:
+            self.error = self.error or "a test failed"
+
+    def functions(
+        self,
+        namespace: dict[str, Any],
+        guarded: Callable[..., AbstractContextManager[None]],
+        remote: Remote,
+    ) -> None:
+        """Run every ``test_*`` function, once for each of its parameters; each run is one check."""
+        for name, function in list(namespace.items()):
+            if not name.startswith("test") or not callable(function):
+                continue
+            for arguments in _parameters(function):
+                with guarded(self, remote, whole=False, name=name):
+                    function(**arguments)
+                if self.stop_early and self.passed < self.total:
+                    return
+
+
+def _parameters(function: Any) -> Iterable[dict[str, Any]]:
+    """Return the keyword arguments of each run that pytest's parametrize marks ask for."""
+    runs: list[dict[str, Any]] = [{}]
+    for mark in getattr(function, "pytestmark", ()):
+        if mark.name != "parametrize":
+            continue
+        names, rows = mark.args[0], mark.args[1]
+        keys = [n.strip() for n in names.split(",")] if isinstance(names, str) else list(names)
+        values = [dict(zip(keys, _row(row, len(keys)), strict=True)) for row in rows]
+        runs = [{**a, **b} for a in runs for b in values]
+    return runs
+
+
+def _row(row: Any, width: int) -> tuple[Any, ...]:
+    row = getattr(row, "values", row) if type(row).__name__ == "ParameterSet" else row
+    return tuple(row) if width > 1 or isinstance(row, tuple) else (row,)
+
+
+def style(tree: ast.Module) -> str:
+    """Return which of the three styles a test source is written in."""
+    if any(
+        isinstance(n, ast.ClassDef) and any("TestCase" in ast.unparse(b) for b in n.bases) for n in tree.body
+    ):
+        return "unittest"
+    functions = [n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    if "check" not in functions and any(n.startswith("test") for n in functions):
+        return "functions"
+    return "asserts"
+
+
+def unresolved(tree: ast.Module, namespace: dict[str, Any]) -> list[str]:
+    """Return the names that the tests use and nobody defines: they are the solution's."""
+    bound: set[str] = set()
+    used: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            (used if isinstance(node.ctx, ast.Load) else bound).add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            bound.add(node.name)
+        elif isinstance(node, ast.alias):
+            bound.add((node.asname or node.name).split(".")[0])
+        elif isinstance(node, ast.arg):
+            bound.add(node.arg)
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            bound.add(node.name)
+    known = bound | set(namespace) | set(dir(builtins))
+    return sorted(used - known)
+
+
+def counted(tree: ast.Module) -> ast.Module:
+    """Return the tests with every assert of the top and of ``check`` counted by itself."""
+    counting = _Counting()
+    body: list[ast.stmt] = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "check":
+            node.body = [counting.visit(n) for n in node.body]
+            body.append(node)
+        else:
+            body.append(counting.visit(node))
+    return ast.fix_missing_locations(ast.Module(body=body, type_ignores=[]))
+
+
+class _Counting(ast.NodeTransformer):
+    """Turns ``assert x`` into ``record(line, check)`` around a function that makes the assertion."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        return node
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        return node
+
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        check = ast.Lambda(
+            args=ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[]),
+            body=ast.Call(func=ast.Name(id=REQUIRE, ctx=ast.Load()), args=[node.test], keywords=[]),
+        )
+        arguments: list[ast.expr] = [ast.Constant(node.lineno), check]
+        call = ast.Call(func=ast.Name(id=RECORD, ctx=ast.Load()), args=arguments, keywords=[])
+        return ast.copy_location(ast.Expr(call), node)
+
+
+REQUIRE = "__referee_require__"
+
+
+def require(value: object) -> None:
+    """Raise AssertionError where the value is false."""
+    if not value:
+        raise AssertionError

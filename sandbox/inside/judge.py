@@ -1,0 +1,224 @@
+"""What a judge's child does: it runs the tests against a proxy of the solution, or a checker.
+
+The tests and expected values are here and nowhere else. The verdict goes to the host over a socket
+that the solution never held.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import os
+import socket
+import sys
+import traceback
+import types
+import unittest
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from referee.sandbox.inside import checks
+from referee.sandbox.inside.proxy import Remote, SolutionGone
+from referee.sandbox.inside.solution import REQUEST_LIMIT
+from referee.sandbox.inside.wire import Malformed, Tree, parse, receive, send
+
+STATUS = 0  # the standard input is a slate that the host reads where a judge never answered
+LOADED, CALLED = b"L", b"C"
+
+
+def main(host: socket.socket) -> None:
+    """Read the request and answer it."""
+    data, descriptors, _, _ = socket.recv_fds(host, 4, 1)
+    while len(data) < 4:
+        data += host.recv(4 - len(data))
+    request: Any = _rest(host, int.from_bytes(data, "big"))
+    if request["mode"] == "check":
+        send(host, _check(request))
+    else:
+        send(host, _judge(request, socket.socket(fileno=descriptors[0])))
+    os._exit(0)
+
+
+def _rest(host: socket.socket, size: int) -> Any:
+    if size > REQUEST_LIMIT:
+        raise Malformed("the request is too large")
+    data = bytearray()
+    while len(data) < size:
+        chunk = host.recv(min(size - len(data), 1 << 20))
+        if not chunk:
+            os._exit(1)
+        data += chunk
+    return parse(data)
+
+
+def _check(request: dict[str, Any]) -> dict[str, Tree]:
+    """Run a special checker: ``check(stdin, stdout, expected) -> bool or number``."""
+    namespace: dict[str, Any] = {"__name__": "__checker__"}
+    try:
+        exec(compile(request["checker"], "<checker>", "exec"), namespace)  # noqa: S102  # the problem's own
+        check = namespace["check"]
+    except Exception as e:  # noqa: BLE001  # a checker that cannot be loaded is the problem's fault
+        return {"bad_reference": f"the checker cannot be loaded: {type(e).__name__}: {e}"[:500]}
+    try:
+        return {"score": float(check(request["stdin"], request["stdout"], request["expected"]))}
+    except Exception as e:  # noqa: BLE001  # a checker may well choke on what is wrong; on what is right, never
+        error = f"{type(e).__name__}: {e}"[:500]
+    try:
+        check(request["stdin"], request["expected"], request["expected"])
+    except Exception:  # noqa: BLE001
+        return {"bad_reference": f"the checker raises on the expected output itself: {error}"}
+    return {"score": 0.0, "error": error}
+
+
+def _judge(request: dict[str, Any], connection: socket.socket) -> dict[str, Tree]:
+    tests: str = request["tests"]
+    try:
+        tree = ast.parse(tests)
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as e:
+        return {"bad_reference": f"the tests cannot be read: {type(e).__name__}: {e}"[:500]}
+    try:
+        loaded = receive(connection)
+    except (EOFError, OSError, Malformed):
+        loaded = {"error": "the solution's process ended while its code was loading", "ended": True}
+    if not isinstance(loaded, dict) or loaded.get("loaded") is not True:
+        return {"unloaded": loaded if isinstance(loaded, dict) else {"error": "no answer"}}
+    os.pwrite(STATUS, LOADED, 0)
+    remote = Remote(connection)
+    remote.on_first_call = _called
+    run = checks.Run(stop_early=request["stop_early"])
+    error = _run(tests, tree, request, remote, run)
+    report: dict[str, Tree] = {
+        "passed": run.passed,
+        "total": run.total,
+        "failures": [*run.failures][:20],
+        "calls": remote.calls,
+        "gone": remote.gone,
+    }
+    if error:
+        report["error"] = error
+    if not remote.calls:
+        report["bad_reference"] = error or "the tests never called the solution"
+    return report
+
+
+def _called() -> None:
+    os.pwrite(STATUS, CALLED, 0)
+
+
+def _run(tests: str, tree: ast.Module, request: dict[str, Any], remote: Remote, run: checks.Run) -> str:
+    """Run the tests, filling ``run``; return what ended them before their end, if anything did."""
+    module = types.ModuleType("__tests__")
+    sys.modules["__tests__"] = sys.modules["__main__"] = module
+    namespace = module.__dict__
+    if request["setup"]:
+        _trusted_setup(request["setup"], namespace)
+    entry_point: str = request["entry_point"]
+    for name in checks.unresolved(tree, namespace):
+        namespace[name] = remote.function(name)
+    _importable(tree, remote)
+    if entry_point.startswith("Solution().") or "Solution" in namespace:
+        namespace["Solution"] = lambda: _Methods(remote)
+    if entry_point:
+        candidate = remote.function(entry_point)
+        namespace[entry_point.split(".")[-1]] = namespace.setdefault("candidate", candidate)
+    style = checks.style(tree)
+    if not request["stop_early"] and style == "asserts":
+        tree = checks.counted(tree)
+        namespace[checks.RECORD], namespace[checks.REQUIRE] = run.record, checks.require
+    run.source = tests
+    sys.argv[:] = ["tests"]
+    with _guarded(run, remote, whole=True):
+        exec(compile(tree, "<tests>", "exec"), namespace)  # noqa: S102  # the problem's own tests
+        check = namespace.get("check")
+        if not remote.calls and not run.total and callable(check) and entry_point:
+            check(namespace[entry_point.split(".")[-1]])
+        elif not remote.calls and style == "unittest":
+            run.cases(module, unittest)
+        elif not remote.calls and style == "functions":
+            run.functions(namespace, _guarded, remote)
+    return run.error
+
+
+def _trusted_setup(setup: str, namespace: dict[str, Any]) -> None:
+    """Define what the prompt defines: the problem's own helpers, never the solution's."""
+    for text in (setup, setup + "\n    pass\n"):
+        try:
+            code = compile(text, "<prompt>", "exec")
+        except (SyntaxError, ValueError):
+            continue
+        with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
+            exec(code, namespace)  # noqa: S102  # the problem's own prompt
+        return
+
+
+def _importable(tree: ast.Module, remote: Remote) -> None:
+    """Let the tests import the solution from whatever module they call it, where no such module is."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module in checks.SOLUTION_MODULES:
+            module = sys.modules.setdefault(node.module, types.ModuleType(node.module))
+            for alias in node.names:
+                setattr(module, alias.name, remote.function(alias.name))
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name in checks.SOLUTION_MODULES:
+                    sys.modules[alias.name] = _Solution(alias.name, remote)
+
+
+class _Solution(types.ModuleType):
+    def __init__(self, name: str, remote: Remote) -> None:
+        super().__init__(name)
+        self._remote = remote
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._remote.function(name)
+
+
+class _Methods:
+    """An instance of the solution's class ``Solution``, made anew for every call."""
+
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._remote.function(f"Solution().{name}")
+
+
+@contextlib.contextmanager
+def _guarded(run: checks.Run, remote: Remote, *, whole: bool, name: str = "") -> Iterator[None]:
+    """Count what runs within as one check, unless checks within it counted themselves."""
+    before = run.total
+    try:
+        yield
+    except checks.Stop:
+        return
+    except BaseException as e:  # noqa: BLE001  # SystemExit too: the tests may end themselves
+        if isinstance(e, SystemExit) and e.code in (None, 0, False):
+            if run.total == before:
+                run.add(passed=True)
+            return
+        run.error = f"{type(e).__name__}: {e}"[:500]
+        run.add(passed=False, failure=describe(e, run.source, remote, name))
+        if isinstance(e, SolutionGone):
+            run.error = str(e)
+        return
+    if run.total == before or not whole:
+        run.add(passed=True)
+
+
+def describe(error: BaseException, source: str, remote: Remote, name: str = "") -> dict[str, Tree]:
+    """Return the failing line of the tests, the error, and the call that came last."""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == "<tests>"]
+    text = source.splitlines()
+    line = lines[-1] if lines and lines[-1] else 0
+    shown = text[line - 1].strip()[:300] if 0 < line <= len(text) else ""
+    return {
+        "test": name or shown,
+        "line": line,
+        "error": f"{type(error).__name__}: {error}".removesuffix(": ")[:500],
+        "last_call": remote.last[:500],
+    }

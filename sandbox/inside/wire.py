@@ -1,0 +1,229 @@
+"""What crosses a sandbox's edge: length-prefixed JSON frames, and plain data as tagged JSON.
+
+Never pickle, marshal or eval. None, booleans, strings, finite floats, small whole numbers and lists
+are themselves; everything else is ``{"t": tag, "v": ...}``. Subclasses go as their base type, so
+whatever a solution's object claims about itself (``__eq__``, ``__class__``) stays behind. Who reads
+frames caps their size and the depth of what they hold.
+
+Only the standard library's base types are rebuilt: tuple, dict, set, frozenset, bytes, bytearray,
+complex, range, Decimal, Fraction, big integers, NaN and infinities, and iterators as lists.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import select
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from fractions import Fraction
+from itertools import islice
+from typing import Any, TypeAlias
+
+Tree: TypeAlias = "bool | int | float | str | list[Tree] | dict[str, Tree] | None"
+
+MAX_FRAME = 4 << 20
+MAX_DEPTH = 200
+MAX_ITEMS = 100_000
+_SMALL = 1 << 62
+_FUNCTIONS: tuple[Any, ...] = (
+    abs, all, any, bin, bool, bytearray, bytes, chr, complex, dict, divmod, enumerate, filter, float, frozenset,
+    hash, hex, int, len, list, map, max, min, object, oct, ord, pow, range, repr, reversed, round, set, sorted,
+    str, sum, tuple, type, zip, Exception, AssertionError, IndexError, KeyError, RuntimeError, TypeError,
+    ValueError, ZeroDivisionError,
+)  # fmt: skip
+_BUILTINS: Mapping[str, Any] = {f.__name__: f for f in _FUNCTIONS}
+_NAMES = {id(v): k for k, v in _BUILTINS.items()}
+_SERIAL: tuple[type, ...] = (deque, Iterator, type({}.keys()), type({}.values()), type({}.items()))
+
+
+class Malformed(ValueError):
+    """What came is not a frame, or not plain data."""
+
+
+class Unplain(TypeError):
+    """The value has no form as plain data."""
+
+
+def encode(value: Any, depth: int = 0, function: Callable[[Any], Tree] | None = None) -> Tree:
+    """Return a value as tagged JSON; ``function`` stands in for callables, where given.
+
+    Raises:
+        Unplain: where the value, or something within it, is no plain data.
+    """
+    kind = type(value)
+    if value is None or kind is bool or kind is str:
+        return value  # type: ignore[no-any-return]
+    if kind is int:
+        return value if -_SMALL < value < _SMALL else {"t": "int", "v": hex(value)}
+    if kind is float:
+        return value if math.isfinite(value) else {"t": "float", "v": repr(value)}
+    if depth > MAX_DEPTH:
+        raise Unplain(f"the value must be nested at most {MAX_DEPTH} deep")
+    if kind is list:
+        return [encode(v, depth + 1, function) for v in value]
+    if kind is tuple:
+        return {"t": "tuple", "v": [encode(v, depth + 1, function) for v in value]}
+    if kind is dict:
+        pairs: list[Tree] = [
+            [encode(k, depth + 1, function), encode(v, depth + 1, function)] for k, v in value.items()
+        ]
+        return {"t": "dict", "v": pairs}
+    return _encode_other(value, depth, function)
+
+
+def _encode_other(value: Any, depth: int, function: Callable[[Any], Tree] | None) -> Tree:
+    for base in (bool, int, float, str, list, tuple, dict):
+        if isinstance(value, base):
+            return encode(_as_base(value, base), depth, function)
+    if isinstance(value, set | frozenset):
+        tag = "set" if isinstance(value, set) else "frozenset"
+        items = set.__iter__(value) if isinstance(value, set) else frozenset.__iter__(value)
+        return {"t": tag, "v": [encode(v, depth + 1, function) for v in items]}
+    if isinstance(value, bytes | bytearray):
+        base_bytes = bytes if isinstance(value, bytes) else bytearray
+        return {"t": base_bytes.__name__, "v": base_bytes.hex(value)}  # type: ignore[arg-type]
+    if isinstance(value, complex):
+        return {"t": "complex", "v": [encode(value.real), encode(value.imag)]}
+    if isinstance(value, range):
+        return {"t": "range", "v": [encode(value.start), encode(value.stop), encode(value.step)]}
+    if isinstance(value, Decimal):
+        return {"t": "Decimal", "v": Decimal.__str__(value)}
+    if isinstance(value, Fraction):
+        return {"t": "Fraction", "v": [encode(value.numerator), encode(value.denominator)]}
+    if id(value) in _NAMES and _BUILTINS[_NAMES[id(value)]] is value:
+        return {"t": "builtin", "v": _NAMES[id(value)]}
+    if isinstance(value, _SERIAL):
+        taken = list(islice(iter(value), MAX_ITEMS + 1))
+        if len(taken) > MAX_ITEMS:
+            raise Unplain(f"an iterator must end within {MAX_ITEMS} items")
+        tag = "iterator" if isinstance(value, Iterator) else "deque" if isinstance(value, deque) else "list"
+        return {"t": tag, "v": [encode(v, depth + 1, function) for v in taken]}
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, numpy.generic | numpy.ndarray):
+        return encode(value.tolist(), depth, function)
+    if function is not None and callable(value):
+        return function(value)
+    raise Unplain(f"a result must be plain data, got {type(value).__name__}")
+
+
+def _as_base(value: Any, base: Any) -> Any:
+    if base is list:
+        return list(list.__iter__(value))
+    if base is tuple:
+        return tuple(tuple.__iter__(value))
+    if base is dict:
+        return dict(dict.items(value))
+    return {bool: bool, int: int.__int__, float: float.__float__, str: str.__str__}[base](value)
+
+
+def decode(tree: Tree, depth: int = 0, function: Callable[[Tree], Any] | None = None) -> Any:
+    """Rebuild a value from tagged JSON; ``function`` makes the callables, where they are allowed.
+
+    Raises:
+        Malformed: where a tag or its content is not known.
+    """
+    if depth > MAX_DEPTH:
+        raise Malformed(f"nested deeper than {MAX_DEPTH}")
+    if isinstance(tree, list):
+        return [decode(v, depth + 1, function) for v in tree]
+    if not isinstance(tree, dict):
+        return tree
+    if len(tree) != 2 or "t" not in tree or "v" not in tree:
+        raise Malformed("an object must have the keys t and v")
+    tag, inner = tree["t"], tree["v"]
+    if tag == "function" and function is not None:
+        return function(inner)
+    try:
+        return _DECODERS[tag](inner, depth, function)  # type: ignore[index]
+    except (KeyError, TypeError, ValueError, ArithmeticError) as e:
+        raise Malformed(f"a {str(tag)[:40]} that cannot be: {e}") from None
+
+
+def _items(inner: Any, depth: int, function: Any) -> list[Any]:
+    if not isinstance(inner, list):
+        raise TypeError("its content must be a list")
+    return [decode(v, depth + 1, function) for v in inner]
+
+
+def _integer(inner: Any) -> int:
+    if type(inner) is int:
+        return inner
+    return decode(inner)  # type: ignore[no-any-return]
+
+
+_DECODERS: dict[str, Callable[[Any, int, Any], Any]] = {
+    "int": lambda v, d, f: int(v, 16),
+    "float": lambda v, d, f: {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}[v],
+    "tuple": lambda v, d, f: tuple(_items(v, d, f)),
+    "list": lambda v, d, f: _items(v, d, f),
+    "deque": lambda v, d, f: deque(_items(v, d, f)),
+    "dict": lambda v, d, f: {decode(k, d + 2, f): decode(x, d + 2, f) for k, x in v},
+    "set": lambda v, d, f: set(_items(v, d, f)),
+    "frozenset": lambda v, d, f: frozenset(_items(v, d, f)),
+    "bytes": lambda v, d, f: bytes.fromhex(v),
+    "bytearray": lambda v, d, f: bytearray.fromhex(v),
+    "complex": lambda v, d, f: complex(decode(v[0]), decode(v[1])),
+    "range": lambda v, d, f: range(*(_integer(x) for x in v)),
+    "Decimal": lambda v, d, f: Decimal(v),
+    "Fraction": lambda v, d, f: Fraction(_integer(v[0]), _integer(v[1])),
+    "iterator": lambda v, d, f: iter(_items(v, d, f)),
+    "builtin": lambda v, d, f: _BUILTINS[v],
+}
+
+
+def parse(data: bytes | bytearray) -> Tree:
+    """Read a frame's JSON.
+
+    Raises:
+        Malformed: where it is no JSON, or nested too deep.
+    """
+    try:
+        return json.loads(data)  # type: ignore[no-any-return]
+    except (ValueError, RecursionError) as e:
+        raise Malformed(str(e)[:200]) from None
+
+
+def send(connection: socket.socket, message: Tree) -> None:
+    """Send one frame."""
+    data = json.dumps(message, separators=(",", ":")).encode()
+    connection.sendall(len(data).to_bytes(4, "big") + data)
+
+
+def receive(connection: socket.socket, *, deadline: float | None = None, limit: int = MAX_FRAME) -> Tree:
+    """Wait for one frame, until ``deadline`` on the monotonic clock.
+
+    Raises:
+        Malformed: where it is larger than ``limit`` or no JSON.
+        TimeoutError: where the deadline passed.
+        EOFError: where the other side closed.
+    """
+    size = int.from_bytes(_exactly(connection, 4, deadline), "big")
+    if size > limit:
+        raise Malformed(f"a message must be at most {limit} bytes, got {size}")
+    return parse(_exactly(connection, size, deadline))
+
+
+def _exactly(connection: socket.socket, count: int, deadline: float | None) -> bytearray:
+    data = bytearray()
+    while len(data) < count:
+        if deadline is not None:
+            wait_for(connection, deadline)
+        chunk = connection.recv(min(count - len(data), 1 << 16))
+        if not chunk:
+            raise EOFError("the other side closed the connection")
+        data += chunk
+    return data
+
+
+def wait_for(connection: socket.socket, deadline: float) -> None:
+    """Wait until there is something to read; TimeoutError once the deadline has passed."""
+    left = deadline - time.monotonic()
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    if left <= 0 or not poll.poll(left * 1000):
+        raise TimeoutError("the deadline passed")

@@ -1,0 +1,1 @@
+"""The Linux calls that confine a process, made through ctypes: nothing is compiled at install time."""

@@ -1,0 +1,333 @@
+"""One worker: a fork server for solutions and one for judges, and a job taken through them.
+
+Both keep a spare child, forked and confined ahead of time, so that a job waits for no fork.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from referee.sandbox.channel import Channel, Child, Exit
+from referee.sandbox.inside import wire
+from referee.sandbox.inside.wire import Malformed
+from referee.sandbox.records import (
+    Calls,
+    Check,
+    Execution,
+    Job,
+    Limits,
+    OnValue,
+    Outcome,
+    Program,
+    Source,
+    Trial,
+)
+
+EXIT_S = 2.0
+GRACE_S = 0.25
+
+
+class Lane:
+    """Takes one job at a time. ``launch(role)`` starts a fork server."""
+
+    def __init__(self, launch: Callable[[str], Channel]) -> None:
+        self._launch = launch
+        self._channels: dict[str, Channel] = {}
+        self._spares: dict[str, Child] = {}
+
+    def channel(self, role: str) -> Channel:
+        """Return the fork server for a role, starting it where it does not run."""
+        if role not in self._channels:
+            self._channels[role] = self._launch(role)
+        return self._channels[role]
+
+    def run(self, job: Job, limits: Limits, on_value: OnValue | None) -> Execution:
+        """Run one job; ServerDown where a fork server failed."""
+        if isinstance(job, Trial):
+            return self._trial(job, limits)
+        if isinstance(job, Check):
+            return self._check(job, limits)
+        if isinstance(job, Calls):
+            return self._calls(job, limits, on_value)
+        return self._program(job, limits)
+
+    def close(self) -> None:
+        """End the fork servers."""
+        for channel in self._channels.values():
+            channel.close()
+        self._channels.clear()
+        self._spares.clear()
+
+    def _take(self, role: str, limits: Limits) -> Child:
+        """Return the spare child, or a new one where the spare has other limits."""
+        spare = self._spares.pop(role, None)
+        if spare is not None and spare.limits == limits:
+            return spare
+        if spare is not None:
+            self._finish(role, spare)
+        return self.channel(role).spawn(limits)
+
+    def _refill(self, role: str, limits: Limits) -> None:
+        self._spares[role] = self.channel(role).spawn(limits)
+
+    def _finish(self, role: str, child: Child) -> None:
+        """End a child and close its files."""
+        self.channel(role).end(child)
+        child.release()
+
+    def _program(self, job: Program, limits: Limits) -> Execution:
+        role = "solution" if job.language == "python" else "program"
+        child = self._take(role, limits)
+        os.pwrite(child.stdin, job.stdin.encode("utf-8", "surrogatepass"), 0)
+        start = time.monotonic()
+        request = {
+            "mode": "program",
+            "language": job.language,
+            "sources": _sources(job.sources),
+            "entry_point": "",
+            "output_bytes": limits.output_bytes,
+        }
+        _hand_over(child.connection, request)
+        if role == "solution":
+            self._refill(role, limits)
+        message, error = _answer(child.connection, start + limits.wall_s)
+        wall = time.monotonic() - start
+        ended = None if error == "timeout" else self.channel(role).wait(child, max(0.0, limits.wall_s - wall))
+        late = ended is None
+        if late:
+            self.channel(role).end(child)
+            ended = self.channel(role).wait(child, EXIT_S)
+        execution = _program_outcome(child, message, ended, late, time.monotonic() - start)
+        child.release()
+        return execution
+
+    def _calls(self, job: Calls, limits: Limits, on_value: OnValue | None) -> Execution:
+        child = self._take("solution", limits)
+        start = time.monotonic()
+        deadline = start + limits.wall_s
+        request = {
+            "mode": "calls",
+            "sources": _sources(job.sources),
+            "entry_point": job.entry_point,
+            "calls": [[wire.encode(a) for a in arguments] for arguments in job.arguments],
+        }
+        _hand_over(child.connection, request)
+        self._refill("solution", limits)
+        values: list[Any] = []
+        message, error = _answer(child.connection, deadline)
+        if not error and message.get("loaded") is True:
+            for i in range(len(job.arguments)):
+                message, error = _answer(child.connection, deadline)
+                if error or "value" not in message:
+                    break
+                values.append(message["value"])
+                if on_value is not None and not on_value(i, message["value"]):
+                    break
+            else:
+                message = {}
+        wall = time.monotonic() - start
+        outcome, why = _how_it_went(message, error)
+        ended = self._wait_if_lost(child, error)
+        outcome, why = _explain(outcome, why, child, ended)
+        execution = Execution(
+            outcome=outcome,
+            error=why,
+            stdout=child.text(child.stdout),
+            stderr=child.text(child.stderr),
+            wall_s=wall,
+            cpu_s=ended.cpu_s if ended else None,
+            peak_bytes=ended.peak_bytes if ended else None,
+            values=tuple(values),
+        )
+        self._finish("solution", child)
+        return execution
+
+    def _trial(self, job: Trial, limits: Limits) -> Execution:
+        child, judge = self._take("solution", limits), self._take("judge", _judge_limits(limits))
+        start = time.monotonic()
+        request = {"mode": "serve", "sources": _sources(job.sources), "entry_point": job.entry_point}
+        _hand_over(child.connection, request)
+        tests = {
+            "mode": "judge",
+            "tests": job.tests,
+            "entry_point": job.entry_point,
+            "setup": job.setup,
+            "stop_early": job.stop_early,
+        }
+        _hand_over(judge.connection, tests, descriptor=child.connection.fileno())
+        self._refill("solution", limits)
+        self._refill("judge", _judge_limits(limits))
+        report, error = _answer(judge.connection, start + limits.wall_s)
+        wall = time.monotonic() - start
+        if error:
+            slate = os.pread(judge.stdin, 1, 0)
+            report = {"gone": error, "slate": slate.decode("latin-1")}
+        lost = error or report.get("gone") or report.get("unloaded", {}).get("ended")
+        ended = self._wait_if_lost(child, str(lost or ""))
+        outcome, why = _trial_outcome(report, error)
+        outcome, why = _explain(outcome, why, child, ended)
+        execution = Execution(
+            outcome=outcome,
+            error=why,
+            stdout=child.text(child.stdout),
+            stderr=child.text(child.stderr),
+            wall_s=wall,
+            cpu_s=ended.cpu_s if ended else None,
+            peak_bytes=ended.peak_bytes if ended else None,
+            report=report,
+        )
+        self._finish("judge", judge)
+        self._finish("solution", child)
+        return execution
+
+    def _check(self, job: Check, limits: Limits) -> Execution:
+        judge = self._take("judge", _judge_limits(limits))
+        start = time.monotonic()
+        request = {
+            "mode": "check",
+            "checker": job.checker,
+            "stdin": job.stdin,
+            "stdout": job.stdout,
+            "expected": job.expected,
+        }
+        _hand_over(judge.connection, request, descriptor=judge.stdin)
+        report, error = _answer(judge.connection, start + limits.wall_s)
+        self._finish("judge", judge)
+        wall = time.monotonic() - start
+        if error:  # on what the solution wrote, the checker never came back
+            return Execution(outcome=Outcome.WRONG, error=f"the checker did not answer: {error}", wall_s=wall)
+        if "bad_reference" in report:
+            return Execution(outcome=Outcome.BAD_REFERENCE, error=str(report["bad_reference"]), wall_s=wall)
+        good = report.get("score", 0.0) > 0
+        why = str(report.get("error", ""))
+        return Execution(outcome=Outcome.OK if good else Outcome.WRONG, error=why, wall_s=wall, report=report)
+
+    def _wait_if_lost(self, child: Child, error: str) -> Exit | None:
+        """Where the child stopped answering without being late, learn how it ended."""
+        if not error or error == "timeout":
+            return None
+        return self.channel("solution").wait(child, GRACE_S)
+
+
+def _sources(sources: tuple[Source, ...]) -> list[Any]:
+    return [{"code": s.code, "before": s.before} for s in sources]
+
+
+@lru_cache(maxsize=64)
+def _judge_limits(limits: Limits) -> Limits:
+    return Limits(
+        wall_s=limits.wall_s,
+        cpu_s=limits.cpu_seconds,
+        memory_bytes=max(limits.memory_bytes, 512 << 20),
+        output_bytes=limits.output_bytes,
+        processes=limits.processes,
+        files=limits.files,
+    )
+
+
+def _hand_over(connection: socket.socket, message: dict[str, Any], *, descriptor: int | None = None) -> None:
+    """Send the request. A child that dies meanwhile shows when its answer is awaited."""
+    data = json.dumps(message, separators=(",", ":")).encode()
+    frame = len(data).to_bytes(4, "big") + data
+    try:
+        if descriptor is None:
+            connection.sendall(frame)
+        else:
+            socket.send_fds(connection, [frame[:4]], [descriptor])
+            connection.sendall(frame[4:])
+    except OSError:
+        pass
+
+
+def _answer(connection: socket.socket, deadline: float) -> tuple[dict[str, Any], str]:
+    """Return one message, and why there is none: timeout, ended, or malformed."""
+    try:
+        message = wire.receive(connection, deadline=deadline)
+    except TimeoutError:
+        return {}, "timeout"
+    except (EOFError, OSError):
+        return {}, "ended"
+    except Malformed as e:
+        return {}, f"malformed: {e}"
+    return (message, "") if isinstance(message, dict) else ({}, "malformed: an answer must be an object")
+
+
+def _how_it_went(message: dict[str, Any], error: str) -> tuple[Outcome, str]:
+    """Return the outcome that a solution's last message speaks of."""
+    if error == "timeout":
+        return Outcome.TIMEOUT, "it was still running when the time was up"
+    if error == "ended":
+        return Outcome.KILLED, "its process ended before it answered"
+    if error:
+        return Outcome.OUTPUT, error
+    why = str(message.get("error", ""))[:500]
+    if message.get("syntax"):
+        return Outcome.SYNTAX_ERROR, why
+    names = message.get("raised")
+    if isinstance(names, list):
+        return (Outcome.MEMORY if "MemoryError" in names else Outcome.RAISED), why
+    return Outcome.OK, ""
+
+
+def _trial_outcome(report: dict[str, Any], error: str) -> tuple[Outcome, str]:
+    if error == "timeout" and report.get("slate") == "L":
+        return Outcome.BAD_REFERENCE, "the tests took all the time before they called the solution"
+    if error == "timeout":
+        return Outcome.TIMEOUT, "it was still running when the time was up"
+    if error:
+        return Outcome.WRONG, f"the judge did not answer: {error}"
+    if "unloaded" in report:
+        unloaded = report["unloaded"]
+        return _how_it_went(unloaded, "ended" if unloaded.get("ended") else "")
+    if "bad_reference" in report:
+        return Outcome.BAD_REFERENCE, str(report["bad_reference"])
+    if report["gone"]:
+        return Outcome.KILLED, str(report["gone"])
+    good = report["total"] > 0 and report["passed"] == report["total"] and not report.get("error")
+    failures = report.get("failures") or [{}]
+    return (
+        (Outcome.OK, "")
+        if good
+        else (Outcome.WRONG, str(failures[0].get("error") or report.get("error") or ""))
+    )
+
+
+def _program_outcome(
+    child: Child, message: dict[str, Any], ended: Exit | None, late: bool, wall: float
+) -> Execution:
+    code = ended.code if ended else None
+    outcome, why = _how_it_went(message, "timeout" if late else "")
+    if not late and outcome is Outcome.OK and code:
+        outcome, why = Outcome.RAISED, f"it ended with exit status {code}"
+    outcome, why = _explain(outcome, why, child, ended if not late else None)
+    return Execution(
+        outcome=outcome,
+        error=why,
+        exit_code=code,
+        stdout=child.text(child.stdout),
+        stderr=child.text(child.stderr),
+        wall_s=wall,
+        cpu_s=ended.cpu_s if ended else None,
+        peak_bytes=ended.peak_bytes if ended else None,
+    )
+
+
+def _explain(outcome: Outcome, why: str, child: Child, ended: Exit | None) -> tuple[Outcome, str]:
+    """Say more exactly what ended a run: its output, its processor time, or a signal."""
+    if outcome in (Outcome.OK, Outcome.BAD_REFERENCE, Outcome.SYNTAX_ERROR):
+        return outcome, why
+    if outcome is not Outcome.WRONG and child.flooded:
+        return Outcome.OUTPUT, f"it wrote more than {child.limits.output_bytes} bytes"
+    if ended is not None and ended.signal == signal.SIGXCPU:
+        return Outcome.TIMEOUT, f"it used more than {child.limits.cpu_seconds} s of processor time"
+    if ended is not None and ended.signal:
+        name = signal.Signals(ended.signal).name
+        return Outcome.KILLED, f"its process was ended by {name}"
+    return outcome, why

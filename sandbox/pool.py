@@ -1,0 +1,144 @@
+"""Lanes shared between threads, and thousands of jobs taken through them."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+
+from referee.sandbox.channel import ServerDown
+from referee.sandbox.lane import Lane
+from referee.sandbox.records import Execution, Job, Limits, OnValue, Outcome, Sandbox
+
+TRIES = 2
+
+
+class Lanes:
+    """At most ``count`` lanes, started when they are first needed, each used by one thread at a time."""
+
+    def __init__(self, make: Callable[[], Lane], count: int) -> None:
+        self._make = make
+        self._free: deque[Lane] = deque()
+        self._all: set[Lane] = set()
+        self._slots = threading.BoundedSemaphore(count)
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def borrow(self) -> Iterator[Lane]:
+        """Wait for a free lane; one whose servers fail is closed, and started anew by its next user."""
+        with self._slots:
+            with self._lock:
+                lane = self._free.pop() if self._free else self._make()
+                self._all.add(lane)
+            try:
+                yield lane
+            except BaseException:
+                lane.close()
+                with self._lock:
+                    self._all.discard(lane)
+                raise
+            with self._lock:
+                if lane in self._all:
+                    self._free.append(lane)
+
+    def run(self, job: Job, limits: Limits, on_value: OnValue | None) -> Execution:
+        """Run one job; where a fork server fails it is tried once more, and then is unavailable."""
+        failure: BaseException | None = None
+        for _ in range(TRIES):
+            try:
+                with self.borrow() as lane:
+                    return lane.run(job, limits, on_value)
+            except (ServerDown, OSError) as e:
+                failure = e
+        return Execution(outcome=Outcome.SANDBOX_UNAVAILABLE, error=str(failure)[:1000])
+
+    def close(self) -> None:
+        """End every lane."""
+        with self._lock:
+            lanes, self._all = self._all, set()
+            self._free.clear()
+        for lane in lanes:
+            lane.close()
+
+
+_lanes: dict[Hashable, Lanes] = {}
+_lock = threading.Lock()
+
+
+def lanes_of(owner: Hashable, make: Callable[[], Lane], count: int) -> Lanes:
+    """Return this process's lanes for a sandbox's configuration: equal configurations share them."""
+    with _lock:
+        if owner not in _lanes:
+            _lanes[owner] = Lanes(make, count)
+        return _lanes[owner]
+
+
+def close_lanes(owner: Hashable) -> None:
+    """End the lanes of a configuration."""
+    with _lock:
+        lanes = _lanes.pop(owner, None)
+    if lanes is not None:
+        lanes.close()
+
+
+@atexit.register
+def _close_all() -> None:
+    for owner in list(_lanes):
+        close_lanes(owner)
+
+
+def _forget_after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+    _lanes.clear()
+
+
+os.register_at_fork(after_in_child=_forget_after_fork)
+
+
+def run_many(
+    sandbox: Sandbox, jobs: Iterable[Job], *, limits: Limits | None = None, in_order: bool = True
+) -> Iterator[tuple[int, Execution]]:
+    """Run jobs as they are read, at most four for each worker ahead; yield (index, execution).
+
+    With ``in_order=False`` what is done first comes first. Leaving the loop early starts no more.
+    """
+    bound = limits or Limits()
+    with ThreadPoolExecutor(sandbox.workers) as threads:
+        pending: dict[Future[Execution], int] = {}
+        order: deque[Future[Execution]] = deque()
+        source = enumerate(jobs)
+        try:
+            while True:
+                while len(pending) < 4 * sandbox.workers and (job := next(source, None)) is not None:
+                    future = threads.submit(sandbox.execute, job[1], limits=bound)
+                    pending[future] = job[0]
+                    order.append(future)
+                if not pending:
+                    return
+                done = [order[0]] if in_order else list(wait(pending, return_when=FIRST_COMPLETED).done)
+                for future in done:
+                    result = future.result()
+                    order.remove(future)
+                    yield pending.pop(future), result
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+async def arun_many(
+    sandbox: Sandbox, jobs: Iterable[Job], *, limits: Limits | None = None, in_order: bool = True
+) -> AsyncIterator[tuple[int, Execution]]:
+    """Like :func:`run_many`, for callers in an event loop."""
+    import asyncio
+
+    results = run_many(sandbox, jobs, limits=limits, in_order=in_order)
+    try:
+        while (item := await asyncio.to_thread(next, results, None)) is not None:
+            yield item
+    finally:
+        await asyncio.to_thread(results.close)  # type: ignore[attr-defined]
