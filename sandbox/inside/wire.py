@@ -31,14 +31,14 @@ MAX_DEPTH = 200
 MAX_ITEMS = 100_000
 _SMALL = 1 << 62
 _FUNCTIONS: tuple[Any, ...] = (
-    abs, all, any, bin, bool, bytearray, bytes, chr, complex, dict, divmod, enumerate, filter, float, frozenset,
-    hash, hex, int, len, list, map, max, min, object, oct, ord, pow, range, repr, reversed, round, set, sorted,
-    str, sum, tuple, type, zip, Exception, AssertionError, IndexError, KeyError, RuntimeError, TypeError,
-    ValueError, ZeroDivisionError,
+    abs, all, any, bin, bool, bytearray, bytes, chr, complex, dict, divmod, enumerate, filter, float,
+    frozenset, hash, hex, int, len, list, map, max, min, object, oct, ord, pow, range, repr, reversed,
+    round, set, sorted, str, sum, tuple, type, zip, Exception, AssertionError, IndexError, KeyError,
+    RuntimeError, TypeError, ValueError, ZeroDivisionError,
 )  # fmt: skip
 _BUILTINS: Mapping[str, Any] = {f.__name__: f for f in _FUNCTIONS}
 _NAMES = {id(v): k for k, v in _BUILTINS.items()}
-_SERIAL: tuple[type, ...] = (deque, Iterator, type({}.keys()), type({}.values()), type({}.items()))
+_SERIAL: tuple[type[Any], ...] = (deque, Iterator, type({}.keys()), type({}.values()), type({}.items()))
 
 
 class Malformed(ValueError):
