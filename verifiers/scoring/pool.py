@@ -1,10 +1,12 @@
 """A pool of worker processes with a deadline for each unit of work.
 
-A unit past its deadline costs its worker's life. If the worker had spent at least half of that time
-on the processor, the completion is what was slow: the decision is ``timeout``, score 0. If it had
-not, the machine stood still: the unit is tried once more, alone in a fresh worker, and then
-abstains. A worker that dies takes nothing along: its unit is tried once more, then abstains, and the
-units behind it are handed out again.
+A unit past its deadline costs its worker's life, once it is clear whose fault that is. If the worker
+had spent at least half of the deadline on the processor, the completion is what was slow: the
+decision is ``timeout``, score 0. If it is asleep, it waits for something else: the unit is tried once
+more, alone in a fresh worker, and then abstains. If it wants to compute and the machine does not let
+it, it is given more time, up to ten deadlines, and is then treated as the one that waits. A worker
+that dies takes nothing along: its unit is tried once more, then abstains, and the units behind it
+are handed out again.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ from referee.verifiers.scoring import worker
 
 _TICK_S = 0.05
 _START_S = 120.0  # a worker may have to import a large library first
-_BUSY_SHARE = 0.5
+_BUSY_SHARE = 0.5  # of the deadline: the completion is slow
+_PATIENCE = 10  # deadlines that a unit gets on a machine that gives it too little time to tell
 
 
 @dataclass(slots=True)
@@ -96,8 +99,7 @@ class Pool:
         for w in [w for w in self._workers if w.pipe in ready]:
             yield from self._receive(w)
         for w in list(self._workers):
-            if self._overdue(w):
-                yield from self._end_overdue(w)
+            yield from self._end_overdue(w)
 
     def _start(self) -> _Worker:
         here, there = self._context.Pipe()
@@ -150,27 +152,31 @@ class Pool:
         fitting = int(0.02 / seconds) if seconds > 1e-6 else 1024
         self._chunk = max(1, min(1024, (3 * self._chunk + fitting) // 4))
 
-    def _overdue(self, w: _Worker) -> bool:
-        if not w.ready:
-            return bool(time.monotonic() - w.started > _START_S)
-        first = (w.clock[0], w.clock[1])
-        unit = w.units.get(int(first[0]))
-        if unit is None or time.monotonic() - first[1] <= self._deadline_s * len(unit.items):
-            return False
-        time.sleep(0.002)  # the two numbers are not written at once: look twice
-        return (w.clock[0], w.clock[1]) == first
-
     def _end_overdue(self, w: _Worker) -> Iterator[worker.Result]:
+        """End a worker whose unit is past its deadline, once it is clear whose fault that is."""
+        now = time.monotonic()
         if not w.ready:
-            raise RuntimeError(f"a worker process was not ready after {_START_S:.0f} s")
-        number, start, cpu_before = int(w.clock[0]), w.clock[1], w.clock[2]
-        unit = w.units.pop(number)
-        seconds = time.monotonic() - start
-        busy = _cpu_seconds(w.process.pid) - cpu_before >= _BUSY_SHARE * seconds
+            if now - w.started > _START_S:
+                raise RuntimeError(f"a worker process was not ready after {_START_S:.0f} s")
+            return
+        number, start, cpu_before = w.clock[0], w.clock[1], w.clock[2]
+        unit = w.units.get(int(number))
+        if unit is None:
+            return
+        seconds, deadline = now - start, self._deadline_s * len(unit.items)
+        if seconds <= deadline:
+            return
+        cpu, asleep = _cpu_use(w.process.pid)
+        busy = cpu - cpu_before >= _BUSY_SHARE * deadline
+        if not (busy or asleep or seconds > _PATIENCE * deadline):
+            return
+        if (w.clock[0], w.clock[1]) != (number, start):
+            return  # it went on to the next unit while it was looked at
+        del w.units[unit.number]
         self._replace(w)
         if busy:
             late = Verdict(score=0.0, reason=Reason.TIMEOUT, detail={"deadline_s": self._deadline_s})
-            yield number, self._all(unit, late), seconds
+            yield unit.number, self._all(unit, late), seconds
         else:
             message = f"no verdict in {self._deadline_s:g} s, and the processor was not what it waited for"
             yield from self._again(unit, failure(message, Reason.UNAVAILABLE), seconds)
@@ -207,9 +213,11 @@ def _pickled(rubric: Rubric) -> bytes:
         ) from None
 
 
-def _cpu_seconds(pid: int) -> float:
+def _cpu_use(pid: int) -> tuple[float, bool]:
+    """Return the processor time of a process, and whether it is asleep rather than computing."""
     try:
-        times = psutil.Process(pid).cpu_times()
+        process = psutil.Process(pid)
+        times, status = process.cpu_times(), process.status()
     except psutil.Error:
-        return 0.0
-    return float(times.user + times.system)
+        return 0.0, True
+    return float(times.user + times.system), status != psutil.STATUS_RUNNING
