@@ -27,6 +27,8 @@ _HOME = {  # public name -> the module that holds it, imported when the name is 
     "Instructions": "instructions.verifier",
     "Item": "protocol",
     "JsonSchema": "json_schema",
+    "Math": "mathematics.verifier",
+    "MathVerify": "mathematics.worker",
     "Message": "records",
     "Numeric": "numeric",
     "OverlongPenalty": "length",

@@ -1,0 +1,361 @@
+r"""Finding the final answer in a completion: named strategies in a stated order, and why none was found.
+
+1. ``thinking``: only what follows the last ``</think>`` is judged; an unclosed ``<think>`` has no answer.
+2. ``tag``: the last ``<answer>...</answer>``; the strategies below then look inside it.
+3. ``boxed``: the last ``\boxed`` that is asserted. "not \boxed{5}" denies it. Boxes that stand side by
+   side, joined by nothing but "and", "or" or a comma, are one answer: all of them.
+4. ``####`` and 5. ``line``: a line that begins with ``A:``, ``Answer:`` or ``Final answer:``.
+6. ``phrase``: what follows the last "the answer is".
+7. ``last``: the last formula or number, unless its sentence denies it, doubts it or asks.
+
+The strict profile stops after ``line``. A box that is never closed ends the search: the text broke off.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import NamedTuple
+
+from referee.verifiers.mathematics.policy import Boxes, Profile
+from referee.verifiers.mathematics.reader import is_placeholder, literal, read, strip
+
+MAX_TEXT = 100_000  # the last characters of a completion, in which an answer is looked for
+
+
+class Extracted(NamedTuple):
+    """The answer and the strategy that found it, or why there is none."""
+
+    answer: str | None
+    strategy: str
+    why: str = ""
+
+
+_BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![A-Za-z])\s*")
+_DENIED_BEFORE = re.compile(
+    r"(?:\b(?:not|never|cannot|neither|nor|without|except|excluding|instead of|rather than|unlike|"
+    r"other than)\b|n['’]t\b|"
+    r"\\neq?(?![a-z])|≠|\b(?:wrong|incorrect|mistaken|erroneous|false)(?:ly)?(?:\s+answer)?\b)"
+    r"\s*(?:(?:be|that|is|it|was|it's|equal|equals|to|the|answer|a|an|as|simply|just|correct|actually|"
+    r"final|would|of)\s+)*[\s$({\[:*\\]*$",
+    re.I,
+)
+_GUESSED_BEFORE = re.compile(
+    r"\b(?:guess(?:ed|ing)?|(?:first|initially|originally|previously|earlier)\s+"
+    r"(?:thought|guessed|got|said|wrote|believed|had)|initially|mistakenly|at first)\b[^.\n]{0,40}$",
+    re.I,
+)
+_DENIED_AFTER = re.compile(
+    r"[\s$.*)}\]]*(?:(?:is|was|would be|are|seems|looks)\s+(?:clearly\s+|definitely\s+|actually\s+)?"
+    r"(?:wrong|incorrect|false|invalid|impossible|not\b)|\?\s*(?:no|nope|wait|hmm|not)\b"
+    r"|\((?:wrong|incorrect|false)\))",
+    re.I,
+)
+_JOINING = frozenset(
+    """
+    and or maybe perhaps possibly alternatively also either could be it is the answer answers another
+    equally even might as well both then else otherwise can are may equivalently i.e ie that one other
+    first second third option solution solutions respectively
+    """.split()
+)
+_OR_AFTER = re.compile(
+    r"[\s$*.)]*,?\s*\(?\bor\b,?\s+(?:(?:maybe|perhaps|possibly|even|else|is it|it is|it could be)\s+)?"
+    r"(?:\$([^$\n]{1,80})\$|(-?\d[\d,]*(?:\.\d+)?(?:/\d+)?))(?![\w/])",
+    re.I,
+)
+_EITHER_BEFORE = re.compile(r"\beither\s+\$?(-?[\w.,/^\\{}()+ -]{1,40}?)\$?,?\s+or\s+\$?\s*$", re.I)
+_SCALE_AFTER = re.compile(
+    r"[\s$\\]*(?:text\{)?\s*(hundred|thousand|million|billion|trillion|dozen)s?\b(?!\})", re.I
+)
+_PLAIN_NUMBER = re.compile(r"-?[\d,]*\d(?:\.\d+)?")
+_TAG = re.compile(r"<answer>(.*?)</answer>", re.S | re.I)
+_HASHES = re.compile(r"####[ \t]*(\S[^\n]*)")
+_LINE = re.compile(
+    r"^[ \t>*_#-]*(?:A|Answer|ANSWER|answer|(?:The )?[Ff]inal [Aa]nswer|FINAL ANSWER)"
+    r"[*_ \t]*[:：][*_ \t]*(\S[^\n]*)$",
+    re.M,
+)
+_PHRASE = re.compile(
+    r"(?:\b(?:final|correct|right)?\s*(?:answer|result|solution|value)\b[^.\n$=:]{0,40}?"
+    r"\b(?:is|are|equals|equal to|be|becomes|was)\b|"
+    r"\banswer\s*(?:=|:))(?:\s+(?:therefore|thus|simply|just|exactly|then|equal to|given by))*[:\s]*",
+    re.I,
+)
+_SENTENCE_END = re.compile(r"\n|(?<=[^.])\.(?=\s+[A-Z]|\s*$)")
+_DOUBT = re.compile(
+    r"\b(?:not|never|cannot|neither|nor|no|wrong|incorrect|false|unknown|unsure|uncertain|maybe|perhaps|possibly|"
+    r"might|could|either|or|"
+    r"guess|impossible|unclear|wait|idk|unable|sorry)\b|n['’]t\b|\?",
+    re.I,
+)
+_FORMULA = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.S)
+_NUMBER = re.compile(r"(?<![\w.])[-−]?(?:\\?\$\s?)?\d[\d,]*(?:\.\d+)?(?:\s?/\s?\d+)?(?:\\?%)?(?![\w^])")
+
+
+def extract(text: str, profile: Profile = "lenient", boxes: Boxes = "all") -> Extracted:
+    """Return the final answer of a completion."""
+    text, why = _after_thinking(text)
+    if why:
+        return Extracted(None, "thinking", why)
+    if len(text) > MAX_TEXT:
+        text = text[-MAX_TEXT:]
+    tagged = ""
+    if "<answer>" in text or "<ANSWER>" in text:
+        found = _TAG.findall(text)
+        if found:
+            text, tagged = found[-1], "tag"
+    if "box" in text and (boxed := _boxed(text, boxes)) is not None:
+        return boxed
+    if tagged:
+        content = strip(text)
+        return (
+            Extracted(content, "tag")
+            if content and not is_placeholder(content)
+            else Extracted(None, "tag", "the tag is empty")
+        )
+    lined = _hashes(text) or _answer_line(text)
+    if lined is not None:
+        return lined
+    if profile == "strict":
+        return Extracted(None, "none", "no box, tag, #### or answer line")
+    return _phrase(text) or _last(text)
+
+
+def _hashes(text: str) -> Extracted | None:
+    start = text.rfind("####")
+    m = _HASHES.match(text, start) if start >= 0 else None
+    return _stated(m[1], "####") if m else None
+
+
+def _answer_line(text: str) -> Extracted | None:
+    if "nswer" not in text and "NSWER" not in text:
+        start = text.rfind("A:")  # the last line that could be one
+        if start < 0:
+            return None
+        text = text[text.rfind("\n", 0, start) + 1 :]
+    m = _last_match(_LINE, text)
+    return _stated(m[1], "line") if m else None
+
+
+def _stated(line: str, strategy: str) -> Extracted:
+    if len(line) <= 18 and _PLAIN_NUMBER.fullmatch(line):
+        return Extracted(line, strategy)
+    phrase = _phrase(line) if "nswer" in line else None
+    if phrase is not None:
+        return phrase._replace(strategy=strategy)
+    line = _sentence(line, 0)
+    if is_placeholder(line):
+        return Extracted(None, strategy, "the answer is missing")
+    return Extracted(line, strategy)
+
+
+def _after_thinking(text: str) -> tuple[str, str]:
+    lower = text.lower()
+    if "think" not in lower:
+        return text, ""
+    end = max((lower.rfind(t) + len(t) for t in ("</think>", "</thinking>") if t in lower), default=0)
+    rest = text[end:]
+    if "<think>" in lower[end:] or "<thinking>" in lower[end:]:
+        return "", "the thinking is not closed"
+    return rest, ""
+
+
+class _Box(NamedTuple):
+    start: int
+    end: int
+    content: str
+
+
+def _boxed(text: str, policy: Boxes) -> Extracted | None:
+    found, broken = _find_boxes(text)
+    if broken:
+        return Extracted(None, "boxed", "the last box is not closed")
+    if not found:
+        return None
+    asserted = [b for b in found if not _denied(text, b)]
+    if not asserted:
+        return Extracted(None, "boxed", "every box is denied")
+    firm = [
+        b for b in asserted if not _GUESSED_BEFORE.search(text[max(0, b.start - 80) : b.start])
+    ] or asserted
+    last = firm[-1]
+    if is_placeholder(last.content):
+        return Extracted(None, "boxed", "the last box is empty")
+    later = _later_statement(text, last)
+    if later is not None:
+        return later
+    if policy == "last":
+        return Extracted(last.content, "boxed")
+    group = [last]
+    for before in reversed([b for b in firm if b.end <= last.start][-20:]):
+        if not _joined(text[before.end : group[0].start]):
+            break
+        group.insert(0, before)
+    joiner = " and "
+    for before, after in pairwise(group):
+        if re.search(r"\bor\b|\beither\b|\bmaybe\b", text[before.end : after.start], re.I):
+            joiner = " or "
+    contents: list[str] = []
+    for b in group:
+        if literal(strip(b.content)) not in {literal(strip(c)) for c in contents}:
+            contents.append(b.content)
+    if alternatives := _alternatives(text, group):
+        contents, joiner = contents + alternatives, " or "
+    if len(contents) == 1:
+        scale = _SCALE_AFTER.match(text, last.end)
+        return Extracted(f"{contents[0]} {scale[1]}" if scale else contents[0], "boxed")
+    return Extracted(joiner.join(strip(c) for c in contents), "boxes")
+
+
+def _find_boxes(text: str) -> tuple[list[_Box], bool]:
+    """Return the outermost boxes in order, and whether the last one is never closed."""
+    out: list[_Box] = []
+    pos = 0
+    for _ in range(400):
+        m = _BOX.search(text, pos)
+        if m is None:
+            return out, False
+        start = m.end()
+        if start >= len(text):
+            return out, True
+        if text[start] != "{":
+            short = re.compile(r"\\[A-Za-z]+(?:\{[^{}]*\})*|-?\d+(?:\.\d+)?|[A-Za-z]").match(text, start)
+            if short is None:
+                pos = start
+                continue
+            out.append(_Box(m.start(), short.end(), short[0]))
+            pos = short.end()
+            continue
+        end = _closing(text, start)
+        if end < 0:
+            return out, True
+        out.append(_Box(m.start(), end, text[start + 1 : end - 1]))
+        pos = end
+    # very many boxes: only the last ones can count
+    tail = text.rfind("\\boxed")
+    rest, broken = (out, False) if tail < pos else _find_boxes(text[-2000:])
+    if rest is out:
+        return out, broken
+    shift = len(text) - 2000
+    return [_Box(b.start + shift, b.end + shift, b.content) for b in rest], broken
+
+
+def _closing(text: str, start: int) -> int:
+    level = 0
+    for m in _BRACES.finditer(text, start):
+        sign = m[0]
+        if sign == "{":
+            level += 1
+        elif sign == "}":
+            level -= 1
+            if level == 0:
+                return m.end()
+    return -1
+
+
+_BRACES = re.compile(r"\\.|[{}]", re.S)
+
+
+def _denied(text: str, box: _Box) -> bool:
+    before = text[max(0, box.start - 80) : box.start]
+    return bool(_DENIED_BEFORE.search(before) or _DENIED_AFTER.match(text, box.end))
+
+
+def _joined(gap: str) -> bool:
+    """Tell whether nothing but joining words stands between two boxes."""
+    if len(gap) > 80:
+        return False
+    gap = re.sub(r"\\(?:text|quad|qquad|,|;|:|!| )|\\[()\[\]]|[${}.,;:*_\s=()!?&\\-]+", " ", gap)
+    return all(w.lower() in _JOINING or (len(w) == 1 and w.isalpha()) for w in gap.split())
+
+
+def _alternatives(text: str, group: list[_Box]) -> list[str]:
+    out = []
+    if m := _OR_AFTER.match(text, group[-1].end):
+        out.append(m[1] or m[2])
+    if m := _EITHER_BEFORE.search(text[max(0, group[0].start - 80) : group[0].start]):
+        out.append(m[1])
+    return out
+
+
+def _later_statement(text: str, box: _Box) -> Extracted | None:
+    """Return what a plain "the answer is" behind the last box states, where it is a formula."""
+    tail = text[box.end :]
+    if len(tail) < 8 or "nswer" not in tail:
+        return None
+    found = _phrase(tail)
+    if found is None or found.answer is None:
+        return None
+    node = read(found.answer).node
+    return found if node is not None and node.kind != "text" else None
+
+
+def _sentence(text: str, start: int) -> str:
+    m = _SENTENCE_END.search(text, start)
+    return strip(text[start : m.start() if m else len(text)])
+
+
+def _last_match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    found = None
+    for m in pattern.finditer(text):
+        found = m
+    return found
+
+
+def _phrase(text: str) -> Extracted | None:
+    if len(text) > 20_000:
+        text = text[-20_000:]
+    last = _last_match(_PHRASE, text)
+    if last is None:
+        return None
+    sentence = _sentence(text, last.end())
+    if not sentence or is_placeholder(sentence):
+        return None
+    reading = read(sentence)
+    if reading.node is not None and reading.node.kind != "text":
+        return Extracted(sentence, "phrase")
+    if _DOUBT.search(re.sub(r"\\[A-Za-z]+", "", sentence)):
+        if re.search(r"\b(?:or|and)\b", sentence) and not re.search(r"\bnot\b|n't", sentence):
+            return Extracted(sentence, "phrase")
+        return Extracted(None, "phrase", "the answer is denied or in doubt")
+    if reading.node is not None:
+        return Extracted(sentence, "phrase") if len(sentence.split()) <= 6 else None
+    if formula := _FORMULA.match(text, last.end()):
+        return Extracted(next(g for g in formula.groups() if g is not None), "phrase")
+    if (number := _NUMBER.match(sentence)) and not re.match(r"[\s,]*[-\d]", sentence[number.end() :]):
+        return Extracted(number[0], "phrase")
+    formulas = [next(g for g in m.groups() if g is not None) for m in _FORMULA.finditer(sentence)]
+    if len(formulas) == 1:
+        return Extracted(formulas[0], "phrase")
+    return Extracted(sentence, "phrase")
+
+
+def _last(text: str) -> Extracted:
+    text = text.strip()
+    if not text:
+        return Extracted(None, "none", "the text is empty")
+    lines = [line for line in text[-4000:].split("\n") if line.strip()]
+    line = strip(lines[-1]) if lines else ""
+    if len(line) <= 120 and not is_placeholder(line):
+        node = read(line).node
+        if node is not None and (node.kind != "text" or (len(lines) == 1 and len(line.split()) <= 3)):
+            return Extracted(line, "last")
+        if node is None and read(line).too_big:
+            return Extracted(line, "last")
+    tail = text[-2000:]
+    best: tuple[int, int, str] | None = None
+    for m in _FORMULA.finditer(tail):
+        content = next(g for g in m.groups() if g is not None)
+        if read(content).node is not None:
+            best = (m.start(), m.end(), content)
+    covered = best[1] if best else 0
+    for m in _NUMBER.finditer(tail, covered):
+        best = (m.start(), m.end(), m[0])
+    if best is None:
+        return Extracted(None, "none", "no formula and no number in the text")
+    begin = max((m.end() for m in re.finditer(r"\n|[.!?](?=\s)", tail[: best[0]])), default=0)
+    end = _SENTENCE_END.search(tail, best[1])
+    sentence = tail[begin : best[0]] + " " + tail[best[1] : end.start() if end else len(tail)]
+    if _DOUBT.search(sentence):
+        return Extracted(None, "last", "the sentence of the last number denies or doubts it")
+    return Extracted(best[2], "last")

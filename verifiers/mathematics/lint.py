@@ -1,0 +1,74 @@
+"""Checking a data set's references before anything is scored against them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from referee.verifiers.mathematics.compare import Comparer
+from referee.verifiers.mathematics.policy import Policy
+from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable
+from referee.verifiers.mathematics.verifier import _reference_of_number, reference_of
+from referee.verifiers.records import Json
+
+
+class Finding(NamedTuple):
+    """A reference that :class:`Math` cannot judge against, by its row (from 0), and why."""
+
+    row: int
+    answer: Json
+    problem: str
+
+
+def lint_reference(answer: Json) -> str | None:
+    r"""Say why a reference cannot be judged against; None where it can.
+
+    >>> lint_reference(r"\frac{1}{2}")
+    >>> lint_reference("")
+    'the reference is empty'
+    """
+    reference = reference_of(answer) if isinstance(answer, str) else _reference_of_number(answer)
+    if reference.problem:
+        return reference.problem
+    reading = reference.reading
+    assert reading is not None
+    if reading.node is None:
+        return f"the reference is only compared literally: {reading.problem}"
+    if reading.node.kind == "text":
+        return None
+    try:
+        _evaluate(Comparer(Policy()), reading.node)
+    except TooBig as e:
+        return f"the reference is only compared literally: {e}"
+    except Unreadable as e:
+        return f"the reference has no value: {e}"
+    return None
+
+
+def lint_references(answers: Iterable[Json]) -> Iterator[Finding]:
+    """Yield a finding for each reference that cannot be judged against."""
+    for row, answer in enumerate(answers):
+        problem = lint_reference(answer)
+        if problem is not None:
+            yield Finding(row, answer, problem)
+
+
+_NUMBERS = frozenset({"num", "add", "mul", "div", "pow", "fn"})
+
+
+def _evaluate(comparer: Comparer, node: Node) -> None:
+    if node.kind in _NUMBERS:
+        if any(
+            part.kind in ("pm", "matrix", "group") or part == Node("const", "inf") for part in _walk(node)
+        ):
+            return
+        comparer.evaluator.form(node)
+        return
+    for part in node.args:
+        _evaluate(comparer, part)
+
+
+def _walk(node: Node) -> Iterator[Node]:
+    yield node
+    for part in node.args:
+        yield from _walk(part)

@@ -1,0 +1,230 @@
+"""Reading one answer: words, times and bases where the whole text is one, else mathematics."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from functools import lru_cache
+from typing import NamedTuple
+
+from referee.verifiers.mathematics.lexer import FUNCTIONS, ascii_math, join_thousands, tokenize
+from referee.verifiers.mathematics.parser import Parser
+from referee.verifiers.mathematics.tree import MAX_CHARS, Node, TooBig, Unreadable, num
+from referee.verifiers.mathematics.units import number_word
+
+
+class Reading(NamedTuple):
+    """How an answer was read.
+
+    ``node`` is None where it is unreadable (``problem`` says why) or too big (``too_big``).
+    ``items`` is the other reading of ``1,234``: a list. ``literal`` is the text without its layout,
+    which equal notation shares; ``words`` is that text as words.
+    """
+
+    node: Node | None
+    literal: str
+    words: str
+    items: Node | None = None
+    problem: str = ""
+    too_big: bool = False
+
+
+_WRAP = re.compile(
+    r"^(?:\\\(|\\\[|\$\$?|`+|\*\*|__|\s|\\displaystyle|\\begin\{(?:align|equation|gather)\*?\})+|"
+    r"(?:\\\)|\\\]|\$\$?|`+|\*\*|__|\s|\\end\{(?:align|equation|gather)\*?\}|(?<=[^\s.])\.(?!\.)|\\\\)+$"
+)
+_APART = re.compile(r"(?<=\d)\s+(?=\d)")
+_CONTROL_SPACE = re.compile(r"(?<!\\)\\ ")
+_TEXT = re.compile(
+    r"\\(?:text|textbf|textit|textrm|mbox|mathrm|hbox|textnormal|textsf|emph|mathbf|mathit|boldsymbol|"
+    r"operatorname)\s*\{([^{}]*)\}"
+)
+_LAYOUT = re.compile(
+    r"\\[,;:! ]|\\(?:quad|qquad|left|right|displaystyle|big|Big|bigg|Bigg|limits)(?![A-Za-z])|[\s~$]"
+)
+_TIME = re.compile(r"(\d{1,2})(?::(\d\d)(?::(\d\d))?)?\s*([ap])\.?\s*m\.?", re.I)
+_BASE = re.compile(r"([0-9A-F]+)_\{?(\d\d)\}?")
+_WORDS = re.compile(r"[A-Za-z][A-Za-z0-9'’\-., ()&/!?:;]*")
+_LETTERS = re.compile(r"[A-Za-z]{2,}")
+_SPECIAL = {
+    "all real numbers": "reals",
+    "all reals": "reals",
+    "real numbers": "reals",
+    "all real x": "reals",
+    "reals": "reals",
+    "no solution": "empty",
+    "no solutions": "empty",
+    "none": "empty",
+    "no real solution": "empty",
+    "empty set": "empty",
+    "no real solutions": "empty",
+    "there are no solutions": "empty",
+    "null set": "empty",
+    "undefined": "undefined",
+    "does not exist": "nonexistent",
+    "dne": "nonexistent",
+    "infinity": "inf",
+    "inf": "inf",
+    "positive infinity": "inf",
+    "all integers": "integers",
+    "pi": "pi",
+}
+_PLACEHOLDERS = frozenset(
+    {
+        "",
+        "?",
+        "??",
+        "...",
+        "answer",
+        "your answer",
+        "final answer",
+        "n/a",
+        "tbd",
+        "todo",
+        "unknown",
+        "\\ldots",
+        "\\dots",
+        "\\cdots",
+        "answer here",
+        "your answer here",
+        "\\text{answer}",
+        "…",
+    }
+)
+
+
+def is_placeholder(text: str) -> bool:
+    """Tell whether a text stands where an answer should, and is none."""
+    return strip(text).strip("[]<>_ .-").lower() in _PLACEHOLDERS
+
+
+def strip(text: str) -> str:
+    """Take delimiters, bold and a final full stop off an answer."""
+    if "\\ " in text:
+        text = _CONTROL_SPACE.sub(" ", text)
+    for _ in range(4):
+        stripped = _WRAP.sub("", text)
+        if stripped == text:
+            break
+        text = stripped
+    return text
+
+
+def literal(text: str) -> str:
+    """Return a text without layout: spaces, sizes, text commands."""
+    text = _TEXT.sub(r"\1", text)
+    text = _LAYOUT.sub("", _APART.sub(" \u00a6 ", text))
+    return text.replace("dfrac", "frac").replace("tfrac", "frac").rstrip(".")
+
+
+def words_of(text: str) -> str:
+    """Return a text that consists of words, folded: lower case, no articles, no punctuation; else nothing."""
+    for _ in range(3):
+        text, n = _TEXT.subn(r" \1 ", text)
+        if not n:
+            break
+    text = text.replace("\\ ", " ").replace("\\,", " ").replace("$", "").replace("~", " ").replace("\\&", "&")
+    text = text.replace("’", "'").replace("{", "").replace("}", "").strip(" .!\"'")
+    if not _WORDS.fullmatch(text) or len(text) > 400 or not _LETTERS.search(text):
+        return ""
+    text = re.sub(r"[.,'!?:;()\"]", lambda m: " " if m[0] in ",;:?()" else "", text.lower())
+    out = [w for w in re.split(r"[\s\-/]+", text) if w and w not in ("a", "an", "the")]
+    return " ".join(out)
+
+
+@lru_cache(maxsize=8192)
+def read(text: str) -> Reading:
+    """Read an answer. Never raises on a text."""
+    text = strip(text)
+    if len(text) > MAX_CHARS:
+        return Reading(
+            None,
+            literal(text[: 4 * MAX_CHARS]),
+            "",
+            problem=f"longer than {MAX_CHARS} characters",
+            too_big=True,
+        )
+    plain, words = literal(text), words_of(text)
+    if is_placeholder(text):
+        return Reading(None, plain, words, problem="no answer in it")
+    try:
+        node = _special(text, words)
+        if node is not None:
+            return Reading(node, plain, words)
+        node = Parser(tokenize(text)).answer()
+        items = None
+        if (
+            "," in text
+            and re.search(r"\d,\d", text)
+            and join_thousands(text, commas=False) != join_thousands(text)
+        ):
+            try:
+                items = Parser(tokenize(text, commas=False)).answer()
+            except (Unreadable, TooBig):
+                items = None
+        return Reading(node, plain, words, items)
+    except TooBig as e:
+        return Reading(None, plain, words, problem=str(e), too_big=True)
+    except RecursionError:
+        return Reading(None, plain, words, problem="nested too deeply", too_big=True)
+    except (Unreadable, ZeroDivisionError) as e:
+        if words:
+            return Reading(Node("text", words), plain, words)
+        return Reading(None, plain, words, problem=str(e))
+
+
+def _special(text: str, words: str) -> Node | None:
+    bare = _LAYOUT.sub(" ", _TEXT.sub(r" \1 ", text)).replace("{", "").replace("}", "").strip(" .")
+    if bare[:1].isdigit() and (m := _TIME.fullmatch(re.sub(r"\s+", " ", bare))):
+        hour, minute, second = int(m[1]), int(m[2] or 0), int(m[3] or 0)
+        if 1 <= hour <= 12 and minute < 60 and second < 60:
+            hour = hour % 12 + (12 if m[4].lower() == "p" else 0)
+            return Node("time", hour * 3600 + minute * 60 + second)
+    if words in ("noon", "12 noon", "midnight", "12 midnight"):
+        return Node("time", 43200 if "noon" in words else 0)
+    compact = bare.replace(" ", "")
+    m = _BASE.fullmatch(compact) if "_" in compact else None
+    if m and not m[1].isdigit() and 11 <= int(m[2]) <= 36 and all(int(d, 36) < int(m[2]) for d in m[1]):
+        return num(int(m[1], int(m[2])))
+    if words:
+        if words in _SPECIAL:
+            return Node("const", _SPECIAL[words])
+        if (value := number_word(words)) is not None:
+            return Node("num", value)
+        if m := re.fullmatch(r"(?:option|choice|answer) ([a-j])", words):
+            return Node("var", m[1].upper())
+        if _is_text(text, bare):
+            return Node("text", words)
+    return None
+
+
+def _is_text(text: str, bare: str) -> bool:
+    """Tell words from products of variables: words are marked as text, or look like words."""
+    runs = _LETTERS.findall(bare)
+    if not runs or any(r in FUNCTIONS or r in ("or", "and", "infty", "pi") for r in runs):
+        return False
+    if "\\" in ascii_math(_TEXT.sub("", text).replace("\\ ", "")):
+        return False
+    if re.search(r"\d", bare):
+        return False
+    if _TEXT.fullmatch(text.strip()) and len(max(runs, key=len)) > 1:
+        return True
+    return any((len(r) >= 4 and re.search("[aeiouyAEIOUY]", r)) or r.lower() in _SHORT_WORDS for r in runs)
+
+
+_SHORT_WORDS = frozenset(
+    """
+    yes no odd red tie sun mon tue wed thu fri sat jan feb mar apr jun jul aug sep oct nov dec bob amy
+    ann joe sam tom kim ben jim dan max meg ian eve ivy sue may all new old
+    """.split()
+)
+
+
+def exact_number(text: str) -> Fraction | None:
+    """Return the value of a text that is nothing but a short integer or decimal; else None."""
+    if len(text) <= 18 and _NUMBER.fullmatch(text):
+        return Fraction(text.replace(",", ""))
+    return None
+
+
+_NUMBER = re.compile(r"-?(?:\d+|[1-9]\d{0,2}(?:,\d{3})+)(?:\.\d+)?")

@@ -1,0 +1,131 @@
+"""The expression tree that answers are read into: one immutable node type, and its bounds.
+
+Bounds are static: they hold before any arithmetic starts.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+MAX_CHARS = 4000  # of an answer that is read; a longer one is compared as text only
+MAX_TOKENS = 1200
+MAX_DEPTH = 40
+MAX_DIGITS = 2500  # of one literal
+
+
+class Unreadable(ValueError):
+    """The text is not mathematics that this reader knows."""
+
+
+class TooBig(ValueError):
+    """Reading or deciding the text would pass a bound on size, depth, exponents or digits."""
+
+
+class Node(NamedTuple):
+    """``kind`` says what it is, ``value`` what it carries, ``args`` what it is made of.
+
+    | kind | value | args |
+    |---|---|---|
+    | num | Fraction | |
+    | var | name | |
+    | const | pi, e, i, inf, reals, integers, empty, undefined, dots | |
+    | add, mul | | terms, factors |
+    | div, pow | | two |
+    | fn | name | arguments |
+    | deg, pct | | the number before the sign |
+    | unit | ``units.Unit`` | the number before it |
+    | pm | + for plus-minus, - for minus-plus | the term that takes both signs |
+    | seq | comma, or, and | items of a bare list |
+    | group | opening and closing bracket | items, at least two |
+    | set | | elements |
+    | matrix | rows, columns | entries, row by row |
+    | rel | relation signs | the sides, one more than the signs |
+    | ratio | | parts |
+    | union, inter, diff | | sets |
+    | builder | variable name | conditions of a set |
+    | mod | | residue and modulus |
+    | time | seconds after midnight | |
+    | text | folded words | |
+    """
+
+    kind: str
+    value: Any = None
+    args: tuple[Node, ...] = ()
+
+
+def num(value: int | Fraction) -> Node:
+    """Return a rational number."""
+    return Node("num", Fraction(value))
+
+
+ZERO, ONE, MINUS_ONE = num(0), num(1), num(-1)
+
+
+def neg(node: Node) -> Node:
+    """Return the negative of an expression."""
+    if node.kind == "num":
+        return Node("num", -node.value)
+    return Node("mul", None, (MINUS_ONE, node))
+
+
+def show(node: Node, limit: int = 400) -> str:
+    """Print a tree in plain notation, so that a reader sees how a text was understood."""
+    out = _show(node, 0)
+    return out if len(out) <= limit else out[: limit - 3] + "..."
+
+
+def _show(node: Node, level: int) -> str:
+    kind, value, args = node
+    if level > MAX_DEPTH:
+        return "..."
+    inner = [_show(a, level + 1) for a in args]
+    match kind:
+        case "num":
+            return _number(value)
+        case "var" | "const":
+            return str(value)
+        case "text":
+            return f'"{value}"'
+        case "add":
+            return "(" + " + ".join(inner) + ")"
+        case "mul":
+            return "*".join(inner)
+        case "div":
+            return f"({inner[0]})/({inner[1]})"
+        case "pow":
+            return f"({inner[0]})^({inner[1]})"
+        case "fn":
+            return f"{value}({', '.join(inner)})"
+        case "deg":
+            return f"{inner[0]} degrees"
+        case "pct":
+            return f"{inner[0]} percent"
+        case "unit":
+            return f"{inner[0]} [{value.name}]"
+        case "pm":
+            return f"{'+-' if value == '+' else '-+'}{inner[0]}"
+        case "seq":
+            return "list(" + ", ".join(inner) + ")"
+        case "group":
+            return f"{value[0]}{', '.join(inner)}{value[1]}"
+        case "set":
+            return "{" + ", ".join(inner) + "}"
+        case "matrix":
+            rows = [", ".join(inner[i : i + value[1]]) for i in range(0, len(inner), value[1])]
+            return "[" + "; ".join(rows) + "]"
+        case "rel":
+            return inner[0] + "".join(f" {op} {side}" for op, side in zip(value, inner[1:], strict=True))
+        case "ratio":
+            return ":".join(inner)
+        case "time":
+            return f"{value // 3600:02d}:{value // 60 % 60:02d}:{value % 60:02d}"
+        case "builder":
+            return "{" + f"{value}: " + ", ".join(inner) + "}"
+    return f"{kind}({', '.join(inner)})"
+
+
+def _number(value: Fraction) -> str:
+    if max(value.numerator.bit_length(), value.denominator.bit_length()) > 1000:
+        return f"a number of {value.numerator.bit_length()} bits"
+    return str(value)

@@ -1,0 +1,229 @@
+"""``Math``: is the final answer of a completion the reference answer?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+from referee.verifiers.combine import Composable
+from referee.verifiers.mathematics.compare import Comparer, Match
+from referee.verifiers.mathematics.extract import Extracted, extract
+from referee.verifiers.mathematics.policy import Policy
+from referee.verifiers.mathematics.reader import Reading, exact_number, is_placeholder, literal, read, strip
+from referee.verifiers.mathematics.tree import TooBig, Unreadable, show
+from referee.verifiers.protocol import Item
+from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
+
+_CACHED = 600  # characters; longer answers are decided anew
+
+
+class Decision(NamedTuple):
+    """A verdict before it is written down."""
+
+    equal: bool
+    tier: str
+    read_as: str
+    too_big: bool = False
+
+
+class Reference(NamedTuple):
+    """A reference answer, read; ``problem`` says why it is unreadable."""
+
+    text: str
+    reading: Reading | None
+    problem: str = ""
+    shown: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Math(Policy, Composable):
+    r"""Whether a completion's final answer equals the reference ``problem.answer``, a text or number.
+
+    The answer is found by :func:`referee.verifiers.mathematics.extract.extract`, read by a parser of
+    our own into a tree under static bounds, and compared in tiers: literally, as exact rationals,
+    by structure, by normal form, by value. Nothing is ever evaluated as code. All work is bounded in
+    process, so that it runs alike in any thread or process and needs no timer.
+
+    Options (all part of the repr):
+        profile: ``lenient`` also takes "the answer is 5" and the last formula or number; ``strict``
+            only a box, an answer tag, ``####`` or an answer line.
+        percent: ``any`` 50% = 1/2 = 50; ``fraction`` 50% = 1/2; ``number`` 50% = 50.
+        lists: whether bare comma lists are ``unordered`` or ``ordered``; tuples always are ordered.
+        units: ``optional`` they may be left out, and count where both sides name one;
+            ``required`` they must agree.
+        boxes: ``all`` boxes side by side are one answer together; ``last`` only the last counts.
+        tolerance: relative error that numbers may have; 0 is exact.
+
+    Accepts:
+        - equal numbers in any notation: ``\frac{6}{4}``, ``1.5``, ``1\tfrac12``, ``150\%``, ``3:2``
+        - ``x = 5`` for ``5``; ``1, 2`` for ``2, 1``; ``x > 1`` for ``(1, \infty)``
+        - equal expressions: ``(a+b)^2`` for ``a^2+2ab+b^2``; ``\sin 30^\circ`` for ``\frac12``
+        - ``5`` for ``5\text{ cm}``; ``\text{an ellipse}`` for ``ellipse``
+
+    Rejects:
+        - near misses: ``0.333`` for ``\frac13``, ``2^{-99}`` for ``2^{-98}``, ``3.14`` for ``\pi``
+        - hedges: ``5 or 6``, two boxes with different values, a value that is then taken back
+        - ``5\text{ million}`` for ``5``; ``(2,1)`` for ``(1,2)``; ``[0,1]`` for ``(0,1)``
+        - an answer that stands only inside ``<think>``
+    """
+
+    def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
+        """Return the verdict: 1 correct, 0 not, None where the reference is unreadable."""
+        return self._judge(text_of(completion), problem.answer)
+
+    def verify_batch(self, items: Sequence[Item]) -> list[Verdict]:
+        """Judge many completions; each distinct pair of answer and reference is decided once."""
+        return [self._judge(i.completion.text, i.problem.answer) for i in items]
+
+    def _judge(self, text: str, answer: Json) -> Verdict:
+        reference = reference_of(answer) if isinstance(answer, str) else _reference_of_number(answer)
+        if reference.problem:
+            return Verdict(
+                score=None,
+                reason=Reason.BAD_REFERENCE,
+                detail={"problem": reference.problem, "reference": reference.text[:400]},
+            )
+        found: Extracted = extract(text, self.profile, self.boxes)
+        if found.answer is None:
+            return Verdict(
+                score=0.0, reason=Reason.NO_ANSWER, detail={"strategy": found.strategy, "why": found.why}
+            )
+        if len(found.answer) + len(reference.text) <= _CACHED:
+            decision = _decide_once(self, found.answer, reference.text)
+        else:
+            decision = _decide(self, found.answer, reference)
+        detail: dict[str, Json] = {
+            "decided_by": decision.tier,
+            "strategy": found.strategy,
+            "read_as": decision.read_as,
+            "reference": reference.shown,
+        }
+        if decision.equal:
+            return Verdict(score=1.0, reason=Reason.CORRECT, answer=found.answer, detail=detail)
+        reason = Reason.RESOURCE_LIMIT if decision.too_big else Reason.INCORRECT
+        return Verdict(score=0.0, reason=reason, answer=found.answer[:4000], detail=detail)
+
+
+def reference_of(answer: str) -> Reference:
+    """Read a reference answer; the result is cached."""
+    return _reference(answer) if len(answer) <= 2000 else _reference.__wrapped__(answer)
+
+
+@lru_cache(maxsize=4096)
+def _reference(answer: str) -> Reference:
+    text = strip(answer)
+    if not text:
+        return Reference(answer, None, "the reference is empty")
+    found = extract(text, "strict") if "\\boxed" in text or "####" in text else None
+    if found is not None and found.answer is not None:
+        text = strip(found.answer)
+    if is_placeholder(text):
+        return Reference(answer, None, f"the reference {text[:60]!r} is a placeholder")
+    reading = read(text)
+    if reading.node is None:
+        if reading.too_big:
+            return Reference(text, reading, "", "a text that is compared literally: " + reading.problem)
+        return Reference(text, None, f"the reference cannot be read: {reading.problem}")
+    return Reference(text, reading, "", show(reading.node))
+
+
+def _reference_of_number(answer: Json) -> Reference:
+    if isinstance(answer, bool) or not isinstance(answer, int | float):
+        return Reference(
+            str(answer)[:400], None, f"the reference must be a text or a number, got {type(answer).__name__}"
+        )
+    if isinstance(answer, int) and answer.bit_length() > 8000:
+        return Reference("", None, f"the reference is a number of {answer.bit_length()} bits")
+    return reference_of(str(answer))
+
+
+def _decide(policy: Policy, answer: str, reference: Reference) -> Decision:
+    gold = reference.reading
+    assert gold is not None
+    text = strip(answer)
+    if text == reference.text or (literal(text) == gold.literal and gold.literal):
+        if gold.node is None or gold.node.kind != "text":
+            return Decision(_has_value(gold), "literal", reference.shown)
+        return Decision(True, "literal", reference.shown)
+    value = exact_number(text)
+    if value is not None and gold.node is not None and gold.node.kind == "num":
+        if value == gold.node.value:
+            return Decision(True, "exact rationals", str(value))
+        if policy.tolerance == 0:
+            return Decision(False, "exact rationals", str(value))
+    if _choice(text, gold):
+        return Decision(True, "text", text[:400])
+    reading = read(text)
+    if reading.node is None:
+        return Decision(False, "unreadable", reading.problem, reading.too_big)
+    if gold.node is None:
+        return Decision(False, "literal", show(reading.node), True)
+    shown = show(reading.node)
+    if gold.node.kind == "text":
+        match = _text(text, reading, gold)
+        return Decision(match.equal, match.tier, shown)
+    try:
+        match = Comparer(policy).same(reading.node, gold.node)
+        if not match.equal and (reading.items is not None or gold.items is not None):
+            match = _as_lists(policy, reading, gold) or match
+    except TooBig as e:
+        return Decision(False, "bounds", f"{shown}: {e}"[:400], True)
+    except (Unreadable, RecursionError, OverflowError, ZeroDivisionError) as e:
+        return Decision(False, "unreadable", str(e)[:400])
+    return Decision(match.equal, match.tier, shown)
+
+
+@lru_cache(maxsize=8192)
+def _decide_once(policy: Policy, answer: str, reference: str) -> Decision:
+    return _decide(policy, answer, reference_of(reference))
+
+
+def _has_value(gold: Reading) -> bool:
+    return True
+
+
+def _text(text: str, reading: Reading, gold: Reading) -> Match:
+    assert gold.node is not None
+    assert reading.node is not None
+    if reading.words and reading.words == gold.words:
+        return Match(True, "text")
+    if reading.node.kind != "text":
+        return Match(False, "text")
+    return Comparer(Policy()).same(reading.node, gold.node)
+
+
+def _choice(text: str, gold: Reading) -> bool:
+    """Tell whether ``(C) 12`` or ``C. east`` picks the letter that the reference is."""
+    node = gold.node
+    if node is None or node.kind != "var" or len(node.value) != 1 or node.value not in "ABCDEFGHIJ":
+        return False
+    bare = (
+        strip(literal(text.replace("\\ ", " ").replace("~", " ")))
+        .replace("{", "")
+        .replace("}", "")
+        .lstrip("*")
+    )
+    return (
+        len(bare) < 200
+        and (
+            bare[:3] == f"({node.value})"
+            or (bare[:1] == node.value and bare[1:2] in (".", ")", ":") and len(bare) > 2)
+        )
+        and not any(f"({c})" in bare[3:] for c in "ABCDEFGHIJ")
+    )
+
+
+def _as_lists(policy: Policy, reading: Reading, gold: Reading) -> Match | None:
+    """Try ``1,234`` as a list where the other side is one."""
+    pairs = []
+    if reading.items is not None and gold.node is not None and gold.node.kind in ("seq", "set", "group"):
+        pairs.append((reading.items, gold.node))
+    if gold.items is not None and reading.node is not None and reading.node.kind in ("seq", "set", "group"):
+        pairs.append((reading.node, gold.items))
+    for a, g in pairs:
+        match = Comparer(policy).same(a, g)
+        if match.equal:
+            return match
+    return None
