@@ -104,26 +104,31 @@ class Episode:
         if self.stop is not None:
             raise RuntimeError(f"the episode has ended ({self.stop}): start another one")
         completion = as_completion(completion)
+        self._turns.append(Turn(completion=completion))  # kept even where the answer never comes
         try:
             step = self._answer(completion)
         except Exception as e:  # noqa: BLE001  # the environment's own failure must not pass for a wrong answer
             self._error = f"{type(e).__name__}: {e}"[:1000]
             step = Step(stop=Stop.FAILED)
-        self._turns.append(Turn(completion=completion, observation=step.observation, reward=step.reward))
+        if self.stop is not None:  # its driver gave up waiting
+            return Step(stop=self.stop)
+        self._turns[-1] = Turn(completion=completion, observation=step.observation, reward=step.reward)
         if step.stop is None:
             step = replace(step, stop=self._limit())
         self.stop = step.stop
         return step
 
     def truncate(self, stop: Stop) -> None:
-        """End the episode at a limit that its driver knows of, such as the length of the context."""
+        """End the episode at a limit that its driver sees: the context is full, a tool takes too long."""
         if not stop.truncated:
             raise ValueError(f"stop must be a limit: turns, tokens or seconds, got {stop}")
         self.stop = self.stop or stop
 
-    def fail(self, error: str) -> None:
-        """End the episode for a failure of the machine: it abstains."""
-        self.stop, self._error = Stop.FAILED, error[:1000]
+    @property
+    def seconds_left(self) -> float | None:
+        """The seconds until the episode's own limit; None where it has none."""
+        seconds = self._limits.seconds
+        return None if seconds is None else max(0.0, seconds - (self._clock() - self._started))
 
     @property
     def transcript(self) -> tuple[Message, ...]:
@@ -161,7 +166,7 @@ class Episode:
         self._state = move.state
         seen = (Message(role="user", content=move.observation),) if move.observation else ()
         stop = None if move.verdict is None else Stop.TERMINATED
-        if stop is None and len(self._turns) + 1 >= self._family.turns:
+        if stop is None and len(self._turns) >= self._family.turns:
             stop = Stop.TURNS
         return Step(observation=seen, reward=move.reward, stop=stop)
 

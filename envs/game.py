@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
+from referee.envs.answers import after_thinking
 from referee.envs.family import Procedural
 from referee.envs.stream import Stream
 from referee.verifiers.protocol import failure
@@ -110,4 +111,5 @@ def moves_of(completion: Completion) -> list[str]:
     """Return the moves in a completion: its assistant messages, else the lines of its text."""
     if completion.messages:
         return [m.content for m in completion.messages if m.role == "assistant"][: MAX_MOVES + 1]
-    return [line for line in completion.text.split("\n", MAX_MOVES + 1) if line.strip()][: MAX_MOVES + 1]
+    text = after_thinking(completion.text) or ""
+    return [line for line in text.split("\n", MAX_MOVES + 1) if line.strip()][: MAX_MOVES + 1]

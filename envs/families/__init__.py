@@ -11,7 +11,29 @@ from referee.envs.family import Family
 
 FAMILIES: dict[str, str] = {  # name -> module:class
     "arithmetic": "arithmetic:Arithmetic",
+    "base_conversion": "base_conversion:BaseConversion",
+    "boolean_logic": "boolean_logic:BooleanLogic",
+    "calendar": "calendar_dates:CalendarDates",
+    "comparison": "comparison:Comparison",
     "countdown": "countdown:Countdown",
+    "counting_letters": "counting_letters:CountingLetters",
+    "function_call": "function_call:FunctionCall",
+    "gcd": "gcd:GCD",
+    "guess_number": "guess_number:GuessNumber",
+    "hangman": "hangman:Hangman",
+    "knights_and_knaves": "knights_and_knaves:KnightsAndKnaves",
+    "linear_equations": "linear_equations:LinearEquations",
+    "maze": "maze:Maze",
+    "polynomial_roots": "polynomial_roots:PolynomialRoots",
+    "regex_synthesis": "regex_synthesis:RegexSynthesis",
+    "shortest_path": "shortest_path:ShortestPath",
+    "sorting": "sorting:Sorting",
+    "sql_query": "sql_query:SQLQuery",
+    "string_rewriting": "string_rewriting:StringRewriting",
+    "sudoku4": "sudoku4:Sudoku4",
+    "tic_tac_toe": "tic_tac_toe:TicTacToe",
+    "twenty_questions": "twenty_questions:TwentyQuestions",
+    "unit_conversion": "unit_conversion:UnitConversion",
 }
 
 

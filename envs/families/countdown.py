@@ -154,26 +154,28 @@ def solve(numbers: list[int], target: int) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _solve(numbers: tuple[int, ...], target: int) -> str | None:
-    return _search([(Fraction(n), str(n)) for n in numbers], Fraction(target))
+    return _search([(n, 1, str(n)) for n in numbers], target)
 
 
-def _search(items: list[tuple[Fraction, str]], target: Fraction) -> str | None:
+def _search(items: list[tuple[int, int, str]], target: int) -> str | None:
+    """Join two of the items in every way and go on; an item is a numerator, a denominator and a text."""
     if len(items) == 1:
-        return items[0][1] if items[0][0] == target else None
-    for i in range(len(items)):
-        for j in range(i + 1, len(items)):
-            (a, x), (b, y) = items[i], items[j]
-            rest = [item for k, item in enumerate(items) if k not in (i, j)]
+        above, below, text = items[0]
+        return text if above == target * below else None
+    for i, (a, b, x) in enumerate(items):
+        for j in range(i):
+            c, d, y = items[j]
+            rest = [*items[:j], *items[j + 1 : i], *items[i + 1 :]]
             options = [
-                (a + b, f"({x}+{y})"),
-                (a - b, f"({x}-{y})"),
-                (b - a, f"({y}-{x})"),
-                (a * b, f"({x}*{y})"),
+                (a * d + c * b, b * d, f"({x}+{y})"),
+                (a * c, b * d, f"({x}*{y})"),
+                (a * d - c * b, b * d, f"({x}-{y})"),
+                (c * b - a * d, b * d, f"({y}-{x})"),
             ]
-            if b:
-                options.append((a / b, f"({x}/{y})"))
+            if c:
+                options.append((a * d, b * c, f"({x}/{y})"))
             if a:
-                options.append((b / a, f"({y}/{x})"))
+                options.append((c * b, d * a, f"({y}/{x})"))
             for option in options:
                 if (found := _search([*rest, option], target)) is not None:
                     return found

@@ -63,7 +63,7 @@ def test_a_gold_answer_after_some_thinking_still_scores_one(name: str, wrapped: 
     assert it(Completion(text=wrapped.format(it.gold(problem))), problem).score == 1.0
 
 
-MULTI_LINE: set[str] = set()
+MULTI_LINE = {"guess_number", "hangman", "twenty_questions", "tic_tac_toe"}
 
 
 @pytest.mark.parametrize("level", [-1, 99])
