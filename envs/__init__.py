@@ -19,13 +19,19 @@ _HOME: dict[str, str] = {  # public name -> the module that holds it, imported w
     "Stop": "records",
     "TextEnv": "text_env",
     "Tool": "tools",
+    "Tokens": "rollout",
     "Turn": "records",
+    "check_env": "laws",
+    "dialogue_for": "dialogue",
     "family": "families",
     "lint": "loaders",
     "load": "loaders",
     "load_rows": "loaders",
     "make_env": "text_env",
     "make_vec": "text_env",
+    "roll_out": "rollout",
+    "tokens_of": "rollout",
+    "turn_returns": "rollout",
 }
 
 __all__ = list(_HOME)
