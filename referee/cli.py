@@ -33,6 +33,11 @@ COMMANDS = {
         "referee score examples/demo/rubric.yaml examples/demo/completions.jsonl "
         "--completion completions -o scored.jsonl",
     ),
+    "serve": Command(
+        "referee.commands.serve:serve",
+        "Serve a rubric over HTTP, for trainers and tools in any language.",
+        "referee serve examples/demo/rubric.yaml --port 8000",
+    ),
     "verify": Command(
         "referee.commands.verify:verify",
         "Judge one completion, and say why.",

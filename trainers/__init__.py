@@ -9,9 +9,11 @@ if __name__ != "referee.trainers":
     raise ImportError("import referee.trainers, not trainers")
 
 _HOME: dict[str, str] = {  # public name -> the module that holds it, imported when the name is first used
+    "Abstained": "adapters.abstention",
     "AdaptiveKL": "kl",
     "FixedKL": "kl",
     "Preset": "presets",
+    "ServiceLimits": "adapters.service",
     "aggregate": "losses",
     "gae": "advantages",
     "group_advantages": "advantages",
@@ -21,6 +23,11 @@ _HOME: dict[str, str] = {  # public name -> the module that holds it, imported w
     "policy_loss": "losses",
     "preset": "presets",
     "rloo_advantages": "advantages",
+    "to_openrlhf": "adapters.openrlhf",
+    "to_service": "adapters.service",
+    "to_trl": "adapters.trl",
+    "to_trl_environment": "adapters.trl",
+    "to_verl": "adapters.verl",
     "token_logprobs": "logprobs",
 }
 

@@ -21,6 +21,10 @@ class RowError(ValueError):
     """A line that cannot be read as a row. The message names the file, the line and what is wrong."""
 
 
+class MissingColumn(ValueError):
+    """A row lacks a column that was named. The message says which columns it has."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
     """Where a row holds what.
@@ -108,19 +112,30 @@ def _parsed(path: str | Path, name: str) -> Iterator[tuple[int, Any]]:
                 raise RowError(f"{name}, line {number}: not JSON: {e}") from None
 
 
-def _read(data: object, columns: Columns) -> tuple[Problem, list[tuple[str, Completion]]]:
+def read_problem(data: object, columns: Columns = _DEFAULTS) -> Problem:
+    """Return the problem of one row.
+
+    Raises:
+        MissingColumn: where a column that was named is not there.
+        ValueError: where a value cannot be read.
+        TypeError: where a value is not JSON data.
+    """
     if not isinstance(data, Mapping):
         raise ValueError(f"a row must be a JSON object, got {type(data).__name__}")
     info = _optional(data, columns, "info", {})
     if not isinstance(info, Mapping):
         raise ValueError(f"column {columns.info!r} must hold an object, got {type(info).__name__}")
     extra = {path.rsplit(".", 1)[-1]: _required(data, path) for path in columns.info_columns}
-    problem = Problem(
+    return Problem(
         prompt=_optional(data, columns, "prompt", ""),
         answer=_reference(_optional(data, columns, "answer", None), columns),
         id=str(_optional(data, columns, "id", "")),
         info={**info, **extra},
     )
+
+
+def _read(data: Any, columns: Columns) -> tuple[Problem, list[tuple[str, Completion]]]:
+    problem = read_problem(data, columns)
     return problem, [pair for path in columns.completion for pair in _completions(data, path)]
 
 
@@ -174,7 +189,7 @@ def _optional(data: Mapping[str, Any], columns: Columns, name: str, default: Any
 def _required(data: Mapping[str, Any], path: str) -> Any:
     value = _find(data, path)
     if value is _MISSING:
-        raise ValueError(f"no column {path!r}; the row has {', '.join(map(str, data)) or 'no columns'}")
+        raise MissingColumn(f"no column {path!r}; the row has {', '.join(map(str, data)) or 'no columns'}")
     return value
 
 

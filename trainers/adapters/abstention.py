@@ -1,0 +1,113 @@
+"""What an abstention becomes on a side that has no word for "no reward".
+
+A rubric that abstains has no number to give: the reference or the machine failed, not the
+completion. Sides that can say so (TRL, inspect, ...) are told so. For the others the user states,
+as ``on_abstention``, either ``"raise"`` or the number that shall stand in; the verdict then still
+carries a flag wherever the other side has room for one. There is no default, because the usual one,
+a silent 0, teaches a policy that right answers are wrong.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+from referee.verifiers.records import Json, Reward
+
+OnAbstention: TypeAlias = float | Literal["raise"]
+
+_log = logging.getLogger("referee.trainers.adapters")
+
+
+class Abstained(RuntimeError):
+    """A rubric abstained where the other side needs a number. ``reward`` holds the verdicts."""
+
+    def __init__(self, reward: Reward) -> None:
+        super().__init__(f"the rubric abstained: {why(reward)}")
+        self.reward = reward
+
+    def __reduce__(self) -> tuple[type[Abstained], tuple[Reward]]:
+        return type(self), (self.reward,)
+
+
+def check_on_abstention(value: object) -> OnAbstention:
+    """Return ``value`` as a choice.
+
+    Raises:
+        ValueError: where it is neither ``"raise"`` nor a finite number.
+    """
+    if value == "raise":
+        return "raise"
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    raise ValueError(f'on_abstention must be "raise" or a finite number, got {value!r}')
+
+
+def number(reward: Reward, on_abstention: OnAbstention) -> float:
+    """Return the reward's total, or what stands in for it.
+
+    Raises:
+        Abstained: where the reward abstains and ``on_abstention`` is ``"raise"``.
+    """
+    if reward.total is not None:
+        return reward.total
+    if on_abstention == "raise":
+        raise Abstained(reward)
+    return on_abstention
+
+
+def why(reward: Reward) -> str:
+    """Return why a reward abstains: the first part that did, its reason and its error."""
+    for name, verdict in reward.parts.items():
+        if verdict.abstains:
+            error = verdict.detail.get("error", "")
+            return f"{name}: {verdict.reason}" + (f" ({str(error)[:300]})" if error else "")
+    return "the completion was truncated, and the rubric abstains on those" if reward.truncated else ""
+
+
+def reason(reward: Reward) -> str:
+    """Return the reason of a reward in one word: that of the part that decides whether it is paid."""
+    if reward.truncated:
+        return "truncated"
+    for verdict in reward.parts.values():
+        if verdict.abstains:
+            return str(verdict.reason)
+    return str(next(iter(reward.parts.values())).reason) if reward.parts else ""
+
+
+def flat(reward: Reward, *, missing: float = math.nan) -> dict[str, float]:
+    """Return a reward's parts as numbers under the same keys for every completion.
+
+    ``part/<name>`` is the part's unweighted score (``missing`` where it abstains), ``abstained`` is
+    1 where the rubric gave no total, ``truncated`` 1 where the completion was cut off.
+    """
+    scores = {
+        f"part/{name}": missing if verdict.score is None else verdict.score
+        for name, verdict in reward.parts.items()
+    }
+    return {**scores, "abstained": float(reward.abstains), "truncated": float(reward.truncated)}
+
+
+def verdicts(reward: Reward) -> dict[str, Json]:
+    """Return each part's score, reason and error as JSON data, for sides that keep metadata."""
+    return {
+        name: {"score": v.score, "reason": str(v.reason)}
+        | ({"answer": v.answer} if v.answer is not None else {})
+        | ({"error": v.detail["error"]} if "error" in v.detail else {})
+        for name, v in reward.parts.items()
+    }
+
+
+def log_abstentions(rewards: Sequence[Reward]) -> None:
+    """Log how many of ``rewards`` abstain, and why the first did."""
+    silent = [r for r in rewards if r.abstains]
+    if silent:
+        counts = Counter(why(r).partition(" (")[0] for r in silent)
+        kinds = ", ".join(f"{n} x {kind}" for kind, n in counts.most_common(5))
+        _log.warning(
+            "%d of %d completions got no reward (%s); the first: %s",
+            len(silent), len(rewards), kinds, why(silent[0]),
+        )  # fmt: skip

@@ -1,0 +1,233 @@
+"""A reward service over HTTP: one rubric, for any client in any language.
+
+``POST /score`` takes items and returns a reward for each, None (null) where the rubric abstains.
+``POST /get_reward`` speaks OpenRLHF's shape and ``POST /v1/reward`` LLaMA-Factory's. ``GET /health``
+answers while the service lives; ``/openapi.json`` and ``/docs`` describe it all. Bodies and items
+have limits; rules run in worker processes with a deadline, so that no text can hold the service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from referee.trainers.adapters.abstention import (
+    Abstained,
+    OnAbstention,
+    check_on_abstention,
+    number,
+    verdicts,
+    why,
+)
+from referee.trainers.adapters.openrlhf import openrlhf_answer, openrlhf_pairs
+from referee.trainers.adapters.reading import completion_of, problem_from
+from referee.trainers.adapters.scorer import Pair, Scorer
+from referee.trainers.adapters.service_models import (
+    LlamaFactoryAnswer,
+    LlamaFactoryRequest,
+    OpenRLHFAnswer,
+    OpenRLHFRequest,
+    ScoreAnswer,
+    ScoreRequest,
+)
+from referee.verifiers.jsonl import write_json
+from referee.verifiers.records import Problem, Reward, Verdict
+from referee.verifiers.rubric import Rubric
+
+try:
+    from fastapi import FastAPI, Request
+    from fastapi.responses import JSONResponse
+except ImportError as e:
+    raise ImportError('the HTTP service needs FastAPI and uvicorn: pip install "referee[serve]"') from e
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceLimits:
+    """What one request may cost: bytes of its body, items in it, and seconds until it is answered.
+
+    ``deadline_s`` is each completion's own, enforced by ending the process that works on it;
+    ``timeout_s`` bounds the whole request, after which the client gets status 504.
+    """
+
+    body_bytes: int = 16 * 1024 * 1024
+    items: int = 4096
+    deadline_s: float = 10.0
+    timeout_s: float = 120.0
+
+    def __post_init__(self) -> None:
+        for name in ("body_bytes", "items", "deadline_s", "timeout_s"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+
+
+def to_service(
+    rubric: Rubric,
+    *,
+    on_abstention: OnAbstention = "raise",
+    token: str | None = None,
+    workers: int = 1,
+    limits: ServiceLimits | None = None,
+    special_tokens: tuple[str, ...] = (),
+) -> FastAPI:
+    """Return ``rubric`` as a FastAPI application.
+
+    ``/score`` says null for an abstention. OpenRLHF's and LLaMA-Factory's shapes have no such word:
+    there ``on_abstention`` holds, and ``"raise"`` answers 503, which OpenRLHF tries again and then
+    trains without the reward. With a ``token`` every request but ``/health`` must carry
+    ``Authorization: Bearer <token>``.
+
+    Raises:
+        TypeError: where the rubric cannot be pickled for the worker processes.
+    """
+    if token == "":
+        raise ValueError("token must be a text that is not empty, or None for no token")
+    limits = limits or ServiceLimits()
+    choice = check_on_abstention(on_abstention)
+    scorer = Scorer(rubric=rubric, deadline_s=limits.deadline_s, workers=workers)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        scorer.close()
+
+    app = FastAPI(title="referee", summary="Rewards for completions.", lifespan=lifespan)
+
+    async def scored(pairs: list[Pair]) -> list[Reward]:
+        async with asyncio.timeout(limits.timeout_s):
+            return await scorer.ascore(pairs)
+
+    app.add_middleware(_BodyLimit, body_bytes=limits.body_bytes, timeout_s=limits.timeout_s)
+
+    @app.middleware("http")  # outermost: a stranger's body is not read
+    async def guard(request: Request, proceed: Callable[[Request], Awaitable[Any]]) -> Any:
+        if token is not None and request.url.path != "/health":
+            given = request.headers.get("authorization", "")
+            if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+                return JSONResponse({"detail": "a bearer token is needed"}, 401)
+        return await proceed(request)
+
+    @app.exception_handler(TimeoutError)
+    async def late(request: Request, error: TimeoutError) -> JSONResponse:
+        return JSONResponse({"detail": f"not answered within {limits.timeout_s:g} s"}, 504)
+
+    @app.exception_handler(Abstained)
+    async def abstained(request: Request, error: Abstained) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 503)
+
+    @app.exception_handler(_TooMany)
+    async def too_many(request: Request, error: _TooMany) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 413)
+
+    @app.get("/health")
+    async def health() -> dict[str, Any]:
+        """Answer that the service lives, with the names of the rubric's parts."""
+        return {"status": "ok", "parts": list(rubric.parts)}
+
+    @app.post("/score", response_model=ScoreAnswer)
+    async def score(body: ScoreRequest) -> dict[str, Any]:
+        """Score a batch: a reward, its parts and its reason for each item, in order."""
+        _check_count(len(body.items), limits.items)
+        rewards = await scored([_pair(item) for item in body.items])
+        return {"rewards": [_answer(r) for r in rewards]}
+
+    @app.post("/get_reward", response_model=OpenRLHFAnswer)
+    async def get_reward(body: OpenRLHFRequest) -> dict[str, Any]:
+        """Score in OpenRLHF's shape; the labels are the answers."""
+        _check_count(len(body.query), limits.items)
+        try:
+            pairs = openrlhf_pairs(
+                body.query,
+                body.prompts or [""] * len(body.query),
+                body.labels or [None] * len(body.query),
+                special_tokens,
+            )
+        except ValueError as e:
+            return JSONResponse({"detail": str(e)}, 422)  # type: ignore[return-value]
+        return openrlhf_answer(await scored(pairs), choice, parts=False)  # JSON has no NaN for a part
+
+    @app.post("/v1/reward", response_model=LlamaFactoryAnswer)
+    async def llama_factory(body: LlamaFactoryRequest) -> dict[str, Any]:
+        """Score whole texts in LLaMA-Factory's shape, which carries no reference."""
+        _check_count(len(body.messages), limits.items)
+        pairs: list[Pair] = [(completion_of(text), Problem()) for text in body.messages]
+        return {"scores": [number(r, choice) for r in await scored(pairs)]}
+
+    return app
+
+
+class _TooMany(ValueError):
+    """More items in a request than the service takes."""
+
+
+class _BodyLimit:
+    """ASGI middleware: 413 as soon as a body is, or grows, too large; 408 where it never ends."""
+
+    def __init__(self, app: Any, body_bytes: int, timeout_s: float) -> None:
+        self.app = app
+        self.body_bytes = body_bytes
+        self.timeout_s = timeout_s
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                messages = await self._read(scope, receive)
+        except TimeoutError:
+            await _refuse(send, 408, f"the body must arrive within {self.timeout_s:g} s")
+            return
+        if messages is None:
+            await _refuse(send, 413, f"the body must be at most {self.body_bytes} bytes")
+            return
+        rest = iter(messages)
+
+        async def replay() -> Any:
+            return next(rest, None) or await receive()
+
+        await self.app(scope, replay, send)
+
+    async def _read(self, scope: Any, receive: Any) -> list[Any] | None:
+        """Return the whole body, which JSON needs before it can be parsed, or None where it is too large."""
+        stated = dict(scope["headers"]).get(b"content-length", b"0")
+        if stated.isdigit() and int(stated) > self.body_bytes:
+            return None
+        messages, size = [], 0
+        while True:
+            message = await receive()
+            messages.append(message)
+            size += len(message.get("body", b""))
+            if size > self.body_bytes:
+                return None
+            if not message.get("more_body"):
+                return messages
+
+
+async def _refuse(send: Any, status: int, detail: str) -> None:
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": write_json({"detail": detail}).encode()})
+
+
+def _check_count(count: int, limit: int) -> None:
+    if count > limit:
+        raise _TooMany(f"a request must hold at most {limit} items, got {count}")
+
+
+def _pair(item: Any) -> Pair:
+    problem: Problem | Verdict = problem_from(item.prompt, item.answer, item.info, item.id)
+    return completion_of(item.completion, truncated=item.truncated), problem
+
+
+def _answer(reward: Reward) -> dict[str, Any]:
+    return {
+        "reward": reward.total,
+        "abstained": reward.abstains,
+        "truncated": reward.truncated,
+        "why": why(reward) if reward.abstains else "",
+        "parts": verdicts(reward),
+    }
