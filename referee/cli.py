@@ -27,11 +27,15 @@ class Command:
 
 
 COMMANDS = {
+    "report": Command(
+        "referee.commands.report:report",
+        "Write one self-contained HTML page about a scored file.",
+        "referee report scored.jsonl -o report.html",
+    ),
     "score": Command(
         "referee.commands.score:score",
         "Score a file of completions with a rubric; interrupted, it goes on where it stopped.",
-        "referee score examples/demo/rubric.yaml examples/demo/completions.jsonl "
-        "--completion completions -o scored.jsonl",
+        "referee score examples/demo/rubric.yaml examples/demo/completions.jsonl -o scored.jsonl",
     ),
     "serve": Command(
         "referee.commands.serve:serve",

@@ -90,9 +90,7 @@ def score(
             progress=lambda done: bar.update(task, completed=done),
         )
     show_summary(summary, console)
-    console.print(
-        f"scored completions: {out}\nread them with:     referee report {out} -o report.html", markup=False
-    )
+    console.print(f"read {out} with: referee report {out} -o report.html", markup=False, soft_wrap=True)
     passes = fail_under is None or summary.total.mean >= fail_under
     return 0 if passes else 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from referee.verifiers.jsonl import from_dict
 from referee.verifiers.records import Json, Problem, Reason, Reward, Verdict
 
 _OPENING = {
@@ -53,6 +54,11 @@ def evidence(verdict: Verdict) -> str:
     faults = verdict.detail.get("faults")
     if isinstance(faults, dict) and faults:
         return "; ".join(f"{name}: {fault}" for name, fault in faults.items())
+    parts = verdict.detail.get("parts")
+    for name, part in parts.items() if isinstance(parts, dict) else ():  # what a combinator heard
+        inner = from_dict(Verdict, part)
+        if inner.reason is verdict.reason and (why := evidence(inner)):
+            return f"{name}: {why}"
     return ""
 
 

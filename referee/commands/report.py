@@ -1,0 +1,43 @@
+"""``referee report``: one HTML page about a scored file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from referee.commands.inputs import BadInput
+from referee.report.scored import SAMPLE, scored_report
+
+
+def report(
+    source: Path,
+    /,
+    *,
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    sample: int = SAMPLE,
+    title: str = "",
+) -> int:
+    """Write one self-contained HTML page about a scored file.
+
+    Args:
+        source: What `referee score` wrote.
+        out: Where the page goes; by default beside the source, ending in .html.
+        sample: How many completions can be browsed in the page.
+        title: The page's title.
+    """
+    if sample < 1:
+        raise BadInput(f"--sample must be at least 1, got {sample}")
+    page_file = out or source.with_suffix(".html")
+    if page_file.resolve() == source.resolve():
+        raise BadInput(f"--out must be another file than the source, got {page_file}")
+    try:
+        page = scored_report(source, sample=sample, title=title)
+    except ValueError as e:
+        raise BadInput(str(e)) from None
+    page_file.parent.mkdir(parents=True, exist_ok=True)
+    page_file.write_text(page, encoding="utf-8", errors="backslashreplace")
+    Console(stderr=True, highlight=False).print(f"wrote {page_file}", markup=False, soft_wrap=True)
+    return 0
