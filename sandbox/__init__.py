@@ -11,6 +11,7 @@ if __name__ != "referee.sandbox":
 _HOME = {  # public name -> the module that holds it, imported when the name is first used
     "Calls": "records",
     "Check": "records",
+    "Docker": "container",
     "Embedded": "embedded",
     "Execution": "records",
     "Job": "records",
@@ -21,6 +22,7 @@ _HOME = {  # public name -> the module that holds it, imported when the name is 
     "Source": "records",
     "Trial": "records",
     "arun_many": "pool",
+    "build_image": "image",
     "run_many": "pool",
 }
 

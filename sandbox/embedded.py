@@ -12,7 +12,6 @@ import os
 import socket
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +22,6 @@ from referee.sandbox.lane import Lane
 from referee.sandbox.pool import close_lanes, lanes_of
 from referee.sandbox.records import Execution, Job, Limits, OnValue
 
-BOOT = (
-    "import sys, types\n"
-    "for name, path in (('referee', []), ('referee.sandbox', [sys.argv[1]])):\n"
-    "    sys.modules[name] = types.ModuleType(name)\n"
-    "    sys.modules[name].__path__ = path\n"
-    "from referee.sandbox.inside.zygote import main\n"
-    "main()\n"
-)
 FLAGS = ("-s", "-S", "-P", "-B")  # no user or site packages, no folder of the script's, no .pyc files
 HELP = (
     "untrusted code is run only where the kernel confines it: allow user namespaces "
@@ -79,7 +70,7 @@ class Embedded:
         self, job: Job, *, limits: Limits | None = None, on_value: OnValue | None = None
     ) -> Execution:
         """Run one job, waiting for a free worker first."""
-        lanes = lanes_of(self, lambda: Lane(self.launch), self.workers)
+        lanes = lanes_of(self, lambda: Lane(self.launch, lambda: None), self.workers)
         return lanes.run(job, limits or Limits(), on_value)
 
     def close(self) -> None:
@@ -94,7 +85,9 @@ class Embedded:
         failures = []
         for namespaces in modes:
             try:
-                return start(server_options(role, self.preload, namespaces=namespaces))
+                return start(
+                    server_options(role, self.preload, isolation="namespaces" if namespaces else "none")
+                )
             except ServerDown as e:
                 failures.append(str(e))
                 if namespaces and len(modes) > 1:
@@ -112,7 +105,7 @@ def start(options: dict[str, Any]) -> Channel:
     executable = getattr(sys, "_base_executable", "") or sys.executable
     try:
         process = subprocess.Popen(
-            [executable, *FLAGS, "-c", BOOT, str(Path(__file__).parent)],
+            [executable, *FLAGS, str(Path(__file__).parent / "inside" / "boot.py"), "zygote"],
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=errors,
@@ -134,43 +127,16 @@ def start(options: dict[str, Any]) -> Channel:
     return channel
 
 
-def server_options(role: str, preload: Iterable[str], *, namespaces: bool) -> dict[str, Any]:
+def server_options(role: str, preload: Iterable[str], *, isolation: str) -> dict[str, Any]:
     """Return what a fork server is told when it starts."""
-    path, readable = python_files()
-    if role == "program":
-        readable = ["/usr", "/bin", "/lib", "/lib64", "/etc/alternatives", "/etc/ld.so.cache"]
-    else:
-        for name in preload:
-            folder = _folder_of(name)
-            path.append(folder)
-            readable.append(folder)
     return {
         "role": role,
-        "namespaces": namespaces,
-        "readable": list(dict.fromkeys(readable)),
-        "path": list(dict.fromkeys(path)),
-        "modules": [] if role == "program" else [*COMMON_MODULES, *_ROLE_MODULES[role]],
-        "preload": [] if role == "program" else list(preload),
+        "isolation": isolation,  # namespaces of its own, a container's, or none
+        "folders": [_folder_of(name) for name in preload],
+        "preload": list(preload),
+        "modules": [*COMMON_MODULES, *_ROLE_MODULES[role]],
         "scratch_bytes": SCRATCH_BYTES,
     }
-
-
-def python_files() -> tuple[list[str], list[str]]:
-    """Return the import path of the bare standard library, and the files that it needs."""
-    stdlib, platform = sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")
-    dynamic = os.path.join(platform, "lib-dynload")
-    base = sys.base_prefix if sys.base_exec_prefix == sys.base_prefix else sys.base_exec_prefix
-    stdlib = (
-        stdlib.replace(sys.prefix, base, 1) if not os.path.exists(os.path.join(stdlib, "os.py")) else stdlib
-    )
-    path = [stdlib, dynamic if os.path.isdir(dynamic) else os.path.join(stdlib, "lib-dynload")]
-    multiarch = sysconfig.get_config_var("MULTIARCH")
-    libraries = (
-        [f"/usr/lib/{multiarch}"] if multiarch and os.path.isdir(f"/usr/lib/{multiarch}") else ["/usr/lib"]
-    )
-    readable = [*path, "/lib", "/lib64", "/usr/lib64", *libraries, "/usr/share/zoneinfo"]
-    readable += [str(p) for p in Path(base, "lib").glob("libpython*.so*")]
-    return path, [*readable, *(os.path.realpath(p) for p in readable if os.path.exists(p))]
 
 
 def _folder_of(name: str) -> str:

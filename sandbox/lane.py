@@ -35,10 +35,11 @@ GRACE_S = 0.25
 
 
 class Lane:
-    """Takes one job at a time. ``launch(role)`` starts a fork server."""
+    """Takes one job at a time. ``launch(role)`` starts a fork server, ``shut`` ends what held them."""
 
-    def __init__(self, launch: Callable[[str], Channel]) -> None:
+    def __init__(self, launch: Callable[[str], Channel], shut: Callable[[], None]) -> None:
         self._launch = launch
+        self._shut = shut
         self._channels: dict[str, Channel] = {}
         self._spares: dict[str, Child] = {}
 
@@ -64,6 +65,7 @@ class Lane:
             channel.close()
         self._channels.clear()
         self._spares.clear()
+        self._shut()
 
     def _take(self, role: str, limits: Limits) -> Child:
         """Return the spare child, or a new one where the spare has other limits."""

@@ -30,6 +30,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeAlias
 
+from referee.sandbox.inside import files
 from referee.sandbox.kernel import calls, landlock, namespaces, seccomp
 
 CONTROL = 3
@@ -51,14 +52,16 @@ _FILTERS = {
 class Server:
     """A confined process that forks children on request."""
 
-    def __init__(self, options: dict[str, Any], control: socket.socket, host: int, body: Body) -> None:
+    def __init__(
+        self, options: dict[str, Any], readable: list[str], control: socket.socket, host: int, body: Body
+    ) -> None:
         self.control = control
         self.host = host
         self.body = body
         self.program = options["role"] == "program"
-        self.readable: list[str] = options["readable"]
+        self.readable = readable
         self.scratch_bytes: int = options["scratch_bytes"]
-        self.own_scratch: bool = options["namespaces"]
+        self.own_scratch = options["isolation"] == "namespaces"
         self.base_bytes = 0  # of address space, before any sample ran
         self.children: dict[int, int] = {}  # pid -> pidfd
         self.filter = bytearray(_FILTERS[options["role"]]())
@@ -219,8 +222,8 @@ def empty_scratch(size: int, *, own: bool) -> None:
     if own:
         namespaces.fresh_scratch(size)
         return
-    for folder, folders, files in os.walk("/tmp", topdown=False):
-        for name in files:
+    for folder, folders, names in os.walk("/tmp", topdown=False):
+        for name in names:
             os.unlink(os.path.join(folder, name))
         for name in folders:
             path = os.path.join(folder, name)
@@ -252,11 +255,13 @@ def _prepare(options: dict[str, Any], control: socket.socket, host: int) -> Serv
     body = importlib.import_module(f"referee.sandbox.inside.{options['role']}").main
     for name in options["modules"]:
         importlib.import_module(name)
-    server = Server(options, control, host, body)
+    path = files.python_path(options["folders"])
+    readable = files.SYSTEM if options["role"] == "program" else files.python_files(path)
+    server = Server(options, readable, control, host, body)
     os.environ.clear()
     os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
-    facts, statm = _confine_server(options)
-    sys.path[:] = options["path"]
+    facts, statm = _confine_server(options, readable)
+    sys.path[:] = path
     sys.argv[:] = ["solution"]
     for name in options["preload"]:
         importlib.import_module(name)
@@ -267,10 +272,10 @@ def _prepare(options: dict[str, Any], control: socket.socket, host: int) -> Serv
     return server
 
 
-def _confine_server(options: dict[str, Any]) -> tuple[dict[str, Any], int]:
+def _confine_server(options: dict[str, Any], readable: list[str]) -> tuple[dict[str, Any], int]:
     """Return what is enforced, and a descriptor that tells this process's size."""
-    program, readable = options["role"] == "program", options["readable"]
-    if options["namespaces"]:
+    program, isolation = options["role"] == "program", options["isolation"]
+    if isolation == "namespaces":
         if program and os.geteuid() == 0:  # it keeps the right to mount, so it must not be real root
             _become_user_nobody()
         real_root = namespaces.enter()
@@ -282,16 +287,16 @@ def _confine_server(options: dict[str, Any]) -> tuple[dict[str, Any], int]:
     else:
         statm = os.open("/proc/self/statm", os.O_RDONLY)
         calls.prctl(PR_SET_CHILD_SUBREAPER, 1)
-    if not (program and options["namespaces"]):
+    if not (program and isolation == "namespaces"):
         calls.drop_capabilities()
     calls.prctl(calls.PR_SET_DUMPABLE, 0)
     calls.prctl(calls.PR_SET_NO_NEW_PRIVS, 1)
     abi = landlock.abi()
-    if not abi and not options["namespaces"]:
+    if not abi and isolation == "none":
         raise OSError(38, "neither namespaces nor Landlock can be used here")
     if abi and not program:
         landlock.restrict(readable=[*readable, *DEVICES])
-    facts = {"namespaces": options["namespaces"], "landlock": abi, "seccomp": True, "uid": os.getuid()}
+    facts = {"isolation": isolation, "landlock": abi, "seccomp": True, "uid": os.getuid()}
     return facts, statm
 
 

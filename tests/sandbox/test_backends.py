@@ -1,17 +1,10 @@
-"""The embedded sandbox: what runs, what is refused, and what is left behind."""
+"""What every backend does alike."""
 
 from __future__ import annotations
 
 import pytest
 
-from referee.sandbox import Calls, Check, Embedded, Limits, Outcome, Program, Source, Trial
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    box = Embedded(workers=1)
-    yield box
-    box.close()
+from referee.sandbox import Calls, Check, Limits, Outcome, Program, Source, Trial
 
 
 def program(code: str, stdin: str = "") -> Program:

@@ -1,0 +1,60 @@
+"""The sandboxes that the tests run against: one of each backend that this machine can have."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+from referee.sandbox import Docker, Embedded
+
+
+def _engine_module():
+    spec = importlib.util.spec_from_file_location("sandbox_engine", Path(__file__).with_name("engine.py"))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["sandbox_engine"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def engine():
+    """The address of a Docker engine; without one the test is skipped, with the reason."""
+    module = _engine_module()
+    try:
+        with module.engine() as address:
+            yield address
+    except module.NoEngine as e:
+        pytest.skip(str(e))
+
+
+@pytest.fixture(scope="session")
+def embedded():
+    box = Embedded(workers=1)
+    yield box
+    box.close()
+
+
+@pytest.fixture(scope="session")
+def landlocked():
+    box = Embedded(workers=1, namespaces=False)
+    yield box
+    box.close()
+
+
+@pytest.fixture(scope="session")
+def docker(engine):
+    box = Docker(workers=1, engine=engine)
+    yield box
+    box.close()
+
+
+BACKENDS = ["embedded", "landlocked", pytest.param("docker", marks=pytest.mark.docker)]
+
+
+@pytest.fixture(scope="session", params=BACKENDS)
+def sandbox(request):
+    """Each backend in turn."""
+    return request.getfixturevalue(request.param)
