@@ -12,6 +12,7 @@ _HOME: dict[str, str] = {  # public name -> the module that holds it, imported w
     "Abstained": "adapters.abstention",
     "AdaptiveKL": "kl",
     "FixedKL": "kl",
+    "PPOTrainer": "ppo",
     "Preset": "presets",
     "ServiceLimits": "adapters.service",
     "aggregate": "losses",

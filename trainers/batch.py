@@ -57,7 +57,8 @@ class Batch:
 
     ``mask_BT`` is 1.0 at the tokens that count in the loss. ``sampler_logprobs_BT`` are the
     log-probabilities with which tokens were drawn, ``old_logprobs_BT`` the policy's before the
-    update, ``ref_logprobs_BT`` the reference policy's, ``advantages_BT`` the advantages.
+    update, ``ref_logprobs_BT`` the reference policy's, ``advantages_BT`` the advantages. With a
+    critic, ``values_BT`` are its values before the update and ``returns_BT`` what it should learn.
     """
 
     tokens_BT: Tensor
@@ -67,6 +68,8 @@ class Batch:
     old_logprobs_BT: Tensor | None = None
     ref_logprobs_BT: Tensor | None = None
     advantages_BT: Tensor | None = None
+    values_BT: Tensor | None = None
+    returns_BT: Tensor | None = None
 
     def __len__(self) -> int:
         return self.tokens_BT.shape[0]

@@ -65,6 +65,13 @@ class GroupTrainer:
         on_step: called with each step's figures, for a progress bar.
     """
 
+    HAS_CRITIC = False
+    SEEN: tuple[str, ...] = (
+        "logprobs",
+        "log_ratio",
+        "trained",
+    )  # what :meth:`loss` lets pass by, for the figures
+
     def __init__(
         self,
         policy: Policy,
@@ -78,7 +85,7 @@ class GroupTrainer:
         accelerator: Accelerator | None = None,
         on_step: Callable[[Mapping[str, float]], None] | None = None,
     ) -> None:
-        check(preset)
+        check(preset, critic=self.HAS_CRITIC)
         self.policy, self.problems, self.rubric = policy, problems, rubric
         self.preset, self.training, self.run, self.heldout = preset, training, run, heldout
         self.accelerator = accelerator or Accelerator()
@@ -231,7 +238,7 @@ class GroupTrainer:
         if self.preset.kl_coef or self.training.track_kl:
             batch = replace(batch, ref_logprobs_BT=self._reference_logprobs(batch))
         decided_NG = decided_B.to(batch.mask_BT.device).view(-1, size)
-        batch = replace(batch, advantages_BT=self._advantages(rollouts, batch, decided_NG))
+        batch = self._with_advantages(rollouts, batch, decided_NG)
         rows = active_B.to(batch.mask_BT.device).nonzero()[:, 0]
         batch = batch.select(rows)
         assert batch.advantages_BT is not None
@@ -245,6 +252,9 @@ class GroupTrainer:
         return completion_row(
             self.policy.encode(rollout.problem.prompt), completion.token_ids, completion.logprobs or ()
         )
+
+    def _with_advantages(self, rollouts: Sequence[Rollout], batch: Batch, decided_NG: Tensor) -> Batch:
+        return replace(batch, advantages_BT=self._advantages(rollouts, batch, decided_NG))
 
     def _advantages(self, rollouts: Sequence[Rollout], batch: Batch, decided_NG: Tensor) -> Tensor:
         """Return ``advantages_BT`` of all rows, by the preset's rule."""
@@ -358,7 +368,7 @@ class GroupTrainer:
         figures: dict[str, list[float]] = {}
         out: dict[str, float] = {}
         for number, mini in enumerate(self._mini_batches(batch)):
-            seen = {name: torch.zeros_like(mini.mask_BT) for name in ("logprobs", "log_ratio", "trained")}
+            seen = {name: torch.zeros_like(mini.mask_BT) for name in self.SEEN}
             loss = self.backward(mini, seen)
             norm = self.accelerator.clip_grad_norm_(self._trained, self.training.max_grad_norm)
             self.optimizer.step()
@@ -579,10 +589,7 @@ class GroupTrainer:
             self.policy.save(folder / "policy")
             if self.reference is not None and self.training.reference == "average":
                 self.reference.save_pretrained(folder / "reference")
-            torch.save(
-                {"optimizer": self.optimizer.state_dict(), "rng": torch.get_rng_state()},
-                folder / "state.pt",
-            )
+            torch.save(self._state(), folder / "state.pt")
             state = {"step": self.step, "position": self.position, "kl_coef": self.kl.kl_coef}
             (folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
         self.run.prune(self.training.keep_checkpoints)
@@ -598,14 +605,19 @@ class GroupTrainer:
         if self.reference is not None:
             average = self.training.reference == "average"
             restore(self.reference, folder / "reference" if average else found[0][1] / "policy")
-        state = torch.load(folder / "state.pt", weights_only=True)
-        self.optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["rng"])
+        self._restore(torch.load(folder / "state.pt", weights_only=True))
         plain = json.loads((folder / "state.json").read_text(encoding="utf-8"))
         self.step, self.position = plain["step"], plain["position"]
         self.kl = replace(self.kl, kl_coef=plain["kl_coef"])
         self.run.cut(step)
         return True
+
+    def _state(self) -> dict[str, Any]:
+        return {"optimizer": self.optimizer.state_dict(), "rng": torch.get_rng_state()}
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self.optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["rng"])
 
     # ------------------------------------------------------------------ parts
 
@@ -624,10 +636,14 @@ class GroupTrainer:
         )
 
 
-def check(preset: Preset) -> None:
-    """Raise ValueError where a preset cannot be trained in groups."""
-    if preset.advantage == "gae":
+def check(preset: Preset, *, critic: bool = False) -> None:
+    """Raise ValueError where a preset cannot be trained in groups, or not with (without) a critic."""
+    if preset.advantage == "gae" and not critic:
         raise ValueError(f"preset must not need a critic, got {preset.name!r}: use referee.trainers.ppo")
+    if preset.advantage != "gae" and critic:
+        raise ValueError(
+            f"preset must have the advantage gae, got {preset.name!r}: use referee.trainers.grpo"
+        )
     if preset.batch_size % preset.group_size or preset.batch_size < preset.group_size:
         raise ValueError(
             f"batch_size must be a multiple of group_size {preset.group_size}, got {preset.batch_size}"

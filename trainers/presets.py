@@ -52,6 +52,8 @@ class Preset:
     value_clip: float | None = 0.2
     value_coef: float = 0.1
     entropy_coef: float = 0.0
+    critic: Literal["head", "model"] = "head"
+    bootstrap_truncated: bool = False
     whiten_rewards: bool = False
     whiten_advantages: bool = False
     adaptive_kl: bool = False
