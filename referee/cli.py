@@ -27,6 +27,21 @@ class Command:
 
 
 COMMANDS = {
+    "audit": Command(
+        "referee.commands.audit:audit",
+        "Try to fool a verifier, and measure how often it is wrong.",
+        "referee audit math --problems problems.jsonl",
+    ),
+    "doctor": Command(
+        "referee.commands.doctor:doctor",
+        "Say what this machine can isolate and accelerate, what it cannot, and what would help.",
+        "referee doctor",
+    ),
+    "lint": Command(
+        "referee.commands.lint:lint",
+        "Check a data file line by line: columns, prompts, ids, references.",
+        "referee lint problems.jsonl --verifier math",
+    ),
     "report": Command(
         "referee.commands.report:report",
         "Write one self-contained HTML page about a scored file.",
@@ -45,7 +60,7 @@ COMMANDS = {
     "verify": Command(
         "referee.commands.verify:verify",
         "Judge one completion, and say why.",
-        'referee verify numeric --text "so x = 3/4" --answer 0.75',
+        'referee verify math --text "so x = 3/4" --answer 0.75',
     ),
 }
 

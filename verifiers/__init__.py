@@ -49,6 +49,7 @@ _HOME = {  # public name -> the module that holds it, imported when the name is 
     "Verifier": "protocol",
     "all_of": "combine",
     "any_of": "combine",
+    "audit": "probing",
     "clip": "combine",
     "evaluate": "evaluate",
     "extract_code": "code_blocks",

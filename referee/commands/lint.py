@@ -1,0 +1,175 @@
+"""``referee lint``: what is wrong with a data file, line by line, before anything is scored against it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from referee.commands.inputs import BadInput, load_judge
+from referee.verifiers.jsonl import write_json
+from referee.verifiers.records import Completion, Problem, Reason
+from referee.verifiers.rubric import Rubric
+from referee.verifiers.scoring import Columns, Row, RowError, read_rows
+
+_MATHEMATICAL = re.compile(r"[0-9\\^]|\\frac|\$")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong with a line. A warning is worth a look, and does not fail the file."""
+
+    line: int
+    message: str
+    warning: bool = False
+
+
+@dataclass(slots=True)
+class _Seen:
+    rows: int = 0
+    ids: dict[str, int] = field(default_factory=dict)
+    answers: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+
+def lint(
+    source: Path,
+    /,
+    *,
+    completion: Annotated[list[str] | None, Parameter(negative=())] = None,
+    prompt: str = "prompt",
+    answer: str = "answer",
+    answer_pattern: str = "",
+    id: str = "id",
+    info: str = "info",
+    verifier: str = "",
+    option: Annotated[list[str] | None, Parameter(name=["--option", "-O"], negative=())] = None,
+    most: int = 50,
+) -> int:
+    """Check a data file line by line. Exits 1 where something is wrong.
+
+    Said of each line: no JSON, a missing column, an empty prompt, an id that another line has, the
+    prompt of another line with another reference, a missing reference, or one that cannot be judged
+    against.
+
+    Args:
+        source: JSON lines, one problem in each.
+        completion: The column of the completions; may be repeated. Not given, they need not be there.
+        prompt: The column of the prompt.
+        answer: The column of the reference.
+        answer_pattern: A regular expression; the first group of its last match is the reference.
+        id: The column of the problem's id.
+        info: The column of what else the verifiers read, an object.
+        verifier: The verifier (or rubric file) that is to judge against these references. Without it,
+            references that look mathematical are read as mathematics.
+        option: An option of that verifier, as name=value; may be repeated.
+        most: How many findings to print.
+    """
+    judge = load_judge(verifier, option or ()) if verifier else None
+    try:
+        columns = Columns(
+            completion=tuple(completion or ("completion",)),
+            prompt=prompt,
+            answer=answer,
+            id=id,
+            info=info,
+            answer_pattern=answer_pattern,
+        )
+    except ValueError as e:
+        raise BadInput(str(e)) from None
+    out = Console(highlight=False, markup=False, soft_wrap=True)
+    seen, errors, warnings = _Seen(), 0, 0
+    for finding in findings(source, columns, seen, judge=judge, need_completions=bool(completion)):
+        errors, warnings = errors + (not finding.warning), warnings + finding.warning
+        if errors + warnings <= most:
+            kind = "warning: " if finding.warning else ""
+            out.print(f"{source}, line {finding.line}: {kind}{finding.message}")
+    if errors + warnings > most:
+        out.print(f"... and {errors + warnings - most:,} more (--most prints more of them)")
+    if not seen.rows and not errors:
+        raise BadInput(f"{source} holds no rows")
+    out.print(f"{seen.rows:,} rows: {_count(errors, 'error')}, {_count(warnings, 'warning')}")
+    return 1 if errors else 0
+
+
+def findings(
+    source: Path, columns: Columns, seen: _Seen, *, judge: Rubric | None = None, need_completions: bool = True
+) -> Iterator[Finding]:
+    """Yield what is wrong with each line of a file, in order; ``seen`` counts the rows."""
+    with source.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                data = json.loads(line, object_pairs_hook=_no_double_keys)
+            except (ValueError, RecursionError) as e:
+                yield Finding(number, str(e) if isinstance(e, _DoubleKey) else f"not JSON: {e}")
+                continue
+            seen.rows += 1
+            if not need_completions and isinstance(data, dict):
+                data.setdefault("completion", "")
+            try:
+                rows = list(read_rows([data], columns))
+            except RowError as e:
+                yield Finding(number, str(e).removeprefix("row 1: "))
+                continue
+            yield from (Finding(number, *found) for found in _row_findings(number, data, rows, seen, judge))
+
+
+def _row_findings(
+    number: int, data: dict[str, Any], rows: Sequence[Row], seen: _Seen, judge: Rubric | None
+) -> Iterator[tuple[str, bool]]:
+    if not rows:
+        yield "no completions", False
+        return
+    problem = rows[0].problem
+    if not problem.prompt_text.strip():
+        yield "the prompt is empty", False
+    if problem.id and (first := seen.ids.setdefault(problem.id, number)) != number:
+        yield f"the id {problem.id!r:.80} is line {first}'s already", False
+    if problem.prompt_text.strip():
+        text = write_json(problem.answer)
+        first, other = seen.answers.setdefault(problem.prompt_text, (number, text))
+        if first != number:
+            same = other == text
+            yield f"the prompt is line {first}'s, with {'the same' if same else 'another'} reference", same
+    yield from _reference_findings(problem, judge)
+
+
+def _reference_findings(problem: Problem, judge: Rubric | None) -> Iterator[tuple[str, bool]]:
+    """Ask the verifiers themselves: they abstain where a reference cannot be judged against."""
+    if judge is not None:
+        for name, verdict in judge(Completion(), problem).parts.items():
+            if verdict.reason is Reason.BAD_REFERENCE:
+                yield f"{name}: {verdict.detail.get('error', 'the reference cannot be used')}", False
+        return
+    answer = problem.answer
+    if answer is None or (isinstance(answer, str) and not answer.strip()):
+        yield "the reference is empty", False
+    elif isinstance(answer, str) and _MATHEMATICAL.search(answer):
+        from referee.verifiers.mathematics.lint import lint_reference
+
+        if found := lint_reference(answer):
+            yield f"as mathematics, {found}: {answer!r:.80}", True
+
+
+class _DoubleKey(ValueError):
+    """A key that stands twice in an object: JSON readers drop the first in silence."""
+
+
+def _no_double_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        keys = [key for key, _ in pairs]
+        double = next(key for key in keys if keys.count(key) > 1)
+        raise _DoubleKey(f"the key {double!r:.80} stands twice in an object")
+    return made
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -1,0 +1,106 @@
+"""The verbs that look at data, machines and verifiers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from referee.cli import main
+
+Captured = pytest.CaptureFixture[str]
+
+
+def lines(path: Path, *rows: object) -> str:
+    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("{oops", "not JSON"),
+        ("[1]", "a row must be a JSON object"),
+        ({"prompt": " ", "answer": "4", "id": "b"}, "the prompt is empty"),
+        ({"prompt": "q", "answer": "4", "id": "a"}, "the id 'a' is line 1's already"),
+        ({"prompt": "2+2=", "answer": "5", "id": "b"}, "the prompt is line 1's, with another"),
+        ({"prompt": "2+2=", "answer": "4", "id": "b"}, "warning: the prompt is line 1's, with the same"),
+        ({"prompt": "q", "id": "b"}, "the reference is empty"),
+        ({"prompt": "q", "answer": "  ", "id": "b"}, "the reference is empty"),
+        ({"prompt": "q", "answer": "4", "info": 3}, "column 'info' must hold an object"),
+        ({"prompt": 5, "answer": "4"}, "prompt must be a text or messages"),
+        ('{"prompt": "a", "prompt": "b", "answer": "4"}', "the key 'prompt' stands twice"),
+    ],
+)
+def test_lint_names_the_line_and_what_is_wrong(
+    row: object, said: str, tmp_path: Path, capsys: Captured
+) -> None:
+    good = {"prompt": "2+2=", "answer": "4", "id": "a"}
+    code = main(["lint", lines(tmp_path / "d.jsonl", good, row)])
+    out = capsys.readouterr().out
+    assert f"d.jsonl, line 2: {said}" in out
+    assert code == (0 if "warning" in said else 1)
+
+
+def test_lint_goes_on_after_a_bad_line(tmp_path: Path, capsys: Captured) -> None:
+    assert main(["lint", lines(tmp_path / "d.jsonl", "{", "{", {"prompt": "q", "answer": "4"})]) == 1
+    assert "2 errors" in capsys.readouterr().out
+
+
+def test_lint_asks_the_verifier_whether_it_can_use_a_reference(tmp_path: Path, capsys: Captured) -> None:
+    source = lines(tmp_path / "d.jsonl", {"prompt": "q", "answer": "4"}, {"prompt": "r", "answer": "four?"})
+    assert main(["lint", source]) == 0
+    assert main(["lint", source, "--verifier", "numeric"]) == 1
+    assert "line 2: numeric: answer must be" in capsys.readouterr().out
+
+
+def test_lint_checks_completions_where_they_are_named(tmp_path: Path, capsys: Captured) -> None:
+    source = lines(tmp_path / "d.jsonl", {"prompt": "q", "answer": "4"})
+    assert main(["lint", source]) == 0
+    assert main(["lint", source, "--completion", "text"]) == 1
+    assert "no column 'text'" in capsys.readouterr().out
+
+
+def test_lint_of_nothing_is_bad_input(tmp_path: Path) -> None:
+    assert main(["lint", lines(tmp_path / "d.jsonl")]) == 2
+
+
+def test_doctor_tells_of_machine_isolation_and_packages(capsys: Captured) -> None:
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    for name in ("python", "cores", "memory", "torch", "seccomp", "Landlock", "Docker engine", "[train]"):
+        assert name in out
+
+
+def test_doctor_can_be_read_by_programs(capsys: Captured) -> None:
+    assert main(["doctor", "--json"]) == 0
+    facts = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {"Machine", "Acceleration", "Isolation", "Packages"} == {fact["section"] for fact in facts}
+
+
+@pytest.fixture
+def problems(tmp_path: Path) -> str:
+    rows = ({"prompt": f"Twice {n}?", "answer": str(2 * n)} for n in range(5, 15))
+    return lines(tmp_path / "p.jsonl", *rows)
+
+
+def test_audit_of_a_sound_verifier_exits_0(problems: str, capsys: Captured) -> None:
+    assert main(["audit", "math", "--problems", problems]) == 0
+    assert "0 of" in capsys.readouterr().out
+
+
+def test_audit_shows_how_a_verifier_was_fooled(problems: str, tmp_path: Path, capsys: Captured) -> None:
+    module = tmp_path / "holds_it.py"
+    module.write_text("def judge(completion, problem):\n    return problem.answer in completion.text\n")
+    assert main(["audit", f"{module}:judge", "--problems", problems, "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["false_positives"][0] > 0
+    assert found["false_negatives"][0] == 0
+
+
+def test_audit_of_bad_input_is_one_line(tmp_path: Path, problems: str, capsys: Captured) -> None:
+    assert main(["audit", "math", "--problems", lines(tmp_path / "x.jsonl", "{")]) == 2
+    assert main(["audit", "math", "--problems", problems, "--template", "x"]) == 2
+    assert main(["audit", "math", "--problems", problems, "--limit", "1"]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 3
