@@ -259,7 +259,7 @@ class GroupTrainer:
     def _advantages(self, rollouts: Sequence[Rollout], batch: Batch, decided_NG: Tensor) -> Tensor:
         """Return ``advantages_BT`` of all rows, by the preset's rule."""
         p, device, size = self.preset, batch.mask_BT.device, self.preset.group_size
-        totals_B = torch.tensor([self._paid(r) for r in rollouts], dtype=torch.float32, device=device)
+        totals_B = torch.tensor([self._paid(r) for r in rollouts], dtype=self._dtype, device=device)
         penalty_in_reward = self.kl.kl_coef and p.kl_in == "reward"
         if penalty_in_reward and p.advantage == "reinforce_pp":
             return self._token_level(totals_B, batch, decided_NG)
@@ -301,8 +301,9 @@ class GroupTrainer:
         rubric = self.rubric.at(self.step)
         names = [name for name, part in rubric.parts.items() if part.weight]
         scores = [[_score(r.reward, name) for r in rollouts] for name in names]
-        parts_PNG = torch.tensor(scores, device=decided_NG.device).view(len(names), *decided_NG.shape)
-        weights_P = torch.tensor([float(rubric.parts[n].weight) for n in names], device=decided_NG.device)  # type: ignore[arg-type]
+        parts_PNG = torch.tensor(scores, dtype=self._dtype, device=decided_NG.device)
+        parts_PNG = parts_PNG.view(len(names), *decided_NG.shape)
+        weights_P = parts_PNG.new_tensor([rubric.parts[n].weight for n in names])
         return adv.gdpo_advantages(
             parts_PNG, weights_P, decided_NG, std=self.preset.std, eps=self.preset.advantage_eps
         )
@@ -343,13 +344,13 @@ class GroupTrainer:
     def _logprobs(self, model: Any, batch: Batch) -> Tensor:
         """Return a model's log-probabilities of the batch's tokens; each process computes its share."""
         model.eval()
-        out_BT = torch.zeros_like(batch.mask_BT)
+        out_BT = torch.zeros_like(batch.mask_BT, dtype=self._dtype)
         for rows in self._shares(batch, torch.arange(len(batch), device=batch.mask_BT.device)):
             micro = batch.select(rows)
             logprobs, _ = batch_logprobs(
                 model, micro.tokens_BT, micro.mask_BT, temperature=self.preset.temperature
             )
-            out_BT[rows, : logprobs.shape[1]] = logprobs.float()
+            out_BT[rows, : logprobs.shape[1]] = logprobs
         return self._reduced(out_BT)
 
     # ------------------------------------------------------------------ update
@@ -620,6 +621,11 @@ class GroupTrainer:
         torch.set_rng_state(state["rng"])
 
     # ------------------------------------------------------------------ parts
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        """The type of losses and advantages: float32, or float64 where the policy is."""
+        return torch.promote_types(self._trained[0].dtype, torch.float32)
 
     @property
     def _trained(self) -> list[Tensor]:

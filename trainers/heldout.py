@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 from referee.trainers.policy import Policy
 from referee.trainers.sampling import Sampling, sample, seed_of
+from referee.verifiers.intervals import wilson
 from referee.verifiers.protocol import Item, range_of
 from referee.verifiers.records import Completion, Problem, Reward
 from referee.verifiers.rubric import Rubric, Schedule
@@ -66,7 +66,7 @@ def measure(
     totals = [r.total for r in rewards if r.total is not None]
     decided, passed = sum(map(len, counted)), sum(map(sum, counted))
     rate = sum(sum(o) / len(o) for o in counted) / len(counted) if counted else 0.0
-    low, high = wilson_interval(rate * len(counted), len(counted))
+    low, high = wilson(rate * len(counted), len(counted))
     k_rates = [pass_at_k(len(o), sum(o), samples) for o in counted if len(o) == samples]
     held = HeldOut(
         pass_at_1=rate,
@@ -96,23 +96,6 @@ def best_total(rubric: Rubric) -> float:
 def passes(reward: Reward, best: float) -> bool:
     """Tell whether a completion was paid the most there is."""
     return reward.total is not None and reward.total >= best - 1e-9 * max(1.0, abs(best))
-
-
-def wilson_interval(passed: float, total: int, *, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the Wilson score interval of a proportion (Wilson 1927); (0, 1) where nothing was seen.
-
-    centre = (p + z^2 / 2n) / (1 + z^2 / n), half width = z sqrt(p (1 - p) / n + z^2 / 4n^2) / (1 + z^2 / n)
-
-    >>> [round(x, 4) for x in wilson_interval(8, 10)]
-    [0.4902, 0.9433]
-    """
-    if total <= 0:
-        return 0.0, 1.0
-    z, p = NormalDist().inv_cdf(0.5 + confidence / 2), passed / total
-    scale = 1.0 + z * z / total
-    centre = (p + z * z / (2 * total)) / scale
-    half = z * math.sqrt(max(p * (1 - p), 0.0) / total + z * z / (4 * total * total)) / scale
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def pass_at_k(samples: int, passed: int, k: int) -> float:
