@@ -1,0 +1,324 @@
+"""A training run as a YAML file, and the run that it describes.
+
+    policy: {name: tiny}                        # or a name or folder that transformers loads
+    problems: {family: arithmetic, level: 2, terse: true}
+    heldout: {count: 200}
+    warm_start: {steps: 250}                    # supervised steps before; leave out for none
+    algorithm: grpo                             # a preset, and what to change in it
+    options: {learning_rate: 1e-4, batch_size: 128}
+    training: {steps: 200, eval_every: 20}
+    rubric: {parts: {right: numeric}}           # or a rubric's file; a family judges itself
+
+Problems come from a ``family``, a ``file`` or a ``dataset`` (a name or folder for the ``datasets``
+library). With ``chat`` a text prompt becomes a user's message, after ``system`` where there is one.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from referee.trainers.policy import LoRA, Tiny
+from referee.trainers.presets import Preset, preset
+from referee.trainers.run import Run
+from referee.trainers.sft import SFT
+from referee.trainers.training import Training
+from referee.verifiers.jsonl import to_dict
+from referee.verifiers.records import Json, Message, Problem
+from referee.verifiers.rubric import Rubric
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be read or run. The message names the key by its path."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyOptions:
+    """Which policy: see :mod:`referee.trainers.policy` for what a name can be."""
+
+    name: str = "tiny"
+    dtype: str = "float32"
+    tiny: Tiny = field(default_factory=Tiny)
+    lora: LoRA | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemOptions:
+    """Where problems come from: exactly one of ``family``, ``file`` and ``dataset``."""
+
+    family: str = ""
+    level: int = 0
+    terse: bool = False
+    file: str = ""
+    layout: str = ""
+    dataset: str = ""
+    split: str = "train"
+    chat: bool = False
+    system: str = ""
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOutOptions:
+    """What is measured on: ``count`` problems that are kept out of training, or a ``file`` of others."""
+
+    count: int = 200
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A training run, whole: the module's docstring shows one."""
+
+    problems: ProblemOptions
+    policy: PolicyOptions = field(default_factory=PolicyOptions)
+    heldout: HeldOutOptions = field(default_factory=HeldOutOptions)
+    rubric: Json = None
+    warm_start: SFT | None = None
+    algorithm: str = "grpo"
+    options: dict[str, Json] = field(default_factory=dict)
+    training: Training = field(default_factory=Training)
+    trackers: tuple[str, ...] = ()
+
+    def preset(self) -> Preset:
+        """Return the algorithm with its options."""
+        try:
+            chosen = preset(self.algorithm)
+        except ValueError as e:
+            raise RecipeError(f"algorithm: {e}") from None
+        return replace(chosen, **_typed(Preset, self.options, "options"))
+
+
+def load_recipe(path: str | Path, changes: Sequence[str] = ()) -> Recipe:
+    """Read a recipe from a YAML file; each change is ``key.path=value`` and overrides the file.
+
+    Raises:
+        RecipeError: where it is not YAML, or a key in it is wrong, by the key's path.
+        OSError: where it cannot be opened.
+    """
+    try:
+        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as e:
+        raise RecipeError(f"{path}: not YAML: {' '.join(str(e).split())}") from None
+    try:
+        return recipe_from(change(data, changes))
+    except RecipeError as e:
+        raise RecipeError(f"{path}: {e}") from None
+
+
+def recipe_from(data: object) -> Recipe:
+    """Make a recipe from what such a file holds."""
+    recipe: Recipe = _record(Recipe, data, "")
+    p = recipe.problems
+    if sum(bool(x) for x in (p.family, p.file, p.dataset)) != 1:
+        raise RecipeError("problems must name exactly one of family, file and dataset")
+    recipe.preset()
+    return recipe
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """Return a recipe as YAML that :func:`load_recipe` reads back."""
+    return str(yaml.safe_dump(to_dict(recipe), sort_keys=False, allow_unicode=True))
+
+
+def change(data: object, changes: Sequence[str]) -> object:
+    """Return a recipe's mapping with ``key.path=value`` changes; values are YAML.
+
+    >>> change({"training": {"steps": 200}}, ["training.steps=10", "algorithm=rloo"])
+    {'training': {'steps': 10}, 'algorithm': 'rloo'}
+    """
+    if not isinstance(data, Mapping):
+        return data
+    out: dict[str, Any] = _copied(data)
+    for text in changes:
+        path, equals, value = text.partition("=")
+        if not equals or not path:
+            raise RecipeError(f"a change must be key.path=value, got {text!r}")
+        *above, last = path.split(".")
+        place = out
+        for key in above:
+            if not isinstance(place.get(key), dict):
+                place[key] = {}
+            place = place[key]
+        place[last] = yaml.safe_load(value)
+    return out
+
+
+def problems_of(recipe: Recipe) -> tuple[Sequence[Problem] | Callable[[int], Problem], list[Problem]]:
+    """Return the problems to train on and the held-out ones, which share no prompt."""
+    p, held = recipe.problems, recipe.heldout
+    if p.family:
+        return _family_problems(recipe)
+    problems = [_asked(problem, p) for problem in _loaded(p)]
+    if held.file:
+        heldout = [_asked(problem, p) for problem in _loaded(replace(p, file=held.file, dataset=""))]
+    else:
+        heldout, problems = problems[: held.count], problems[held.count :]
+    known = {problem.prompt_text for problem in heldout}
+    problems = [problem for problem in problems if problem.prompt_text not in known]
+    if not problems:
+        raise RecipeError(f"heldout leaves no problem to train on: lower heldout.count ({held.count})")
+    return problems, heldout
+
+
+def rubric_of(recipe: Recipe) -> Rubric:
+    """Return what is paid: the recipe's rubric, else the family's own verdict."""
+    from referee.verifiers.rubric_file import RubricError, load_rubric, rubric_from
+
+    if isinstance(recipe.rubric, str):
+        return load_rubric(recipe.rubric)
+    if recipe.rubric is not None:
+        try:
+            return rubric_from(recipe.rubric)
+        except RubricError as e:
+            raise RecipeError(f"rubric: {e}") from None
+    if not recipe.problems.family:
+        raise RecipeError("rubric must be given where problems are not of a family")
+    return Rubric({recipe.problems.family: _family(recipe.problems)})
+
+
+def run_of(recipe: Recipe, folder: Path, *, writes: bool = True) -> Run:
+    """Open a run's folder and write the recipe into it; an older run there must be of this recipe.
+
+    Raises:
+        RecipeError: where the folder holds a run of another recipe. Its length and how often it
+            measures, saves and keeps samples may differ.
+    """
+    run = Run(folder, writes=writes)
+    path, text = folder / "recipe.yaml", dump_recipe(recipe)
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        older = load_recipe(path)
+        if _essence(older) != _essence(recipe):
+            names = [f.name for f in fields(Recipe) if getattr(older, f.name) != getattr(recipe, f.name)]
+            raise RecipeError(
+                f"{folder} holds a run of another recipe ({', '.join(names)}): choose another folder"
+            )
+    if writes:
+        path.write_text(text, encoding="utf-8")
+    return run
+
+
+def _essence(recipe: Recipe) -> Recipe:
+    plain = Training()
+    free = ("steps", "eval_every", "save_every", "keep_checkpoints", "samples_kept")
+    # With a schedule the length decides every step's learning rate.
+    kept = free[1:] if recipe.training.schedule != "constant" else free
+    return replace(
+        recipe, trackers=(), training=replace(recipe.training, **{n: getattr(plain, n) for n in kept})
+    )
+
+
+def _family(options: ProblemOptions) -> Any:
+    from referee.envs.families import family
+
+    try:
+        found = family(options.family, terse=options.terse)
+    except ValueError as e:
+        raise RecipeError(f"problems: {e}") from None
+    if not 0 <= options.level < found.levels:
+        raise RecipeError(f"problems.level must be from 0 to {found.levels - 1}, got {options.level}")
+    return found
+
+
+def _family_problems(recipe: Recipe) -> tuple[Callable[[int], Problem], list[Problem]]:
+    p, found = recipe.problems, _family(recipe.problems)
+    heldout: dict[str, Problem] = {}
+    for index in range(20 * recipe.heldout.count):
+        problem = found.problem(p.seed + 1, index, p.level)
+        heldout.setdefault(problem.prompt_text, _asked(problem, p))
+        if len(heldout) == recipe.heldout.count:
+            break
+
+    def draw(position: int) -> Problem:
+        for attempt in range(1000):
+            problem: Problem = found.problem(p.seed, position + attempt * 10_000_019, p.level)
+            if problem.prompt_text not in heldout:
+                return _asked(problem, p)
+        raise RecipeError("heldout leaves hardly a problem to train on: lower heldout.count")
+
+    return draw, list(heldout.values())
+
+
+def _loaded(options: ProblemOptions) -> list[Problem]:
+    from referee.envs.loaders import load, load_rows
+
+    layout = options.layout or None
+    if options.file:
+        return load(options.file, layout=layout)
+    import datasets
+
+    return load_rows(datasets.load_dataset(options.dataset, split=options.split), layout=layout)
+
+
+def _asked(problem: Problem, options: ProblemOptions) -> Problem:
+    if not options.chat or not isinstance(problem.prompt, str):
+        return problem
+    system = (Message(role="system", content=options.system),) if options.system else ()
+    return replace(problem, prompt=(*system, Message(role="user", content=problem.prompt)))
+
+
+def _record(cls: type, data: object, where: str) -> Any:
+    try:
+        return cls(**_typed(cls, data, where))
+    except RecipeError:
+        raise
+    except (TypeError, ValueError) as e:
+        raise RecipeError(f"{where}: {e}" if where else str(e)) from None
+
+
+def _typed(cls: type, data: object, where: str) -> dict[str, Any]:
+    """Return a mapping's values in the types that a record's fields state."""
+    name = where or "the recipe"
+    if not isinstance(data, Mapping):
+        raise RecipeError(f"{name} must be a mapping, got {type(data).__name__}")
+    hints = typing.get_type_hints(cls)
+    known = [f.name for f in fields(cls)]
+    out = {}
+    for key, value in data.items():
+        if key not in known:
+            raise RecipeError(f"{name} has no key {key!r}; its keys are {', '.join(known)}")
+        out[str(key)] = _value(hints[key], value, f"{where}.{key}" if where else str(key))
+    return out
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    origin, choices = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in choices:
+            return None
+        some = [c for c in choices if c is not type(None)]
+        records = [c for c in some if is_dataclass(c)]
+        if records or len(some) == 1:
+            return _value((records or some)[0], value, where)
+        return tuple(value) if isinstance(value, list) and hint is not Json else value
+    if is_dataclass(hint):
+        return _record(typing.cast(type, hint), value, where)
+    if origin is typing.Literal:
+        if value not in choices:
+            raise RecipeError(f"{where} must be one of {', '.join(map(str, choices))}, got {value!r}")
+        return value
+    if origin is tuple:
+        return tuple(value) if isinstance(value, list) else (value,)
+    return _scalar(hint, value, where)
+
+
+def _scalar(hint: Any, value: Any, where: str) -> Any:
+    if hint is float:
+        try:
+            return float(value)  # YAML reads 1e-4 as a text
+        except (TypeError, ValueError):
+            raise RecipeError(f"{where} must be a number, got {value!r}") from None
+    if hint in (int, bool, str) and type(value) is not hint:
+        kind = {int: "a whole number", bool: "true or false", str: "a text"}[hint]
+        raise RecipeError(f"{where} must be {kind}, got {value!r}")
+    return value
+
+
+def _copied(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: _copied(v) if isinstance(v, Mapping) else v for k, v in data.items()}

@@ -1,0 +1,78 @@
+"""Carrying out a recipe: load the policy, warm it up, train it, record the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from accelerate import Accelerator
+
+from referee.trainers.grpo import GroupTrainer
+from referee.trainers.policy import load_policy
+from referee.trainers.recipe import Recipe, RecipeError, problems_of, rubric_of, run_of
+from referee.trainers.run import Run
+from referee.trainers.sft import sft
+from referee.verifiers.jsonl import to_dict
+from referee.verifiers.records import Problem
+
+OnStep = Callable[[str, Mapping[str, float]], None]
+
+
+def start(recipe: Recipe, folder: Path, *, on_step: OnStep | None = None) -> Run:
+    """Carry out a recipe in a folder, going on where an interrupted run of it stopped.
+
+    ``on_step`` is called with ``warm start`` or ``training`` and the figures of each step.
+
+    Raises:
+        RecipeError: where the recipe cannot be carried out, or the folder holds another one's run.
+    """
+    accelerator = Accelerator(log_with=list(recipe.trackers) or None, project_dir=str(folder))
+    rubric, (problems, heldout) = rubric_of(recipe), problems_of(recipe)
+    run = run_of(recipe, folder, writes=accelerator.is_main_process)
+    accelerator.wait_for_everyone()
+    policy = load_policy(
+        recipe.policy.name,
+        dtype=recipe.policy.dtype,
+        tiny=recipe.policy.tiny,
+        lora=recipe.policy.lora,
+        seed=recipe.training.seed,
+    )
+    if recipe.trackers:
+        options = {k: v for k, v in to_dict(recipe.preset()).items() if isinstance(v, int | float | str)}
+        accelerator.init_trackers("referee", config=options)
+    if recipe.warm_start is not None and not run.checkpoints():
+        _check_answers(problems(0) if callable(problems) else problems[0])
+        sft(
+            policy,
+            (lambda i: _shown(problems(i)))
+            if callable(problems)
+            else [_shown(problem) for problem in problems],
+            options=recipe.warm_start,
+            accelerator=accelerator,
+            on_step=(lambda figures: on_step("warm start", figures)) if on_step else None,
+        )
+        accelerator.free_memory()  # the trainer prepares the model anew, with an optimiser of its own
+    trainer = GroupTrainer(
+        policy,
+        problems,
+        rubric,
+        preset=recipe.preset(),
+        training=recipe.training,
+        run=run,
+        heldout=heldout,
+        accelerator=accelerator,
+        on_step=(lambda figures: on_step("training", figures)) if on_step else None,
+    )
+    trainer.train()
+    accelerator.end_training()
+    return run
+
+
+def _shown(problem: Problem) -> tuple[Problem, str]:
+    """Return a problem with a completion that is right: a worked solution, else the reference."""
+    return problem, str(problem.info.get("solution") or problem.answer)
+
+
+def _check_answers(problem: Problem) -> None:
+    if problem.answer is None and not problem.info.get("solution"):
+        raise RecipeError("warm_start needs problems with answers, which it shows to the policy; got none")
