@@ -53,7 +53,7 @@ from referee.verifiers.rubric import Rubric
 RESULTS = Path(__file__).parent / "results" / "trainer.jsonl"
 STEPS, LAST = 200, 20
 TINY = Tiny(alphabet="0123456789+=", layers=3, width=128, heads=4)
-WARM = SFT(steps=250, batch_size=128, learning_rate=1e-3, schedule="cosine", warmup_steps=10)
+WARM = SFT(steps=250, batch_size=256, learning_rate=1e-3, warmup_steps=10)
 OURS = {
     "grpo": replace(preset("grpo_trl"), name="grpo"),
     "rloo": replace(preset("rloo"), kl_coef=0.0),
