@@ -57,6 +57,11 @@ COMMANDS = {
         "Serve a rubric over HTTP, for trainers and tools in any language.",
         "referee serve examples/demo/rubric.yaml --port 8000",
     ),
+    "train": Command(
+        "referee.commands.train:train",
+        "Train a policy on verified rewards; interrupted, it goes on where it stopped.",
+        "referee train examples/demo/train.yaml -o runs/sums --steps 2 --set warm_start.steps=2",
+    ),
     "verify": Command(
         "referee.commands.verify:verify",
         "Judge one completion, and say why.",
@@ -125,6 +130,7 @@ def _is_bad_input(error: Exception) -> bool:
         return "pip install" in str(error)
     kinds = {
         "referee.commands.inputs": ("BadInput",),
+        "referee.trainers.recipe": ("RecipeError",),
         "referee.verifiers.rubric_file": ("RubricError",),
         "referee.verifiers.scoring.rows": ("RowError",),
         "referee.verifiers.scoring.store": ("StoreError",),

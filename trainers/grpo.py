@@ -118,7 +118,7 @@ class GroupTrainer:
         while self.step < self.training.steps:
             started = time.perf_counter()
             figures, groups, seconds = self.take_step()
-            self._record(figures, groups, {**seconds, "step": time.perf_counter() - started})
+            self._record(figures, groups, {**seconds, "step_seconds": time.perf_counter() - started})
             last = self.step == self.training.steps
             if last or self.step % self.training.eval_every == 0:
                 self._measure()
@@ -136,7 +136,7 @@ class GroupTrainer:
         self.step += 1
         sampled = group_metrics(seen, best=self.best, max_new_tokens=self.preset.max_new_tokens)
         out = {**sampled, **figures, **updated, "groups/sampled": float(len(seen))}
-        return out, seen, {"sample": clock[1] - clock[0], "update": clock[2] - clock[1]}
+        return out, seen, {"sample_seconds": clock[1] - clock[0], "update_seconds": clock[2] - clock[1]}
 
     # ------------------------------------------------------------------ collect
 

@@ -1,0 +1,217 @@
+"""The report on a training run: what was learnt, how it went, and completions with their verdicts."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from referee.report import page, plots
+from referee.report.plots import Curve
+from referee.trainers.run import Run
+from referee.verifiers.records import Reason
+
+SAMPLE = 6_000  # completions that the page holds
+SMOOTH = 20  # steps in a moving mean
+POINTS = 400  # on a curve
+
+
+def write_training_report(folder: str | Path, out: str | Path | None = None) -> Path:
+    """Write the report on the run in ``folder``, by default into it, and return where it is."""
+    path = Path(out) if out is not None else Path(folder) / "report.html"
+    path.write_text(training_report(folder), encoding="utf-8", errors="backslashreplace")
+    return path
+
+
+def training_report(folder: str | Path, *, title: str = "") -> str:
+    """Return the HTML page about the run in ``folder``.
+
+    Raises:
+        ValueError: where the folder holds no step of a run.
+    """
+    run = Run(folder, writes=False)
+    metrics, heldout, timings = run.read("metrics"), run.read("heldout"), run.read("timings")
+    if not metrics:
+        raise ValueError(f"{folder} holds no step of a training run")
+    recipe = run.folder / "recipe.yaml"
+    parts = sorted(name.split("/")[1] for name in metrics[-1] if name.startswith("reward/"))
+    return page.render(
+        "training.html.j2",
+        title=title or f"{run.folder.name}: a training run",
+        script="browse.js",
+        data=_browsable(run.read("samples")),
+        name=run.folder.name,
+        first=metrics[0],
+        last=metrics[-1],
+        steps=metrics[-1]["step"],
+        seconds=sum(line["step_seconds"] for line in timings) if timings else 0.0,
+        heldout=_heldout_rows(heldout),
+        learning=_learning(metrics, heldout, parts),
+        health=_health(metrics),
+        reasons=[_reasons(metrics, part) for part in parts],
+        parts=parts,
+        seen_reasons=[r for r in Reason if any(f"/{r}" in k for m in metrics for k in m if k.startswith("reasons/"))],
+        groups={k: _mean(metrics[-SMOOTH:], f"groups/{k}") for k in _GROUPS},
+        recipe=recipe.read_text(encoding="utf-8") if recipe.exists() else "",
+        abstained=_mean(metrics, "abstained"),
+        truncated=_mean(metrics[-SMOOTH:], "truncated"),
+        smooth=min(SMOOTH, len(metrics)),
+    )
+
+
+_GROUPS = ("no_signal", "all_solved", "all_failed", "all_partial", "identical_texts", "undecided")
+
+
+def _learning(
+    metrics: Sequence[Mapping[str, Any]], heldout: Sequence[Mapping[str, Any]], parts: Sequence[str]
+) -> list[Markup]:
+    """Reward, each part where there are several, and held-out accuracy."""
+    reward = {"each step": _curve(metrics, "reward", smooth=False), "moving mean": _curve(metrics, "reward")}
+    out = [plots.curves(reward, title="Reward", y_label="mean of a step")]
+    if heldout:
+        modes = [name for name in heldout[0] if name != "step"]
+        measured = {
+            mode: Curve(
+                x=[h["step"] for h in heldout],
+                y=[h[mode]["pass_at_1"] for h in heldout],
+                low=[h[mode]["low"] for h in heldout],
+                high=[h[mode]["high"] for h in heldout],
+            )
+            for mode in modes
+        }
+        out.append(plots.curves(measured, title="Held-out pass@1, 95 % interval", y_range=(0, 1)))
+    if len(parts) > 1:
+        by_part = {part: _curve(metrics, f"reward/{part}") for part in parts}
+        out.append(plots.curves(by_part, title="Reward by part", y_label="unweighted"))
+    return out
+
+
+def _health(metrics: Sequence[Mapping[str, Any]]) -> list[Markup]:
+    """What tells a healthy run from a sick one; a plot for whatever was measured."""
+    wanted: list[tuple[str, str, dict[str, str]]] = [
+        ("KL to the reference", "nats a token", {"KL": "kl"}),
+        ("Entropy", "nats a token", {"entropy": "entropy"}),
+        (
+            "Groups without signal",
+            "share",
+            {
+                "all": "groups/no_signal",
+                "all solved": "groups/all_solved",
+                "all failed": "groups/all_failed",
+                "identical texts": "groups/identical_texts",
+            },
+        ),
+        ("Completion length", "tokens", {"mean": "completion_tokens", "longest": "completion_tokens_max"}),
+        ("Truncated and abstained", "share", {"truncated": "truncated", "abstained": "abstained"}),
+        ("Gradient norm, before clipping", "", {"norm": "grad_norm"}),
+        ("Reward spread in a group", "std", {"mean of groups": "reward_group_std"}),
+        ("Clipped tokens", "share", {"clipped": "clip_share"}),
+        ("Effective sample size", "share", {"by sequence": "sampler/ess_sequence", "by token": "sampler/ess_token"}),
+        ("Distinct texts", "share", {"distinct": "distinct_texts"}),
+    ]
+    out = []
+    for title, label, lines in wanted:
+        drawn = {name: _curve(metrics, key) for name, key in lines.items() if key in metrics[-1]}
+        if drawn:
+            out.append(plots.curves(drawn, title=title, y_label=label))
+    return out
+
+
+def _reasons(metrics: Sequence[Mapping[str, Any]], part: str) -> Markup:
+    """The share of each verdict reason of a part."""
+    prefix = f"reasons/{part}/"
+    names = sorted({k for m in metrics for k in m if k.startswith(prefix)}, key=_reason_order)
+    totals = [sum(m.get(n, 0.0) for n in names) or 1.0 for m in metrics]
+    rows = [
+        {"step": m["step"], **{n: m.get(n, 0.0) / t for n in names}}
+        for m, t in zip(metrics, totals, strict=True)
+    ]
+    lines = {n.removeprefix(prefix).replace("_", " "): _curve(rows, n) for n in names}
+    return plots.curves(lines, title=part, y_label="share", y_range=(0, 1))
+
+
+def _reason_order(name: str) -> int:
+    return list(Reason).index(Reason(name.rsplit("/", 1)[1]))
+
+
+def _curve(rows: Sequence[Mapping[str, Any]], key: str, *, smooth: bool = True) -> Curve:
+    """Return a figure over the steps: a moving mean, and no more points than can be seen."""
+    x = [r["step"] for r in rows if key in r]
+    y = [float(r[key]) for r in rows if key in r]
+    if smooth:
+        window = max(1, min(SMOOTH, len(y) // 5))
+        y = [sum(y[max(0, i + 1 - window) : i + 1]) / (i + 1 - max(0, i + 1 - window)) for i in range(len(y))]
+    stride = max(1, len(x) // POINTS)
+    kept = [i for i in range(len(x)) if i % stride == 0 or i == len(x) - 1]
+    return Curve(x=[x[i] for i in kept], y=[y[i] for i in kept])
+
+
+def _heldout_rows(heldout: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One row for each way of measuring: before and after, as places on a scale of 0 to 100."""
+    if not heldout:
+        return []
+    first, last = heldout[0], heldout[-1]
+    return [
+        {"mode": mode, "before": first[mode], "after": last[mode], "problems": first[mode]["decided"]}
+        for mode in first
+        if mode != "step"
+    ]
+
+
+def _browsable(samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the page's script shows: completions in the order of training, thinned where there are many."""
+    kept = list(samples)
+    if len(kept) > SAMPLE:
+        chosen = sorted(random.Random(0).sample(range(len(kept)), SAMPLE))
+        kept = [kept[i] for i in chosen]
+    problems: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
+    for n, line in enumerate(kept):
+        problem = {"id": line["id"], "prompt": _text(line["prompt"]), "answer": _text(line["answer"]), "info": ""}
+        if not problems or problems[-1] != problem:
+            problems.append(problem)
+        reward = line["reward"] or {}
+        rows.append(
+            {
+                "n": n,
+                "line": n + 1,
+                "where": f"step {line['step']}",
+                "column": "",
+                "problem": len(problems) - 1,
+                "text": line["completion"],
+                "total": reward.get("total"),
+                "truncated": line["finish_reason"] == "length",
+                "parts": [_part(name, verdict) for name, verdict in reward.get("parts", {}).items()],
+                "seconds": None,
+            }
+        )
+    return {"problems": problems, "rows": rows, "parts": []}
+
+
+def _part(name: str, verdict: Mapping[str, Any]) -> dict[str, Any]:
+    detail = verdict.get("detail")
+    return {
+        "name": name,
+        "score": verdict["score"],
+        "reason": verdict["reason"],
+        "answer": verdict.get("answer"),
+        "detail": json.dumps(detail, ensure_ascii=False, indent=1) if detail else "",
+        "why": "",
+    }
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):  # chat messages
+        return "\n\n".join(f"{m.get('role', '')}: {m.get('content', '')}" for m in value)
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _mean(rows: Sequence[Mapping[str, Any]], key: str) -> float:
+    values = [float(r[key]) for r in rows if key in r]
+    return sum(values) / len(values) if values else 0.0
