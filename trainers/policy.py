@@ -127,7 +127,8 @@ class Policy:
 
     def save(self, folder: Path) -> None:
         """Write the model and its tokenizer so that :func:`load_policy` reads them back."""
-        self.model.save_pretrained(folder)
+        with _quiet():
+            self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
 

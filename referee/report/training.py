@@ -54,7 +54,9 @@ def training_report(folder: str | Path, *, title: str = "") -> str:
         health=_health(metrics),
         reasons=[_reasons(metrics, part) for part in parts],
         parts=parts,
-        seen_reasons=[r for r in Reason if any(f"/{r}" in k for m in metrics for k in m if k.startswith("reasons/"))],
+        seen_reasons=[
+            r for r in Reason if any(f"/{r}" in k for m in metrics for k in m if k.startswith("reasons/"))
+        ],
         groups={k: _mean(metrics[-SMOOTH:], f"groups/{k}") for k in _GROUPS},
         recipe=recipe.read_text(encoding="utf-8") if recipe.exists() else "",
         abstained=_mean(metrics, "abstained"),
@@ -110,7 +112,11 @@ def _health(metrics: Sequence[Mapping[str, Any]]) -> list[Markup]:
         ("Gradient norm, before clipping", "", {"norm": "grad_norm"}),
         ("Reward spread in a group", "std", {"mean of groups": "reward_group_std"}),
         ("Clipped tokens", "share", {"clipped": "clip_share"}),
-        ("Effective sample size", "share", {"by sequence": "sampler/ess_sequence", "by token": "sampler/ess_token"}),
+        (
+            "Effective sample size",
+            "share",
+            {"by sequence": "sampler/ess_sequence", "by token": "sampler/ess_token"},
+        ),
         ("Distinct texts", "share", {"distinct": "distinct_texts"}),
     ]
     out = []
@@ -171,7 +177,12 @@ def _browsable(samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     problems: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     for n, line in enumerate(kept):
-        problem = {"id": line["id"], "prompt": _text(line["prompt"]), "answer": _text(line["answer"]), "info": ""}
+        problem = {
+            "id": line["id"],
+            "prompt": _text(line["prompt"]),
+            "answer": _text(line["answer"]),
+            "info": "",
+        }
         if not problems or problems[-1] != problem:
             problems.append(problem)
         reward = line["reward"] or {}
