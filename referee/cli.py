@@ -44,7 +44,7 @@ COMMANDS = {
     ),
     "report": Command(
         "referee.commands.report:report",
-        "Write one self-contained HTML page about a scored file.",
+        "Write one self-contained HTML page about a scored file, or a training run.",
         "referee report scored.jsonl -o report.html",
     ),
     "score": Command(

@@ -1,4 +1,4 @@
-"""``referee report``: one HTML page about a scored file."""
+"""``referee report``: one HTML page about a scored file, or about a training run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rich.console import Console
 
 from referee.commands.inputs import BadInput
 from referee.report.scored import SAMPLE, scored_report
+from referee.report.training import training_report
 
 
 def report(
@@ -20,21 +21,24 @@ def report(
     sample: int = SAMPLE,
     title: str = "",
 ) -> int:
-    """Write one self-contained HTML page about a scored file.
+    """Write one self-contained HTML page about a scored file or a training run.
 
     Args:
-        source: What `referee score` wrote.
-        out: Where the page goes; by default beside the source, ending in .html.
-        sample: How many completions can be browsed in the page.
+        source: What `referee score` wrote, or the folder that `referee train` wrote.
+        out: Where the page goes; by default beside the file, ending in .html, or in the run's folder.
+        sample: How many completions of a scored file can be browsed in the page.
         title: The page's title.
     """
     if sample < 1:
         raise BadInput(f"--sample must be at least 1, got {sample}")
-    page_file = out or source.with_suffix(".html")
+    page_file = out or (source / "report.html" if source.is_dir() else source.with_suffix(".html"))
     if page_file.resolve() == source.resolve():
         raise BadInput(f"--out must be another file than the source, got {page_file}")
     try:
-        page = scored_report(source, sample=sample, title=title)
+        if source.is_dir():
+            page = training_report(source, title=title)
+        else:
+            page = scored_report(source, sample=sample, title=title)
     except ValueError as e:
         raise BadInput(str(e)) from None
     page_file.parent.mkdir(parents=True, exist_ok=True)

@@ -38,6 +38,7 @@
     low: (a, b) => (scoreOf(a) ?? Infinity) - (scoreOf(b) ?? Infinity),
     high: (a, b) => (scoreOf(b) ?? -Infinity) - (scoreOf(a) ?? -Infinity),
     long: (a, b) => b.text.length - a.text.length,
+    late: (a, b) => b.n - a.n,
     slow: (a, b) => (b.seconds ?? -1) - (a.seconds ?? -1),
   };
 
@@ -79,7 +80,8 @@
 
   const teaser = (row) => {
     const text = row.text.slice(-400).replace(/\s+/g, " ").trim();
-    return text.length > 160 ? `… ${text.slice(-160).replace(/^\S+ /, "")}` : text || "(empty)";
+    const shown = text.length > 160 ? `… ${text.slice(-160).replace(/^\S+ /, "")}` : text || "(empty)";
+    return row.where ? `${row.where}: ${problems[row.problem].prompt.slice(-60)} → ${shown}` : shown;
   };
 
   function toggle(item, row) {
@@ -92,7 +94,7 @@
 
   function body(row) {
     const problem = problems[row.problem], out = make("div", "body"), two = make("div", "two");
-    const where = [`line ${row.line}`, row.column, problem.id && `problem ${problem.id}`, row.truncated && "cut off by the token limit", row.seconds !== null && `${(row.seconds * 1000).toFixed(1)} ms`];
+    const where = [row.where ?? `line ${row.line}`, row.column, problem.id && `problem ${problem.id}`, row.truncated && "cut off by the token limit", row.seconds !== null && `${(row.seconds * 1000).toFixed(1)} ms`];
     out.append(make("div", "note", where.filter(Boolean).join(" · ")));
     two.append(block("Prompt", problem.prompt || "(none)"), block("Reference", problem.answer || "(none)"));
     out.append(two, block("Completion", row.text || "(empty)"), verdicts(row));
