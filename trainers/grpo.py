@@ -535,11 +535,11 @@ class GroupTrainer:
         self.run.append("samples", self._samples(groups))
 
     def _samples(self, groups: Sequence[Group]) -> list[dict[str, Any]]:
-        """Return completions of the step's first groups, as many as are kept."""
+        """Return completions spread over the step's groups, as many as are kept."""
         lines: list[dict[str, Any]] = []
-        for r in (r for g in groups for r in g.rollouts):
-            if len(lines) == self.training.samples_kept:
-                break
+        rollouts = [r for g in groups for r in g.rollouts]
+        count = min(self.training.samples_kept, len(rollouts))
+        for r in (rollouts[i * len(rollouts) // count] for i in range(count)):
             problem = {"prompt": to_dict(r.problem).get("prompt", ""), "answer": r.problem.answer}
             lines.append(
                 {

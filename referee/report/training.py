@@ -94,12 +94,14 @@ def _learning(
 
 def _health(metrics: Sequence[Mapping[str, Any]]) -> list[Markup]:
     """What tells a healthy run from a sick one; a plot for whatever was measured."""
-    wanted: list[tuple[str, str, dict[str, str]]] = [
-        ("KL to the reference", "nats a token", {"KL": "kl"}),
-        ("Entropy", "nats a token", {"entropy": "entropy"}),
+    share: tuple[float, float] = (0.0, 1.0)
+    wanted: list[tuple[str, str, tuple[float, float] | None, dict[str, str]]] = [
+        ("KL to the reference", "nats a token", None, {"KL": "kl"}),
+        ("Entropy", "nats a token", None, {"entropy": "entropy"}),
         (
             "Groups without signal",
             "share",
+            share,
             {
                 "all": "groups/no_signal",
                 "all solved": "groups/all_solved",
@@ -107,23 +109,31 @@ def _health(metrics: Sequence[Mapping[str, Any]]) -> list[Markup]:
                 "identical texts": "groups/identical_texts",
             },
         ),
-        ("Completion length", "tokens", {"mean": "completion_tokens", "longest": "completion_tokens_max"}),
-        ("Truncated and abstained", "share", {"truncated": "truncated", "abstained": "abstained"}),
-        ("Gradient norm, before clipping", "", {"norm": "grad_norm"}),
-        ("Reward spread in a group", "std", {"mean of groups": "reward_group_std"}),
-        ("Clipped tokens", "share", {"clipped": "clip_share"}),
+        (
+            "Completion length",
+            "tokens",
+            None,
+            {"mean": "completion_tokens", "longest": "completion_tokens_max"},
+        ),
+        ("Truncated and abstained", "share", None, {"truncated": "truncated", "abstained": "abstained"}),
+        ("Gradient norm, before clipping", "", None, {"norm": "grad_norm"}),
+        ("Reward spread in a group", "std", None, {"mean of groups": "reward_group_std"}),
+        ("Clipped tokens", "share", None, {"clipped": "clip_share"}),
         (
             "Effective sample size",
             "share",
+            share,
             {"by sequence": "sampler/ess_sequence", "by token": "sampler/ess_token"},
         ),
-        ("Distinct texts", "share", {"distinct": "distinct_texts"}),
+        ("Distinct texts", "share", share, {"distinct": "distinct_texts"}),
     ]
     out = []
-    for title, label, lines in wanted:
+    for title, label, y_range, lines in wanted:
         drawn = {name: _curve(metrics, key) for name, key in lines.items() if key in metrics[-1]}
+        if title == "Clipped tokens" and not any(any(c.y) for c in drawn.values()):
+            continue  # one update a batch clips nothing
         if drawn:
-            out.append(plots.curves(drawn, title=title, y_label=label))
+            out.append(plots.curves(drawn, title=title, y_label=label, y_range=y_range))
     return out
 
 
