@@ -11,11 +11,13 @@ if __name__ != "referee.trainers":
 _HOME: dict[str, str] = {  # public name -> the module that holds it, imported when the name is first used
     "Abstained": "adapters.abstention",
     "AdaptiveKL": "kl",
+    "Alarm": "monitors",
     "FixedKL": "kl",
     "PPOTrainer": "ppo",
     "Preset": "presets",
     "ServiceLimits": "adapters.service",
     "aggregate": "losses",
+    "alarms": "monitors",
     "gae": "advantages",
     "group_advantages": "advantages",
     "kl_estimate": "kl",

@@ -23,7 +23,7 @@ def group_metrics(groups: Sequence[Group], *, best: float, max_new_tokens: int) 
     ``groups/identical_texts`` wrote one text (solved or not, they are counted only here),
     ``groups/undecided`` have fewer than two rewards. ``entropy`` is the mean of -log p over the
     sampled tokens, in nats: an unbiased estimate of the policy's entropy a token at the sampling
-    temperature, over everything that was sampled.
+    temperature, over everything that was sampled. ``repetition`` is the mean of :func:`repetition`.
     """
     rollouts = [r for g in groups for r in g.rollouts]
     totals = [t for g in groups for t in g.totals if t is not None]
@@ -46,6 +46,7 @@ def group_metrics(groups: Sequence[Group], *, best: float, max_new_tokens: int) 
         "truncated": sum(r.completion.truncated for r in rollouts) / len(rollouts),
         "abstained": sum(r.reward is None or r.reward.abstains for r in rollouts) / len(rollouts),
         "distinct_texts": len(texts) / len(rollouts),
+        "repetition": _mean([repetition(r.completion.token_ids or ()) for r in rollouts]),
         "length_limit_share": _mean(lengths) / max_new_tokens,
     }
     reasons = Counter(
@@ -70,6 +71,16 @@ def signal(group: Group, *, best: float) -> str | None:
     if totals[0] >= best - 1e-9 * max(1.0, abs(best)):
         return "all_solved"
     return "all_failed" if totals[0] <= 0.0 else "all_partial"
+
+
+def repetition(tokens: Sequence[int], *, n: int = 3) -> float:
+    """Return the share of a sequence's n-grams that stood in it before (Welleck et al. 2020, seq-rep-n).
+
+    >>> repetition([1, 2, 1, 2, 1, 2])
+    0.5
+    """
+    grams = [tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)]
+    return 1.0 - len(set(grams)) / len(grams) if grams else 0.0
 
 
 def _parts(rollouts: Sequence[Rollout]) -> dict[str, float]:
