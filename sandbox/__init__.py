@@ -10,6 +10,7 @@ if __name__ != "referee.sandbox":
 
 _HOME = {  # public name -> the module that holds it, imported when the name is first used
     "Calls": "records",
+    "Capability": "machine",
     "Check": "records",
     "Docker": "container",
     "Embedded": "embedded",
@@ -23,6 +24,8 @@ _HOME = {  # public name -> the module that holds it, imported when the name is 
     "Trial": "records",
     "arun_many": "pool",
     "build_image": "image",
+    "capabilities": "machine",
+    "conformance": "suite",
     "run_many": "pool",
 }
 

@@ -67,6 +67,10 @@ class Docker:
         """Run one job, waiting for a free worker first."""
         return lanes_of(self, self._lane, self.workers).run(job, limits or Limits(), on_value)
 
+    def start(self) -> None:
+        """Start every worker now, so that the first jobs do not wait; ServerDown where one fails."""
+        lanes_of(self, self._lane, self.workers).start(("solution", "judge"))
+
     def close(self) -> None:
         """End the containers; the next job starts them again."""
         close_lanes(self)
@@ -210,11 +214,11 @@ def remove_strays(client: Any) -> list[str]:
             return []
         _swept.add(client.api.base_url)
     removed = []
-    for container in client.containers.list(all=True, filters={"label": LABEL}):
-        if not alive(container.labels.get(LABEL, "")):
+    for container in client.api.containers(all=True, filters={"label": LABEL}):
+        if not alive(container["Labels"].get(LABEL, "")):
             with contextlib.suppress(Exception):  # another process may be removing it
-                container.remove(force=True)
-                removed.append(str(container.id))
+                client.api.remove_container(container["Id"], force=True)
+                removed.append(str(container["Id"]))
     return removed
 
 

@@ -33,7 +33,8 @@ COMMON_MODULES = [
     "abc", "array", "bisect", "cmath", "collections", "contextlib", "copy", "dataclasses", "datetime",
     "decimal", "enum", "fractions", "functools", "heapq", "io", "itertools", "json", "keyword", "math",
     "numbers", "operator", "queue", "random", "re", "secrets", "statistics", "string", "struct", "textwrap",
-    "time", "types", "typing", "unicodedata", "zlib", "hashlib", "calendar", "encodings.latin_1",
+    "time", "types", "typing", "unicodedata", "zlib", "hashlib", "calendar", "encodings.ascii",
+    "encodings.latin_1",
 ]  # fmt: skip
 _ROLE_MODULES = {"solution": [], "judge": ["unittest", "ast", "timeit"], "program": []}
 SCRATCH_BYTES = 64 << 20
@@ -73,6 +74,10 @@ class Embedded:
         lanes = lanes_of(self, lambda: Lane(self.launch, lambda: None), self.workers)
         return lanes.run(job, limits or Limits(), on_value)
 
+    def start(self) -> None:
+        """Start every worker now, so that the first jobs do not wait; ServerDown where one fails."""
+        lanes_of(self, lambda: Lane(self.launch, lambda: None), self.workers).start(("solution", "judge"))
+
     def close(self) -> None:
         """End the fork servers; the next job starts them again."""
         close_lanes(self)
@@ -80,7 +85,9 @@ class Embedded:
     def launch(self, role: str) -> Channel:
         """Start a fork server, with the strongest isolation that this machine allows."""
         modes = [True, False] if self.namespaces is None else [self.namespaces]
-        if self.namespaces is None and _refused:
+        if role == "program":  # needs them: there is no weaker form
+            modes = [True]
+        elif self.namespaces is None and _refused:
             modes = [False]
         failures = []
         for namespaces in modes:

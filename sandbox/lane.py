@@ -11,6 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -30,8 +31,9 @@ from referee.sandbox.records import (
     Trial,
 )
 
-EXIT_S = 2.0
+COMPILE_S = 25.0
 GRACE_S = 0.25
+_NOTHING = (Source(code="pass"),)
 
 
 class Lane:
@@ -95,17 +97,29 @@ class Lane:
             "sources": _sources(job.sources),
             "entry_point": "",
             "output_bytes": limits.output_bytes,
+            "memory_bytes": limits.memory_bytes,
         }
         _hand_over(child.connection, request)
         if role == "solution":
             self._refill(role, limits)
+        else:
+            first, _ = _answer(child.connection, start + COMPILE_S)
+            start = time.monotonic()
+            if "missing" in first:
+                self._finish(role, child)
+                return Execution(outcome=Outcome.SANDBOX_UNAVAILABLE, error=str(first["missing"]))
+            if "compiled" not in first:
+                self._finish(role, child)
+                return Execution(
+                    outcome=Outcome.SYNTAX_ERROR, error=str(first.get("error", "it did not compile"))
+                )
         message, error = _answer(child.connection, start + limits.wall_s)
         wall = time.monotonic() - start
         ended = None if error == "timeout" else self.channel(role).wait(child, max(0.0, limits.wall_s - wall))
         late = ended is None
         if late:
             self.channel(role).end(child)
-            ended = self.channel(role).wait(child, EXIT_S)
+            ended = self.channel(role).wait(child, GRACE_S)
         execution = _program_outcome(child, message, ended, late, time.monotonic() - start)
         child.release()
         return execution
@@ -123,6 +137,7 @@ class Lane:
         _hand_over(child.connection, request)
         self._refill("solution", limits)
         values: list[Any] = []
+        done = False
         message, error = _answer(child.connection, deadline)
         if not error and message.get("loaded") is True:
             for i in range(len(job.arguments)):
@@ -130,12 +145,12 @@ class Lane:
                 if error or "value" not in message:
                     break
                 values.append(message["value"])
+                done = i + 1 == len(job.arguments)
                 if on_value is not None and not on_value(i, message["value"]):
+                    done = True
                     break
-            else:
-                message = {}
         wall = time.monotonic() - start
-        outcome, why = _how_it_went(message, error)
+        outcome, why = (Outcome.OK, "") if done else _failed(message, error)
         ended = self._wait_if_lost(child, error)
         outcome, why = _explain(outcome, why, child, ended)
         execution = Execution(
@@ -175,6 +190,14 @@ class Lane:
         ended = self._wait_if_lost(child, str(lost or ""))
         outcome, why = _trial_outcome(report, error)
         outcome, why = _explain(outcome, why, child, ended)
+        if error == "timeout" and report["slate"] == "L" and job.sources != _NOTHING:
+            # loaded late, or tests that never call? only tests that do not call nothing either are at fault
+            again = self._trial(replace(job, sources=_NOTHING), limits)
+            if again.outcome is Outcome.TIMEOUT and again.report["slate"] == "L":
+                outcome, why = (
+                    Outcome.BAD_REFERENCE,
+                    "the tests took all the time before they called the solution",
+                )
         execution = Execution(
             outcome=outcome,
             error=why,
@@ -278,16 +301,20 @@ def _how_it_went(message: dict[str, Any], error: str) -> tuple[Outcome, str]:
     return Outcome.OK, ""
 
 
+def _failed(message: dict[str, Any], error: str) -> tuple[Outcome, str]:
+    """Return the outcome of a solution that did not answer: never OK, whatever it says."""
+    outcome, why = _how_it_went(message, error)
+    return (Outcome.KILLED, "it sent what is no answer") if outcome is Outcome.OK else (outcome, why)
+
+
 def _trial_outcome(report: dict[str, Any], error: str) -> tuple[Outcome, str]:
-    if error == "timeout" and report.get("slate") == "L":
-        return Outcome.BAD_REFERENCE, "the tests took all the time before they called the solution"
     if error == "timeout":
         return Outcome.TIMEOUT, "it was still running when the time was up"
     if error:
         return Outcome.WRONG, f"the judge did not answer: {error}"
     if "unloaded" in report:
         unloaded = report["unloaded"]
-        return _how_it_went(unloaded, "ended" if unloaded.get("ended") else "")
+        return _failed(unloaded, "ended" if unloaded.get("ended") else "")
     if "bad_reference" in report:
         return Outcome.BAD_REFERENCE, str(report["bad_reference"])
     if report["gone"]:

@@ -22,6 +22,7 @@ class Lanes:
 
     def __init__(self, make: Callable[[], Lane], count: int) -> None:
         self._make = make
+        self._count = count
         self._free: deque[Lane] = deque()
         self._all: set[Lane] = set()
         self._slots = threading.BoundedSemaphore(count)
@@ -55,6 +56,19 @@ class Lanes:
             except (ServerDown, OSError) as e:
                 failure = e
         return Execution(outcome=Outcome.SANDBOX_UNAVAILABLE, error=str(failure)[:1000])
+
+    def start(self, roles: Iterable[str]) -> None:
+        """Start every lane's fork servers now, so that no job waits for them; ServerDown where one fails."""
+        together = threading.Barrier(self._count)
+
+        def warm(_: int) -> None:
+            with self.borrow() as lane:
+                together.wait()  # each thread holds a lane of its own
+                for role in roles:
+                    lane.channel(role)
+
+        with ThreadPoolExecutor(self._count) as threads:
+            list(threads.map(warm, range(self._count)))
 
     def close(self) -> None:
         """End every lane."""

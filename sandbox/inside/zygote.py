@@ -21,6 +21,7 @@ import gc
 import importlib
 import json
 import os
+import re
 import resource
 import select
 import signal
@@ -62,6 +63,8 @@ class Server:
         self.readable = readable
         self.scratch_bytes: int = options["scratch_bytes"]
         self.own_scratch = options["isolation"] == "namespaces"
+        # elsewhere, and before Linux 5.14, the limit counts all that this user runs on the machine
+        self.counts_threads = self.own_scratch and _linux() >= (5, 14)
         self.base_bytes = 0  # of address space, before any sample ran
         self.children: dict[int, int] = {}  # pid -> pidfd
         self.filter = bytearray(_FILTERS[options["role"]]())
@@ -138,8 +141,9 @@ class Server:
         else:
             _limit(resource.RLIMIT_AS, memory + self.base_bytes)
         resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))  # SIGXCPU, then SIGKILL
-        _limit(resource.RLIMIT_FSIZE, output)
-        _limit(resource.RLIMIT_NPROC, processes)
+        _limit(resource.RLIMIT_FSIZE, max(output, self.scratch_bytes) if self.program else output)
+        if self.counts_threads:
+            _limit(resource.RLIMIT_NPROC, processes)
         _limit(resource.RLIMIT_NOFILE, files)
         _limit(resource.RLIMIT_CORE, 0)
         _limit(resource.RLIMIT_STACK, STACK_BYTES)
@@ -206,6 +210,10 @@ class Server:
                 _kill_group(pid)
             os.kill(pid, signal.SIGKILL)
         os._exit(0)
+
+
+def _linux() -> tuple[int, ...]:
+    return tuple(int(n) for n in re.findall(r"\d+", os.uname().release)[:2])
 
 
 def _limit(which: int, value: int) -> None:
@@ -292,6 +300,8 @@ def _confine_server(options: dict[str, Any], readable: list[str]) -> tuple[dict[
     calls.prctl(calls.PR_SET_DUMPABLE, 0)
     calls.prctl(calls.PR_SET_NO_NEW_PRIVS, 1)
     abi = landlock.abi()
+    if program and isolation == "none":
+        raise OSError(38, "languages that are run by exec need namespaces, or Docker")
     if not abi and isolation == "none":
         raise OSError(38, "neither namespaces nor Landlock can be used here")
     if abi and not program:

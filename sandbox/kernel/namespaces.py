@@ -126,5 +126,5 @@ def _without_nested(paths: Iterable[str]) -> Sequence[str]:
 
 
 def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="ascii") as f:
-        f.write(text)
+    with open(path, "wb") as f:
+        f.write(text.encode())

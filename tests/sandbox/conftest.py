@@ -47,6 +47,7 @@ def landlocked():
 @pytest.fixture(scope="session")
 def docker(engine):
     box = Docker(workers=1, engine=engine)
+    box.start()
     yield box
     box.close()
 

@@ -1,0 +1,144 @@
+"""Nothing is left behind: no process, also after kill -9 of the parent; and a dead worker is replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from referee.sandbox import Embedded, Limits, Outcome, Program, Source, arun_many, run_many
+
+HOST = """
+import sys, threading, time
+from referee.sandbox import *
+box = eval(sys.argv[1])
+spin = Program(sources=(Source(code="while True: pass"),))
+box.execute(Program(sources=(Source(code="print(1)"),)))
+threading.Thread(target=box.execute, args=(spin,), kwargs={"limits": Limits(wall_s=600)}, daemon=True).start()
+time.sleep(0.5)
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def echo(n: int) -> Program:
+    return Program(sources=(Source(code=f"print({n})"),))
+
+
+def killed_host(box: str) -> None:
+    host = subprocess.Popen([sys.executable, "-c", HOST, box], stdout=subprocess.PIPE, text=True)
+    assert host.stdout.readline() == "ready\n"
+    os.kill(host.pid, signal.SIGKILL)
+    host.wait()
+
+
+@pytest.mark.parametrize("namespaces", [True, False])
+def test_no_process_outlives_a_killed_parent(namespaces):
+    before = {p.pid for p in psutil.process_iter() if _ours(p)}
+    killed_host(f"Embedded(workers=1, namespaces={namespaces})")
+    left: set[int] = set()
+    for _ in range(50):
+        left = {p.pid for p in psutil.process_iter() if _ours(p)} - before
+        if not left:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"still running: {left}")
+
+
+def _ours(process: psutil.Process) -> bool:
+    try:
+        return any("boot.py" in word for word in process.cmdline())
+    except psutil.Error:
+        return False
+
+
+@pytest.mark.docker
+def test_no_container_outlives_a_killed_parent(engine, docker):
+    client = __import__("docker").DockerClient(base_url=engine)
+    docker.start()
+    before = {c["Id"] for c in client.api.containers(all=True)}
+    killed_host(f"Docker(workers=1, engine={engine!r})")
+    left: set[str] = set()
+    for _ in range(100):
+        left = {c["Id"] for c in client.api.containers(all=True)} - before
+        if not left:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"still running: {left}")
+
+
+def test_no_mount_or_file_is_left_after_close():
+    def facts():
+        with open("/proc/self/mountinfo") as mounts:
+            return len(mounts.readlines()), len(os.listdir("/tmp")), len(os.listdir("/proc/self/fd"))
+
+    box = Embedded(workers=1, preload=("json",))
+    before = facts()
+    box.execute(echo(1))
+    box.close()
+    after = facts()
+    assert after[0] == before[0]
+    assert after[2] == before[2]
+
+
+def test_a_worker_that_dies_is_replaced_and_the_sample_is_tried_again():
+    box = Embedded(workers=1, preload=("string",))
+    assert box.execute(echo(1)).outcome is Outcome.OK
+    for process in psutil.Process().children(recursive=True):
+        if _ours(process):
+            process.kill()
+    assert box.execute(echo(2)).stdout == "2\n"
+    box.close()
+
+
+def test_a_sandbox_that_cannot_start_is_unavailable_and_says_what_would_help(monkeypatch):
+    box = Embedded(workers=1, preload=("abc",))
+    monkeypatch.setattr("sys._base_executable", "/no/such/python")
+    run = box.execute(echo(1))
+    assert run.outcome is Outcome.SANDBOX_UNAVAILABLE
+    assert "user namespaces" in run.error
+    box.close()
+
+
+def test_many_programs_come_in_order_or_as_completed(embedded):
+    jobs = [echo(i) for i in range(20)]
+    assert [r.stdout for _, r in run_many(embedded, jobs)] == [f"{i}\n" for i in range(20)]
+    assert {r.stdout for _, r in run_many(embedded, jobs, in_order=False)} == {f"{i}\n" for i in range(20)}
+
+    async def gather():
+        return [r.stdout async for _, r in arun_many(embedded, iter(jobs))]
+
+    assert asyncio.run(gather()) == [f"{i}\n" for i in range(20)]
+
+
+def test_the_pool_reads_its_jobs_only_as_it_needs_them(embedded):
+    read = []
+
+    def endless():
+        n = 0
+        while True:
+            read.append(n)
+            yield echo(n)
+            n += 1
+
+    results = run_many(embedded, endless())
+    assert next(results)[0] == 0
+    results.close()
+    assert len(read) <= 8
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_over_ten_thousand_programs(embedded):
+    limits = Limits(wall_s=10)
+    for _ in run_many(embedded, (echo(i) for i in range(500)), limits=limits):
+        pass
+    before = psutil.Process().memory_info().rss
+    for _ in run_many(embedded, (echo(i) for i in range(10_000)), limits=limits):
+        pass
+    assert psutil.Process().memory_info().rss - before < 50 << 20
