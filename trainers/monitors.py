@@ -84,10 +84,10 @@ def _kl_high(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Said:
 
 
 def _kl_spike(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Said:
-    values = _series(metrics, "kl")
-    if len(values) < WINDOW + 2 or len(values) != len(metrics):
+    values = _series(metrics[-2 - WINDOW :], "kl")
+    if len(values) < WINDOW + 2:
         return None
-    usual = median(values[-2 - WINDOW : -2])
+    usual = median(values[:-2])
     if min(values[-2:]) <= max(
         5 * usual, 0.1
     ):  # k3 has a heavy tail: a single batch may be a few tokens' noise
@@ -115,9 +115,11 @@ def _overoptimised(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Sa
         return None
     best_step, best = max(held[:-1], key=lambda pair: pair[1]["pass_at_1"])
     last = held[-1][1]
+    if last["high"] >= best["low"]:
+        return None
     then = [m["reward"] for m in metrics if best_step - WINDOW < m["step"] <= best_step + 1]
     now = _now(metrics, "reward")
-    if not then or now is None or now <= fmean(then) or last["high"] >= best["low"]:
+    if not then or now is None or now <= fmean(then):
         return None
     return (
         f"The reward rose from {fmean(then):.2f} to {now:.2f} while the held-out measure fell from "

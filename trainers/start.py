@@ -9,6 +9,7 @@ from accelerate import Accelerator
 
 from referee.trainers.grpo import GroupTrainer
 from referee.trainers.policy import load_policy
+from referee.trainers.ppo import PPOTrainer
 from referee.trainers.recipe import Recipe, RecipeError, problems_of, rubric_of, run_of
 from referee.trainers.run import Run
 from referee.trainers.sft import sft
@@ -52,11 +53,12 @@ def start(recipe: Recipe, folder: Path, *, on_step: OnStep | None = None) -> Run
             on_step=(lambda figures: on_step("warm start", figures)) if on_step else None,
         )
         accelerator.free_memory()  # the trainer prepares the model anew, with an optimiser of its own
-    trainer = GroupTrainer(
+    preset = recipe.preset()
+    trainer = (PPOTrainer if preset.advantage == "gae" else GroupTrainer)(
         policy,
         problems,
         rubric,
-        preset=recipe.preset(),
+        preset=preset,
         training=recipe.training,
         run=run,
         heldout=heldout,

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from referee.report import page, plots
 from referee.report.plots import Curve
+from referee.trainers.monitors import alarms
 from referee.trainers.run import Run
 from referee.verifiers.records import Reason
 
@@ -52,6 +53,7 @@ def training_report(folder: str | Path, *, title: str = "") -> str:
         heldout=_heldout_rows(heldout),
         learning=_learning(metrics, heldout, parts),
         health=_health(metrics),
+        alarms=alarms(metrics, heldout),
         reasons=[_reasons(metrics, part) for part in parts],
         parts=parts,
         seen_reasons=[

@@ -14,7 +14,9 @@ from referee.trainers.grpo import check
 from referee.trainers.policy import LoRA, add_adapters, tiny_policy
 from referee.trainers.ppo import PPOTrainer
 from referee.trainers.presets import preset
+from referee.trainers.recipe import recipe_from
 from referee.trainers.run import Run
+from referee.trainers.start import start
 from referee.trainers.training import Training
 from referee.verifiers.records import Reason, Reward, Verdict
 from referee.verifiers.rubric import Rubric
@@ -262,6 +264,22 @@ def test_a_preset_goes_to_the_trainer_that_can_run_it(make):
         check(preset("rloo"), critic=True)
     with pytest.raises(ValueError, match="critic must be one of head, model, got 'value'"):
         Critic(make().policy, "value")  # type: ignore[arg-type]
+
+
+def test_a_recipe_that_names_ppo_trains_a_critic(tmp_path):
+    recipe = recipe_from(
+        {
+            "problems": {"family": "arithmetic", "level": 1, "terse": True},
+            "algorithm": "ppo",
+            "options": {"max_new_tokens": 4, "critic": "model"},
+            "policy": {"tiny": {"layers": 1, "width": 16, "heads": 2}},
+            "training": {"steps": 2, "eval_every": 2, "save_every": 2},
+            "heldout": {"count": 4},
+        }
+    )
+    lines = start(recipe, tmp_path / "run").read("metrics")
+    assert [line["step"] for line in lines] == [1, 2]
+    assert {"value_loss", "explained_variance", "kl_coef", "updates"} <= set(lines[-1])
 
 
 def test_the_policys_own_output_is_untouched_by_the_critic(make):
