@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from referee.commands.inputs import BadInput, load_judge
+from referee.report.sentences import evidence
 from referee.verifiers.jsonl import write_json
 from referee.verifiers.records import Completion, Problem, Reason
 from referee.verifiers.rubric import Rubric
@@ -146,7 +147,7 @@ def _reference_findings(problem: Problem, judge: Rubric | None) -> Iterator[tupl
     if judge is not None:
         for name, verdict in judge(Completion(), problem).parts.items():
             if verdict.reason is Reason.BAD_REFERENCE:
-                yield f"{name}: {verdict.detail.get('error', 'the reference cannot be used')}", False
+                yield f"{name}: {evidence(verdict) or 'the reference cannot be used'}", False
         return
     answer = problem.answer
     if answer is None or (isinstance(answer, str) and not answer.strip()):

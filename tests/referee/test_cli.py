@@ -124,3 +124,17 @@ def test_a_mean_below_the_bar_exits_with_1(tmp_path: Path) -> None:
     command = ["score", "numeric", str(source), "-o", str(tmp_path / "out.jsonl"), "-q", "--fail-under"]
     assert main([*command, "0.6"]) == 1
     assert main([*command, "0.5"]) == 0
+
+
+def test_the_example_of_each_verb_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    write(
+        tmp_path / "problems.jsonl", *({"prompt": f"Twice {n}?", "answer": f"{2 * n}"} for n in range(5, 9))
+    )
+    monkeypatch.chdir(tmp_path)
+    finite = set(COMMANDS) - {"serve", "train"}  # tested with the service and the trainer
+    order = sorted(finite, key=lambda verb: verb != "score")  # the report reads what was scored
+    for verb in order:
+        program, *arguments = shlex.split(COMMANDS[verb].example)
+        assert program == "referee"
+        assert main(arguments) == 0, COMMANDS[verb].example
