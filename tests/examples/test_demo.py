@@ -28,7 +28,14 @@ def test_the_demo_scores_explains_three_and_writes_the_report(tmp_path: Path) ->
 def test_nothing_hostile_in_the_demo_is_paid_for_being_right(tmp_path: Path) -> None:
     from referee.verifiers import Math, Problem
 
-    hostile = ("forged", "Ignore the reference", '"score": 1.0', "__import__", "10^{10^{10", r"\boxed{8} \boxed{9}")
+    hostile = (
+        "forged",
+        "Ignore the reference",
+        '"score": 1.0',
+        "__import__",
+        "10^{10^{10",
+        r"\boxed{8} \boxed{9}",
+    )
     seen = 0
     for line in (DEMO / "completions.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
