@@ -40,6 +40,28 @@ _DENIED_BEFORE = re.compile(
     r"final|would|of)\s+)*[\s$({\[:*\\]*$",
     re.I,
 )
+_DENYING = (
+    "not",
+    "n't",
+    "n’t",
+    "nor",
+    "never",
+    "neither",
+    "without",
+    "xcept",
+    "xclud",
+    "instead",
+    "rather",
+    "unlike",
+    "other",
+    "\\ne",
+    "≠",
+    "wrong",
+    "incorrect",
+    "mistak",
+    "erron",
+    "false",
+)  # one of these stands in whatever the pattern above finds
 _GUESSED_BEFORE = re.compile(
     r"\b(?:guess(?:ed|ing)?|(?:first|initially|originally|previously|earlier)\s+"
     r"(?:thought|guessed|got|said|wrote|believed|had)|initially|mistakenly|at first)\b[^.\n]{0,40}$",
@@ -67,6 +89,7 @@ _EITHER_BEFORE = re.compile(r"\beither\s+\$?(-?[\w.,/^\\{}()+ -]{1,40}?)\$?,?\s+
 _SCALE_AFTER = re.compile(
     r"[\s$\\]*(?:text\{)?\s*(hundred|thousand|million|billion|trillion|dozen)s?\b(?!\})", re.I
 )
+_INSIDE = frozenset("()[]{}^_\\*/+<>|")
 _PLAIN_NUMBER = re.compile(r"-?[\d,]*\d(?:\.\d+)?")
 _TAG = re.compile(r"<answer>(.*?)</answer>", re.S | re.I)
 _HASHES = re.compile(r"####[ \t]*(\S[^\n]*)")
@@ -133,12 +156,14 @@ def _answer_line(text: str) -> Extracted | None:
         if start < 0:
             return None
         text = text[text.rfind("\n", 0, start) + 1 :]
+        if text[:2] == "A:" and "\n" not in text:
+            return _stated(text[2:].strip(), "line")
     m = _last_match(_LINE, text)
     return _stated(m[1], "line") if m else None
 
 
 def _stated(line: str, strategy: str) -> Extracted:
-    if len(line) <= 18 and _PLAIN_NUMBER.fullmatch(line):
+    if line.isdigit() or (len(line) <= 18 and _PLAIN_NUMBER.fullmatch(line)):
         return Extracted(line, strategy)
     phrase = _phrase(line) if "nswer" in line else None
     if phrase is not None:
@@ -150,9 +175,9 @@ def _stated(line: str, strategy: str) -> Extracted:
 
 
 def _after_thinking(text: str) -> tuple[str, str]:
-    lower = text.lower()
-    if "think" not in lower:
+    if "hink" not in text and "HINK" not in text:
         return text, ""
+    lower = text.lower()
     end = max((lower.rfind(t) + len(t) for t in ("</think>", "</thinking>") if t in lower), default=0)
     rest = text[end:]
     if "<think>" in lower[end:] or "<thinking>" in lower[end:]:
@@ -175,9 +200,11 @@ def _boxed(text: str, policy: Boxes) -> Extracted | None:
     asserted = [b for b in found if not _denied(text, b)]
     if not asserted:
         return Extracted(None, "boxed", "every box is denied")
-    firm = [
-        b for b in asserted if not _GUESSED_BEFORE.search(text[max(0, b.start - 80) : b.start])
-    ] or asserted
+    firm = asserted
+    if len(asserted) > 1:
+        firm = [
+            b for b in asserted if not _GUESSED_BEFORE.search(text[max(0, b.start - 80) : b.start])
+        ] or asserted
     last = firm[-1]
     if is_placeholder(last.content):
         return Extracted(None, "boxed", "the last box is empty")
@@ -211,8 +238,13 @@ def _find_boxes(text: str) -> tuple[list[_Box], bool]:
     """Return the outermost boxes in order, and whether the last one is never closed."""
     out: list[_Box] = []
     pos = 0
+    other = "fbox" in text or "framebox" in text
     for _ in range(400):
-        m = _BOX.search(text, pos)
+        if other:
+            m = _BOX.search(text, pos)
+        else:
+            at = text.find("\\boxed", pos)
+            m = _BOX.search(text, at) if at >= 0 else None
         if m is None:
             return out, False
         start = m.end()
@@ -258,7 +290,10 @@ _BRACES = re.compile(r"\\.|[{}]", re.S)
 
 def _denied(text: str, box: _Box) -> bool:
     before = text[max(0, box.start - 80) : box.start]
-    return bool(_DENIED_BEFORE.search(before) or _DENIED_AFTER.match(text, box.end))
+    lower = before.lower()
+    if any(word in lower for word in _DENYING) and _DENIED_BEFORE.search(before):
+        return True
+    return _DENIED_AFTER.match(text, box.end) is not None
 
 
 def _joined(gap: str) -> bool:
@@ -273,7 +308,8 @@ def _alternatives(text: str, group: list[_Box]) -> list[str]:
     out = []
     if m := _OR_AFTER.match(text, group[-1].end):
         out.append(m[1] or m[2])
-    if m := _EITHER_BEFORE.search(text[max(0, group[0].start - 80) : group[0].start]):
+    before = text[max(0, group[0].start - 80) : group[0].start]
+    if "ither" in before and (m := _EITHER_BEFORE.search(before)):
         out.append(m[1])
     return out
 
@@ -350,6 +386,8 @@ def _last(text: str) -> Extracted:
             best = (m.start(), m.end(), content)
     covered = best[1] if best else 0
     for m in _NUMBER.finditer(tail, covered):
+        if tail[m.start() - 1 : m.start()] in _INSIDE or tail[m.end() : m.end() + 1] in _INSIDE:
+            continue  # a part of something larger
         best = (m.start(), m.end(), m[0])
     if best is None:
         return Extracted(None, "none", "no formula and no number in the text")

@@ -127,6 +127,8 @@ class Sets:
                 raise Unreadable("a set with a condition on another variable")
             return self.of(args[0])
         if kind == "seq":
+            if value == "comma" and not all(a.kind == "rel" for a in args):
+                raise Unreadable("a list of sets")
             parts = [self.of(a) for a in args]
             if value == "or":
                 return self.merge([p for part in parts for p in part])

@@ -302,8 +302,11 @@ class Parser:
                     break
                 terms.append(self.term())
             elif sign.text in ("+", "-"):
+                minus = sign.text == "-"
+                while more := self.accept("+", "-"):
+                    minus ^= more.text == "-"
                 term = self.term()
-                terms.append(neg(term) if sign.text == "-" else term)
+                terms.append(neg(term) if minus else term)
             else:
                 terms.append(Node("pm", "+" if sign.text == "pm" else "-", (self.term(),)))
         return terms[0] if len(terms) == 1 else Node("add", None, tuple(terms))
@@ -652,7 +655,7 @@ class Parser:
             else:
                 power = self.exponent()
         if self.peek.kind == "o" and self.peek.text in ("(", "{", "[") and name not in ("log",):
-            inner = self.nested(self.atom)
+            inner = self._degrees(self.nested(self.atom))
             args = inner.args if inner.kind in ("group", "seq", "set") else (inner,)
         elif self.peek.text == "(":
             inner = self.nested(self.atom)
@@ -667,6 +670,14 @@ class Parser:
             name, power = "arc" + name, None
         node = Node("fn", name, args)
         return node if power is None else Node("pow", None, (node, power))
+
+    def _degrees(self, node: Node) -> Node:
+        """Take a degree sign that stands behind an argument in parentheses."""
+        mark = self.pos
+        if self.accept("^") and self._degree_sign():
+            return Node("deg", None, (node,))
+        self.pos = mark
+        return node
 
     def _function_argument(self) -> Node:
         minus = self.accept("-")

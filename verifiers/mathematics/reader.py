@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from referee.verifiers.mathematics.lexer import FUNCTIONS, ascii_math, join_thousands, tokenize
 from referee.verifiers.mathematics.parser import Parser
-from referee.verifiers.mathematics.tree import MAX_CHARS, Node, TooBig, Unreadable, num
+from referee.verifiers.mathematics.tree import MAX_CHARS, Node, TooBig, Unreadable, neg, num
 from referee.verifiers.mathematics.units import number_word
 
 
@@ -33,6 +33,7 @@ _WRAP = re.compile(
     r"^(?:\\\(|\\\[|\$\$?|`+|\*\*|__|\s|\\displaystyle|\\begin\{(?:align|equation|gather)\*?\})+|"
     r"(?:\\\)|\\\]|\$\$?|`+|\*\*|__|\s|\\end\{(?:align|equation|gather)\*?\}|(?<=[^\s.])\.(?!\.)|\\\\)+$"
 )
+_EDGE = frozenset("$`*_ .\n\t\r\\)]}\xa0")
 _APART = re.compile(r"(?<=\d)\s+(?=\d)")
 _CONTROL_SPACE = re.compile(r"(?<!\\)\\ ")
 _TEXT = re.compile(
@@ -102,6 +103,8 @@ def strip(text: str) -> str:
     """Take delimiters, bold and a final full stop off an answer."""
     if "\\ " in text:
         text = _CONTROL_SPACE.sub(" ", text)
+    if text and text[0] not in _EDGE and text[-1] not in _EDGE and text[0] != "\\":
+        return text
     for _ in range(4):
         stripped = _WRAP.sub("", text)
         if stripped == text:
@@ -112,6 +115,8 @@ def strip(text: str) -> str:
 
 def literal(text: str) -> str:
     """Return a text without layout: spaces, sizes, text commands."""
+    if "{" not in text and " " not in text and "\\" not in text:
+        return text.rstrip(".")
     text = _TEXT.sub(r"\1", text)
     text = _LAYOUT.sub("", _APART.sub(" \u00a6 ", text))
     return text.replace("dfrac", "frac").replace("tfrac", "frac").rstrip(".")
@@ -132,10 +137,29 @@ def words_of(text: str) -> str:
     return " ".join(out)
 
 
+def _simple(text: str) -> Node | None:
+    """Read what most answers are, a number or a fraction of two, without the parser."""
+    m = _SIMPLE.fullmatch(text) if len(text) <= 40 else None
+    if m is None:
+        return None
+    if m[2]:
+        top, bottom = int(m[2]), int(m[3])
+        node = Node("div", None, (num(top), num(bottom)))
+        return neg(node) if m[1] else node
+    whole, _, part = m[4].partition(".")
+    value = int(whole + part)
+    return Node("num", Fraction(-value if m[1] else value, 10 ** len(part)))
+
+
+_SIMPLE = re.compile(r"(-?)(?:\\[dt]?frac\{(\d+)\}\{(\d+)\}|(\d+(?:\.\d+)?))", re.A)
+
+
 @lru_cache(maxsize=8192)
 def read(text: str) -> Reading:
     """Read an answer. Never raises on a text."""
     text = strip(text)
+    if (simple := _simple(text)) is not None:
+        return Reading(simple, literal(text), "")
     if len(text) > MAX_CHARS:
         return Reading(
             None,

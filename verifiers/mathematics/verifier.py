@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from referee.verifiers.mathematics.compare import Comparer, Match
 from referee.verifiers.mathematics.extract import Extracted, extract
 from referee.verifiers.mathematics.policy import Policy
 from referee.verifiers.mathematics.reader import Reading, exact_number, is_placeholder, literal, read, strip
-from referee.verifiers.mathematics.tree import TooBig, Unreadable, show
+from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable, show
 from referee.verifiers.protocol import Item
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
 
@@ -35,6 +36,7 @@ class Reference(NamedTuple):
     reading: Reading | None
     problem: str = ""
     shown: str = ""
+    whole: int | None = None  # its value where it is a plain whole number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +92,14 @@ class Math(Policy, Composable):
             return Verdict(
                 score=0.0, reason=Reason.NO_ANSWER, detail={"strategy": found.strategy, "why": found.why}
             )
+        answer_text = found.answer
+        if (
+            reference.whole is not None
+            and answer_text.isdecimal()
+            and len(answer_text) <= 18
+            and answer_text.isascii()
+        ):
+            return _whole(answer_text, found.strategy, reference)
         if len(found.answer) + len(reference.text) <= _CACHED:
             decision = _decide_once(self, found.answer, reference.text)
         else:
@@ -111,8 +121,29 @@ def reference_of(answer: str) -> Reference:
     return _reference(answer) if len(answer) <= 2000 else _reference.__wrapped__(answer)
 
 
+def _whole(answer: str, strategy: str, reference: Reference) -> Verdict:
+    """Compare two plain whole numbers, which most answers of word problems are."""
+    value = int(answer)
+    equal = value == reference.whole
+    return Verdict(
+        score=1.0 if equal else 0.0,
+        reason=Reason.CORRECT if equal else Reason.INCORRECT,
+        answer=answer,
+        detail={
+            "decided_by": "literal" if answer == reference.text else "exact rationals",
+            "strategy": strategy,
+            "read_as": str(value),
+            "reference": reference.shown,
+        },
+    )
+
+
 @lru_cache(maxsize=4096)
 def _reference(answer: str) -> Reference:
+    if answer.isdecimal() and len(answer) <= 18 and answer.isascii():
+        value = int(answer)
+        node = Node("num", Fraction(value))
+        return Reference(answer, Reading(node, answer, ""), "", str(value), value)
     text = strip(answer)
     if not text:
         return Reference(answer, None, "the reference is empty")
@@ -142,7 +173,7 @@ def _reference_of_number(answer: Json) -> Reference:
 def _decide(policy: Policy, answer: str, reference: Reference) -> Decision:
     gold = reference.reading
     assert gold is not None
-    text = strip(answer)
+    text = answer if answer == reference.text else strip(answer)
     if text == reference.text or (literal(text) == gold.literal and gold.literal):
         if gold.node is None or gold.node.kind != "text":
             return Decision(_has_value(gold), "literal", reference.shown)
@@ -195,7 +226,7 @@ def _text(text: str, reading: Reading, gold: Reading) -> Match:
 
 
 def _choice(text: str, gold: Reading) -> bool:
-    """Tell whether ``(C) 12`` or ``C. east`` picks the letter that the reference is."""
+    """Tell whether ``(C) 12``, ``C. east`` or ``(c)`` picks the letter that the reference is."""
     node = gold.node
     if node is None or node.kind != "var" or len(node.value) != 1 or node.value not in "ABCDEFGHIJ":
         return False
@@ -205,14 +236,13 @@ def _choice(text: str, gold: Reading) -> bool:
         .replace("}", "")
         .lstrip("*")
     )
-    return (
-        len(bare) < 200
-        and (
-            bare[:3] == f"({node.value})"
-            or (bare[:1] == node.value and bare[1:2] in (".", ")", ":") and len(bare) > 2)
-        )
-        and not any(f"({c})" in bare[3:] for c in "ABCDEFGHIJ")
-    )
+    if len(bare) > 200 or any(f"({c})" in bare[3:] for c in "ABCDEFGHIJ"):
+        return False
+    if bare[:3].upper() == f"({node.value})":
+        return True
+    if bare[:1] == node.value and bare[1:2] in (".", ")", ":") and len(bare) > 2:
+        return True
+    return "(" in gold.literal and bare.upper() == node.value
 
 
 def _as_lists(policy: Policy, reading: Reading, gold: Reading) -> Match | None:

@@ -35,7 +35,8 @@ out.write("ready\n"); out.flush()
 for line in sys.stdin:
     text, gold = json.loads(line)
     try:
-        reference = parse(gold, parsing_timeout=None) or parse("$" + gold + "$", parsing_timeout=None)
+        delimited = "$" in gold or "boxed" in gold or "\\(" in gold or "\\[" in gold
+        reference = parse(gold if delimited else "$" + gold + "$", parsing_timeout=None)
         if not reference:
             reply = ["bad_reference", ""]
         else:
