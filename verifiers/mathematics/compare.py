@@ -426,6 +426,10 @@ class Comparer:
         """Read a tuple, a matrix or a sum of them as (shape, brackets, entries)."""
         kind, value, args = node
         if kind == "group":
+            if value == ("[", "]") and all(
+                a.kind == "group" and len(a.args) == len(args[0].args) for a in args
+            ):
+                return (len(args), len(args[0].args)), None, [x for a in args for x in a.args]
             return (len(args), 1), value, list(args)
         if kind == "matrix":
             return value, None, list(args)
@@ -562,6 +566,10 @@ def _name(node: Node) -> str | None:
     ):
         head = _name(node.args[0])
         return None if head is None else f"{head} {node.args[1].value}"
+    if node.kind == "div" and all(
+        a.kind == "mul" and len(a.args) == 2 and a.args[0] == Node("var", "d") for a in node.args
+    ):
+        return "derivative"
     if node.kind == "group" and all(a.kind == "var" for a in node.args):
         return ",".join(str(a.value) for a in node.args)
     return None

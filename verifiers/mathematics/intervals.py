@@ -127,6 +127,9 @@ class Sets:
                 raise Unreadable("a set with a condition on another variable")
             return self.of(args[0])
         if kind == "seq":
+            if args[0].kind == "rel" and args[0].value == ("!=",):  # x != 2, 3
+                name = args[0].args[0]
+                args = tuple(a if a.kind == "rel" else Node("rel", ("!=",), (name, a)) for a in args)
             if value == "comma" and not all(a.kind == "rel" for a in args):
                 raise Unreadable("a list of sets")
             parts = [self.of(a) for a in args]

@@ -459,6 +459,8 @@ def _command(name: str, spaced: bool, text: str, pos: int, out: list[Token], dep
             if re.fullmatch(r"[A-Za-z][A-Za-z .,'-]+", content):
                 _words(content, spaced, out, depth)
                 return after
+    elif name in ("blacksquare", "square", "qed", "Box"):
+        return pos  # the end of a proof
     elif name in _DROP or name in _DROP_FIRST:
         pos = _after_group(text, pos)
     elif name == "mathbb":
@@ -525,7 +527,9 @@ def _letters(run: str, spaced: bool, out: list[Token], text: str, start: int, en
         out.append(Token("c", _NAMES.get(run) or run.lower(), spaced))
     elif run in FUNCTIONS:
         out.append(Token("c", run, spaced))
-    elif run.lower() in NUMBER_WORDS or (is_unit_word(run) and (spaced or not out or out[-1].kind == "n")):
+    elif run.lower() in NUMBER_WORDS or (
+        is_unit_word(run) and ((spaced and out) or (out and out[-1].kind == "n") or run == "USD")
+    ):
         _word(run, spaced, out)
     elif (split := _function_prefix(run)) is not None:
         out.append(Token("c", split, spaced))
@@ -542,6 +546,11 @@ def _word(run: str, spaced: bool, out: list[Token]) -> None:
         out[-1] = Token("t", f"{out[-1].text} {run}", out[-1].spaced)
     else:
         out.append(Token("t", run, spaced))
+
+
+_THREE = frozenset(
+    "the are for all not yes odd per day men can has was its any but way ways The Yes Odd Not All".split()
+)
 
 
 def _function_prefix(run: str) -> str | None:
@@ -578,6 +587,8 @@ def _is_word(run: str, text: str, start: int, end: int) -> bool:
     if not re.search("[aeiouy]", run.lower()) or (
         len(run) <= 4 and "".join(sorted(run)) == run and run[-1] in "cdxyz"
     ):
+        return False
+    if len(run) == 3 and run not in _THREE and not re.search(r"(?:\d|[a-z]{3})\s+$", text[:start]):
         return False
     before, after = text[start - 1 : start], text[end : end + 1]
     return (

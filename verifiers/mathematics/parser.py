@@ -216,7 +216,9 @@ class Parser:
         if self.peek.text == "to" and node.kind == "num" and self.ahead(1).kind == "n":
             self.pos += 1
             node = Node("ratio", None, (node, self._measured()))
-        if self.peek.text == ":" and not (self.in_set and node.kind in ("var", "rel")):
+        if self.peek.text == ":" and not (
+            self.in_set and (node.kind in ("var", "rel") or node == Node("const", "reals"))
+        ):
             parts = [node]
             while self.accept(":"):
                 parts.append(self._measured())
@@ -242,8 +244,8 @@ class Parser:
                 else node
             )
             return neg(node) if minus else node
-        if self.peek.kind == "t" and self.peek.text in _CURRENCY and self.ahead(1).kind == "n":
-            name = _CURRENCY[self.next().text]
+        if self.peek.kind == "t" and self.peek.text.lower() in _CURRENCY and self.ahead(1).kind == "n":
+            name = _CURRENCY[self.next().text.lower()]
             node = self.expression()
             node = Node("unit", read_unit(name)[2], (node,))
             return neg(node) if minus else node
@@ -260,7 +262,7 @@ class Parser:
             self.pos += 1
             if t.text == "^":
                 words.append("^" + self._plain_argument())
-            elif t.text != "cdot":
+            elif t.text not in ("cdot", "."):
                 words.append(t.text)
             if t.text == "/" and self.peek.kind == "v":
                 words.append(self.next().text)
@@ -366,7 +368,7 @@ class Parser:
                 if self._degree_sign():
                     node = Node("deg", None, (node,))
                     continue
-                if self.accept("'", "prime"):
+                if self.accept("'", "prime") or self._ordinal():
                     continue
                 node = Node("pow", None, (node, self.exponent()))
             elif token.kind == "c" and token.text in ("degrees", "circ"):
@@ -391,6 +393,17 @@ class Parser:
         if self.accept("circ", "degrees"):
             return True
         if self.peek.text == "{" and self.ahead(1).text in ("circ", "degrees") and self.ahead(2).text == "}":
+            self.pos += 3
+            return True
+        return False
+
+    def _ordinal(self) -> bool:
+        """Skip the raised letters of an ordinal number."""
+        if (
+            self.peek.text == "{"
+            and self.ahead(1).text in ("th", "st", "nd", "rd")
+            and self.ahead(2).text == "}"
+        ):
             self.pos += 3
             return True
         return False
@@ -654,7 +667,7 @@ class Parser:
                 raise Unreadable("a degree sign on a function's name")
             else:
                 power = self.exponent()
-        if self.peek.kind == "o" and self.peek.text in ("(", "{", "[") and name not in ("log",):
+        if self.peek.kind == "o" and self.peek.text in ("(", "{", "[", "\\{") and name != "log":
             inner = self._degrees(self.nested(self.atom))
             args = inner.args if inner.kind in ("group", "seq", "set") else (inner,)
         elif self.peek.text == "(":

@@ -70,6 +70,7 @@ _SPECIAL = {
     "all integers": "integers",
     "pi": "pi",
 }
+_EXCEPT = re.compile(r"all real(?:s| numbers)?(?: x)? (?:except(?: for)?|other than) (?:x *= *)?(-?\d{1,9})")
 _PLACEHOLDERS = frozenset(
     {
         "",
@@ -210,6 +211,8 @@ def _special(text: str, words: str) -> Node | None:
     m = _BASE.fullmatch(compact) if "_" in compact else None
     if m and not m[1].isdigit() and 11 <= int(m[2]) <= 36 and all(int(d, 36) < int(m[2]) for d in m[1]):
         return num(int(m[1], int(m[2])))
+    if m := _EXCEPT.fullmatch(words or bare.lower()):
+        return Node("diff", None, (Node("const", "reals"), Node("set", None, (num(int(m[1])),))))
     if words:
         if words in _SPECIAL:
             return Node("const", _SPECIAL[words])

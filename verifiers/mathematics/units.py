@@ -197,6 +197,8 @@ def read_unit(text: str) -> tuple[Fraction, str, Unit | None]:
         if len(words) == 1:
             return scale, "degree", None
         words = words[1:]
+    if words[0] in ("unit", "units") and (len(words) == 1 or re.fullmatch(r"\^?\d|squared|cubed", words[1])):
+        return scale, "", Unit("units")
     if len(words) > 9:
         raise Unreadable("too many words behind a number")
     if unit := _known(words):
