@@ -1,0 +1,1 @@
+"""Verdicts by language models that are asked for them."""

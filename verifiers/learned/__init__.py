@@ -1,0 +1,1 @@
+"""Verdicts by trained models: rewards, outcomes, and steps."""
