@@ -544,8 +544,8 @@ def _name(node: Node) -> str | None:
     """Return the name that an assignment gives a value to: ``x``, ``f(x)``, ``(x, y)``."""
     if node.kind == "var":
         return str(node.value)
-    if node.kind == "const" and node.value in ("e", "i"):
-        return None
+    if node.kind == "const":
+        return "..." if node.value == "dots" else None
     if node.kind == "mul" and all(a.kind == "var" for a in node.args):
         return " ".join(str(a.value) for a in node.args)
     if (

@@ -37,7 +37,7 @@ _DENIED_BEFORE = re.compile(
     r"other than)\b|n['’]t\b|"
     r"\\neq?(?![a-z])|≠|\b(?:wrong|incorrect|mistaken|erroneous|false)(?:ly)?(?:\s+answer)?\b)"
     r"\s*(?:(?:be|that|is|it|was|it's|equal|equals|to|the|answer|a|an|as|simply|just|correct|actually|"
-    r"final|would|of)\s+)*[\s$({\[:*\\]*$",
+    r"say|think|guess|write|claim|final|would|of)\s+)*[\s$({\[:*\\]*$",
     re.I,
 )
 _DENYING = (
@@ -98,8 +98,11 @@ _LINE = re.compile(
     r"[*_ \t]*[:：][*_ \t]*(\S[^\n]*)$",
     re.M,
 )
+_HEADING = re.compile(
+    r"^[ \t>*_#]*(?:(?:The )?[Ff]inal )?[Aa]nswer[*_: \t]*\n\s*(?:(?:\\\[|\$\$)\s*([^\n]+)|(\S[^\n]*))$", re.M
+)
 _PHRASE = re.compile(
-    r"(?:\b(?:final|correct|right)?\s*(?:answer|result|solution|value)\b[^.\n$=:]{0,40}?"
+    r"(?:\b(?:final|correct|right)?\s*(?:answers?|results?|solutions?|values?|option|choice)\b[^.\n$=:]{0,40}?"
     r"\b(?:is|are|equals|equal to|be|becomes|was)\b|"
     r"\banswer\s*(?:=|:))(?:\s+(?:therefore|thus|simply|just|exactly|then|equal to|given by))*[:\s]*",
     re.I,
@@ -158,8 +161,8 @@ def _answer_line(text: str) -> Extracted | None:
         text = text[text.rfind("\n", 0, start) + 1 :]
         if text[:2] == "A:" and "\n" not in text:
             return _stated(text[2:].strip(), "line")
-    m = _last_match(_LINE, text)
-    return _stated(m[1], "line") if m else None
+    m = _last_match(_LINE, text) or _last_match(_HEADING, text)
+    return _stated(next(g for g in m.groups() if g), "line") if m else None
 
 
 def _stated(line: str, strategy: str) -> Extracted:
@@ -300,8 +303,12 @@ def _joined(gap: str) -> bool:
     """Tell whether nothing but joining words stands between two boxes."""
     if len(gap) > 80:
         return False
-    gap = re.sub(r"\\(?:text|quad|qquad|,|;|:|!| )|\\[()\[\]]|[${}.,;:*_\s=()!?&\\-]+", " ", gap)
-    return all(w.lower() in _JOINING or (len(w) == 1 and w.isalpha()) for w in gap.split())
+    gap = re.sub(r"\\(?:text|quad|qquad|,|;|:|!| )|\\[()\[\]]|[${}.,;:*_\s=()!?&/|~\\-]+", " ", gap)
+    numbered = "nswer" in gap or "ption" in gap
+    return all(
+        w.lower() in _JOINING or (len(w) == 1 and (w.isalpha() or (numbered and w.isdigit())))
+        for w in gap.split()
+    )
 
 
 def _alternatives(text: str, group: list[_Box]) -> list[str]:
@@ -344,6 +351,8 @@ def _phrase(text: str) -> Extracted | None:
     last = _last_match(_PHRASE, text)
     if last is None:
         return None
+    if _DOUBT.search(last[0]):
+        return Extracted(None, "phrase", "the answer is denied or in doubt")
     sentence = _sentence(text, last.end())
     if not sentence or is_placeholder(sentence):
         return None
