@@ -7,7 +7,8 @@ REINFORCE, REINFORCE with a learned baseline, actor-critic, TRPO and PPO, each b
 ``policy_loss``, ``value_loss``, ``aggregate``. All have the same policy network (4-64-2, tanh), where
 they have a critic the same critic (4-64-1), the same batches (10 whole episodes), the same discount,
 and the same tuning budget: three settings of the one step size each has (Adam's learning rate;
-TRPO's KL), five runs each on seeds of their own, the one with the greatest area under the curve taken.
+TRPO's KL), five runs of 300 episodes each on seeds of their own, and the one with the greatest area
+under the curve is taken.
 
 All runs of an algorithm go on side by side: one gymnasium vector environment holds 10 episodes of
 each run, and the networks of all runs are one batched matrix product. Their gradients never mix: the
@@ -35,12 +36,14 @@ import torch
 from torch import Tensor
 
 from referee.trainers.advantages import discounted_returns, gae, whiten
+from referee.trainers.kl import kl_divergence
 from referee.trainers.losses import aggregate, loss_normaliser, policy_loss, value_loss
 
 GAMMA, LAM, HIDDEN, PER_BATCH, MAX_STEPS = 0.99, 0.95, 64, 10, 500
-CRITIC_LR, CRITIC_STEPS, PPO_EPOCHS, CLIP = 1e-2, 10, 10, 0.2
+CRITIC_LR, CRITIC_STEPS, PPO_EPOCHS, CLIP = 1e-2, 5, 10, 0.2
 SCALE = 1 - GAMMA  # rewards are scaled so that returns lie within 0 to 1; the scores reported are not
-TUNING_RUNS = 5
+STEP_SIZES = (3e-3, 1e-2, 3e-2)
+TUNING_RUNS, TUNING_EPISODES = 5, 300
 Net: TypeAlias = list[Tensor]  # two layers of R networks: weights (R, in, out), biases (R, 1, out)
 
 
@@ -143,11 +146,11 @@ class Learner:
 
     lam: float | None = LAM  # None: no critic
 
-    def __init__(self, runs: int, step_size: float, seed: int) -> None:
+    def __init__(self, step_size_R: Tensor, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
-        self.runs, self.step_size = runs, step_size
+        self.runs, self.step_size_R = (runs := len(step_size_R)), step_size_R
         self.policy, self.critic = network(runs, 2, generator), network(runs, 1, generator)
-        self.actor_optimiser = torch.optim.Adam(self.policy, lr=step_size)
+        self.actor_optimiser = torch.optim.Adam(self.policy, lr=1.0)
         self.critic_optimiser = torch.optim.Adam(self.critic, lr=CRITIC_LR)
 
     def learn(self, batch: Episodes) -> None:
@@ -170,7 +173,11 @@ class Learner:
     def _step(self, loss_R: Tensor) -> None:
         self.actor_optimiser.zero_grad()
         loss_R.sum().backward()
+        before = [p.detach().clone() for p in self.policy]
         self.actor_optimiser.step()
+        with torch.no_grad():  # Adam's step is proportional to its rate, and every run has its own
+            for p, start in zip(self.policy, before, strict=True):
+                p.copy_(torch.lerp(start, p, self.step_size_R[:, None, None]))
 
     @torch.no_grad()
     def _judge(self, batch: Episodes, rewards_BT: Tensor) -> tuple[Tensor, Tensor]:
@@ -227,8 +234,8 @@ class TRPO(Learner):
     """The natural gradient by conjugate gradients, then a line search on KL and surrogate.
 
     x = F^-1 g, step = sqrt(2 delta / x F x) x, halved until KL <= delta and the surrogate improves
-    (Schulman et al. 2015, appendix C). ``step_size`` is delta. F is block diagonal over runs, so one
-    Hessian-vector product of the summed KL serves all of them.
+    (Schulman et al. 2015, appendix C). The step size is delta. F is block diagonal over runs, so one
+    Hessian-vector product of the summed KL serves all of them; it is measured on every fifth state.
     """
 
     cg_steps, damping, halvings = 10, 1e-2, 10
@@ -246,20 +253,22 @@ class TRPO(Learner):
             )
             return mean_loss(loss_BT, batch.mask_BT, self.runs)
 
-        def divergence() -> Tensor:
-            kl_BT = (old_BTA.exp() * (old_BTA - log_probs(self.policy, batch))).sum(-1)
-            return mean_loss(kl_BT, batch.mask_BT, self.runs)
+        def divergence(every: int = 1) -> Tensor:
+            new_BTA = torch.log_softmax(forward(self.policy, batch.states_BTS[:, ::every]), -1)
+            kl_BT = kl_divergence(old_BTA[:, ::every], new_BTA)
+            return mean_loss(kl_BT, batch.mask_BT[:, ::every], self.runs)
 
         before_R = surrogate()
         gradient_RP = -self._flat(torch.autograd.grad(before_R.sum(), self.policy))
-        slope_RP = self._flat(torch.autograd.grad(divergence().sum(), self.policy, create_graph=True))
+        slope_RP = self._flat(torch.autograd.grad(divergence(5).sum(), self.policy, create_graph=True))
 
         def fisher(v_RP: Tensor) -> Tensor:
             product = torch.autograd.grad((slope_RP * v_RP).sum(), self.policy, retain_graph=True)
             return self._flat(product) + self.damping * v_RP
 
         x_RP = conjugate_gradients(fisher, gradient_RP, self.cg_steps)
-        size_R1 = (2 * self.step_size / (x_RP * fisher(x_RP)).sum(-1, keepdim=True).clamp(min=1e-12)).sqrt()
+        curvature_R1 = (x_RP * fisher(x_RP)).sum(-1, keepdim=True).clamp(min=1e-12)
+        size_R1 = (2 * self.step_size_R[:, None] / curvature_R1).sqrt()
         self._search(x_RP * size_R1, before_R.detach(), surrogate, divergence)
 
     @torch.no_grad()
@@ -274,9 +283,11 @@ class TRPO(Learner):
         best_RP, open_R = start_RP.clone(), torch.ones(self.runs, dtype=torch.bool)
         for halving in range(self.halvings):
             self._set(start_RP + step_RP * 0.5**halving)
-            good_R = open_R & (surrogate() < before_R) & (divergence() <= self.step_size)
+            good_R = open_R & (surrogate() < before_R) & (divergence() <= self.step_size_R)
             best_RP[good_R] = (start_RP + step_RP * 0.5**halving)[good_R]
             open_R &= ~good_R
+            if not open_R.any():
+                break
         self._set(best_RP)
 
     def _flat(self, tensors: Any) -> Tensor:
@@ -302,20 +313,21 @@ def conjugate_gradients(product: Callable[[Tensor], Tensor], b_RP: Tensor, steps
     return x
 
 
-ALGORITHMS: dict[str, tuple[type[Learner], tuple[float, ...]]] = {
-    "REINFORCE": (Reinforce, (3e-3, 1e-2, 3e-2)),
-    "REINFORCE, baseline": (ReinforceBaseline, (3e-3, 1e-2, 3e-2)),
-    "actor-critic": (ActorCritic, (3e-3, 1e-2, 3e-2)),
-    "TRPO": (TRPO, (3e-3, 1e-2, 3e-2)),
-    "PPO": (PPO, (3e-3, 1e-2, 3e-2)),
+ALGORITHMS: dict[str, type[Learner]] = {
+    "REINFORCE": Reinforce,
+    "REINFORCE, baseline": ReinforceBaseline,
+    "actor-critic": ActorCritic,
+    "TRPO": TRPO,
+    "PPO": PPO,
 }
 
 
 def scores(
-    algorithm: type[Learner], step_size: float, *, runs: int, episodes: int, seed: int
+    algorithm: type[Learner], step_sizes: list[float], *, episodes: int, seed: int
 ) -> np.ndarray[Any, Any]:
-    """Train, and return the score of every episode, ``(runs, episodes)``."""
-    learner = algorithm(runs, step_size, seed)
+    """Train a run with each step size, and return the score of every episode, ``(runs, episodes)``."""
+    runs = len(step_sizes)
+    learner = algorithm(torch.tensor(step_sizes), seed)
     env = gymnasium.make_vec(
         "CartPole-v1", num_envs=runs * PER_BATCH, vectorization_mode="vector_entry_point"
     )
@@ -383,20 +395,17 @@ def main() -> None:
         )
     torch.set_num_threads(1)
     curves, results = {}, {}
-    for name, (algorithm, settings) in ALGORITHMS.items():
+    for name, algorithm in ALGORITHMS.items():
         started = time.perf_counter()
-        tuning = {
-            setting: float(
-                scores(
-                    algorithm, setting, runs=TUNING_RUNS, episodes=options.episodes, seed=options.seed + 1000
-                ).mean()
-            )
-            for setting in settings
-        }
+        tried = scores(
+            algorithm,
+            [s for s in STEP_SIZES for _ in range(TUNING_RUNS)],
+            episodes=min(TUNING_EPISODES, options.episodes),
+            seed=options.seed + 1000,
+        ).mean(1)
+        tuning = dict(zip(STEP_SIZES, tried.reshape(len(STEP_SIZES), -1).mean(1).tolist(), strict=True))
         best = max(tuning, key=tuning.__getitem__)
-        curves[name] = scores(
-            algorithm, best, runs=options.runs, episodes=options.episodes, seed=options.seed
-        )
+        curves[name] = scores(algorithm, [best] * options.runs, episodes=options.episodes, seed=options.seed)
         seconds = time.perf_counter() - started
         results[name] = {
             **summary(curves[name]),
