@@ -12,6 +12,7 @@ import re
 
 _MARKER = re.compile(r".*\banswer(?:\s+is|\s*[:=])\s*:?", re.IGNORECASE)
 _BOX = re.compile(r"\\boxed\s*\{")
+_JOINED = re.compile(r"[\s,;.$]{0,20}(?:and|or)?[\s,;.$]{0,20}")
 _INTEGER = re.compile(r"[-+]?(?:[0-9]{1,30}|[0-9]{1,3}(?:,[0-9]{3}){1,9})")
 _DECIMAL = re.compile(r"[-+]?(?:[0-9]{1,30}|[0-9]{1,3}(?:,[0-9]{3}){1,9})?(?:\.[0-9]{0,30})?")
 _FRACTION = re.compile(r"([-+]?[0-9]{1,30})\s*/\s*([0-9]{1,30})")
@@ -95,12 +96,26 @@ def _bare(text: str) -> str | None:
 
 
 def last_box(text: str) -> str | None:
-    r"""Return what the last closed ``\boxed{}`` holds."""
-    starts = [m.end() for m in _BOX.finditer(text)]
-    for start in reversed(starts[-8:]):
-        depth = 1
-        for brace in re.finditer(r"[{}]", text[start : start + 20_000]):
-            depth += 1 if brace.group() == "{" else -1
-            if depth == 0:
-                return text[start : start + brace.start()]
+    r"""Return what the last closed ``\boxed{}`` holds; None where it stands beside another that differs.
+
+    Boxes side by side, with nothing but commas, ``and`` or ``or`` between them, are a hedge.
+    """
+    starts = [(m.start(), m.end()) for m in _BOX.finditer(text)][-8:]
+    closed = [(a, b, end) for a, b in starts if (end := _closing(text, b)) is not None]
+    if not closed:
+        return None
+    opens, begins, ends = closed[-1]
+    if len(closed) > 1:
+        _, other, other_ends = closed[-2]
+        if _JOINED.fullmatch(text, other_ends + 1, opens) and text[other:other_ends] != text[begins:ends]:
+            return None
+    return text[begins:ends]
+
+
+def _closing(text: str, start: int) -> int | None:
+    depth = 1
+    for brace in re.compile(r"[{}]").finditer(text, start, start + 20_000):
+        depth += 1 if brace.group() == "{" else -1
+        if depth == 0:
+            return brace.start()
     return None

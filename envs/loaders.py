@@ -13,8 +13,8 @@ r"""Problems from files and ``datasets``: the layout is recognised, each row is 
 =============  ================================================================================
 
 ``info["format"]`` names the layout, ``info["solution"]`` holds a worked solution where the row has one,
-``info["entry_point"]`` what the tests of ``humaneval`` and ``mbpp`` call; their ``answer`` is the test
-program. Nothing of a row is ever executed here.
+``info["tests"]`` and ``info["entry_point"]`` the tests of ``humaneval`` and ``mbpp`` and what they call, as
+:class:`referee.verifiers.unit_tests.UnitTests` reads them. Nothing of a row is ever executed here.
 """
 
 from __future__ import annotations
@@ -129,7 +129,8 @@ def lint(
 
         if not problem.prompt_text.strip():
             report("the prompt is blank")
-        if problem.answer is None or (isinstance(problem.answer, str) and not problem.answer.strip()):
+        blank = problem.answer is None or (isinstance(problem.answer, str) and not problem.answer.strip())
+        if blank and not problem.info.get("tests"):
             report("there is no answer")
         asked = key(Problem(prompt=problem.prompt))
         if asked in seen and problem.info.get("format") != "game24":
@@ -209,30 +210,29 @@ def _math(row: Row) -> Problem:
 
 
 def _humaneval(row: Row) -> Problem:
-    prompt, solution = _text(row, "prompt"), str(row.get("canonical_solution") or "")
-    entry_point = _text(row, "entry_point")
-    info: dict[str, Json] = {"format": "humaneval", "entry_point": entry_point, "prompt": prompt}
+    prompt, solution = _text(row, "prompt"), row.get("canonical_solution")
+    info: dict[str, Json] = {"format": "humaneval", "tests": _text(row, "test")}
+    info["entry_point"] = _text(row, "entry_point")
     if solution:
-        info["solution"] = prompt + solution
-    tests = f"{_text(row, 'test')}\n\ncheck({entry_point})\n"
-    return Problem(prompt=prompt, answer=tests, id=str(row.get("task_id") or ""), info=info)
+        info["solution"] = prompt + str(solution)
+    return Problem(prompt=prompt, answer=info.get("solution"), id=str(row.get("task_id") or ""), info=info)
 
 
 def _mbpp(row: Row) -> Problem:
     asserts = row["test_list"]
     if not isinstance(asserts, list) or not asserts or not all(isinstance(t, str) for t in asserts):
         raise ValueError(f"test_list must hold at least one text, got {asserts!r:.60}")
+    code = _text(row, "code")
     setup = row.get("test_setup_code") or "\n".join(row.get("test_imports") or ())
-    called = re.search(r"assert\s*\(*\s*(?:\w+\()?\s*(\w+)\s*\(", asserts[0])
-    info: dict[str, Json] = {"format": "mbpp", "solution": _text(row, "code")}
-    if called is not None:
-        named = [n for n in re.findall(r"(\w+)\s*\(", asserts[0]) if f"def {n}" in str(info["solution"])]
-        info["entry_point"] = named[0] if named else called[1]
-    text = row.get("text") or row["prompt"]
+    tests: list[Json] = [*([str(setup)] if setup else []), *asserts]
+    info: dict[str, Json] = {"format": "mbpp", "solution": code, "tests": tests}
+    defined = set(re.findall(r"^\s*def (\w+)", code, re.MULTILINE))
+    if called := [name for name in re.findall(r"(\w+)\s*\(", asserts[0]) if name in defined]:
+        info["entry_point"] = called[0]
     shown = "\n".join(asserts)
     return Problem(
-        prompt=f"{text}\nYour code should pass these tests:\n{shown}",
-        answer="\n".join([*([setup] if setup else []), *asserts]) + "\n",
+        prompt=f"{row.get('text') or row['prompt']}\nYour code should pass these tests:\n{shown}",
+        answer=code,
         id=f"mbpp/{row['task_id']}" if row.get("task_id") is not None else "",
         info=info,
     )

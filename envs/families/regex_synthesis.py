@@ -48,14 +48,17 @@ class RegexSynthesis(Procedural):
             assert node is not None
             yes: list[str] = []
             no: list[str] = []
-            for _ in range(300):
-                text = "".join(stream.choice("abc") for _ in range(stream.between(1, 3 + level)))
-                side = yes if node.matches(text) else no
-                if text not in side and len(side) < 5:
-                    side.append(text)
-            if len(yes) >= 3 and len(no) == 5:
+            for _ in range(100):
+                text = "".join(stream.choice("abc") for _ in range(stream.between(1, 5 + level)))
+                if text not in yes and text not in no:
+                    side = yes if node.matches(text) else no
+                    if len(side) < 5:
+                        side.append(text)
+                if len(yes) == len(no) == 5:
+                    break
+            limit = max(len(pattern), 6) + SPARE
+            if len(yes) >= 3 and len(no) == 5 and len("|".join(yes)) > limit:
                 break
-        limit = max(len(pattern), 6) + SPARE
         return Draft(
             f"Write a regular expression of at most {limit} characters that matches all of {' '.join(yes)} "
             f"in full, and none of {' '.join(no)}. End with a line that holds only the expression.",

@@ -22,13 +22,13 @@ ROWS: list[tuple[str, dict[str, Any], str, Any]] = [
         "humaneval",
         {"task_id": "t", "prompt": "def f():\n", "test": "def check(f): ...", "entry_point": "f"},
         "def f():\n",
-        "def check(f): ...\n\ncheck(f)\n",
+        None,
     ),
     (
         "mbpp",
         {"task_id": 2, "text": "Write f.", "code": "def f(x): return x", "test_list": ["assert f(1) == 1"]},
         "Write f.\nYour code should pass these tests:\nassert f(1) == 1",
-        "assert f(1) == 1\n",
+        "def f(x): return x",
     ),
     (
         "verl",
