@@ -11,10 +11,10 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 .PHONY: demo test lint test-slow clean
 
 demo: .venv/.train
-	$(BIN)/python examples/demo/run.py
+	@$(BIN)/python examples/demo/run.py
 
 test: .venv/.dev
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -28,16 +28,21 @@ clean:
 	rm -rf .venv build dist *.egg-info demo runs
 
 .venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "referee needs Python 3.11 or newer: make PYTHON=python3.11 ..."; exit 1; }
 	$(PYTHON) -m venv .venv
 
 .venv/.base: pyproject.toml constraints.txt | .venv/bin/python
-	$(INSTALL) -e .
-	touch $@
+	@echo "installing into .venv/, once: this takes some minutes"
+	@$(INSTALL) -e .
+	@touch $@
 
 .venv/.train: .venv/.base
-	$(INSTALL) -e ".[train]"
-	touch $@
+	@echo "installing into .venv/, once: this takes some minutes"
+	@$(INSTALL) -e ".[train]"
+	@touch $@
 
 .venv/.dev: .venv/.base
-	$(INSTALL) -e ".[dev]"
-	touch $@ .venv/.train
+	@echo "installing into .venv/, once: this takes some minutes"
+	@$(INSTALL) -e ".[dev]"
+	@touch $@ .venv/.train

@@ -55,11 +55,27 @@ def load_rubric(path: str | Path) -> Rubric:
         OSError: where it cannot be opened.
     """
     try:
-        return rubric_from(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
+        return rubric_from(yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader))  # noqa: S506  # safe
     except (yaml.YAMLError, UnicodeDecodeError) as e:
         raise RubricError(f"{path}: not YAML: {' '.join(str(e).split())}") from None
     except RubricError as e:
         raise RubricError(f"{path}: {e}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML, in which a key written twice is an error: the first would be lost in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Build a mapping, and refuse one that names a key twice."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value != "<<":
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key.value!r} is written twice", key.start_mark
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 def rubric_from(data: object) -> Rubric:

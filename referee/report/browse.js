@@ -110,7 +110,7 @@
 
   function verdicts(row) {
     const table = make("table"), header = table.createTHead().insertRow(), rest = table.createTBody();
-    for (const title of ["part", "score", "reason", "answer", "evidence"]) header.append(make("th", "", title));
+    for (const title of ["part", "score", "reason", "answer", "evidence"]) header.append(make("th", title === "score" ? "num" : "", title));
     for (const part of row.parts) {
       const line = rest.insertRow();
       line.append(make("th", "", part.name), make("td", "num", score(part.score)));
@@ -118,7 +118,7 @@
       const answer = part.answer === undefined || part.answer === null ? "–" : typeof part.answer === "string" ? part.answer : JSON.stringify(part.answer);
       line.append(make("td", "mono", answer));
       const cell = line.insertCell();
-      if (part.detail) cell.append(make("pre", "", part.why && !part.detail.includes("parts") ? part.why : part.detail));
+      if (part.detail) cell.append(make("pre", "", part.detail));
       else cell.textContent = "–";
     }
     const scroll = make("div", "scroll");

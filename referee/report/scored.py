@@ -14,7 +14,7 @@ from typing import Any
 from referee.report import page, plots
 from referee.report.sentences import evidence
 from referee.verifiers.jsonl import to_dict
-from referee.verifiers.records import Problem, Reason, Reward
+from referee.verifiers.records import Json, Problem, Reason, Reward
 from referee.verifiers.scoring import PartSummary, Scored, Summary, read_scored
 from referee.verifiers.scoring.summary import Tally
 
@@ -241,9 +241,18 @@ def _parts(reward: Reward) -> Iterator[dict[str, Any]]:
             "score": verdict.score,
             "reason": str(verdict.reason),
             "answer": record.get("answer"),
-            "detail": _cut(json.dumps(detail, ensure_ascii=False, indent=1)) if detail else "",
+            "detail": _cut(_lines(detail)) if isinstance(detail, dict) else "",
             "why": evidence(verdict),
         }
+
+
+def _lines(detail: dict[str, Json]) -> str:
+    """Write evidence as people read it: a line for each fact."""
+    lines = []
+    for name, value in detail.items():
+        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        lines.append(f"{name.replace('_', ' ')}: {shown}")
+    return "\n".join(lines)
 
 
 def _cut(text: str) -> str:

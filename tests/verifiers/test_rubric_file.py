@@ -71,6 +71,7 @@ def test_every_form_of_a_rubric_can_be_written() -> None:
     ("text", "message"),
     [
         ("parts: {a: exact", "not YAML"),
+        ("parts: {a: exact, a: numeric}", "the key 'a' is written twice"),
         ("- exact", "the rubric must be a mapping"),
         ("weights: {}", "the rubric has no key 'weights'; its keys are parts, abstention, truncation"),
         ("abstention: drop", "the rubric needs the key 'parts'"),
