@@ -47,6 +47,11 @@ COMMANDS = {
         "Write one self-contained HTML page about a scored file, or a training run.",
         "referee report scored.jsonl -o report.html",
     ),
+    "sandbox": Command(
+        "referee.commands.sandbox:sandbox",
+        "Make the Docker sandbox's image from this machine's own Python, without any registry.",
+        "referee sandbox build-image",
+    ),
     "score": Command(
         "referee.commands.score:score",
         "Score a file of completions with a rubric; interrupted, it goes on where it stopped.",

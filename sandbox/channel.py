@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from referee.sandbox.records import Limits
@@ -51,7 +51,8 @@ class Child:
     stdout: int
     stderr: int
     pid: int = 0
-    exit: Exit | None = field(default=None)
+    exit: Exit | None = None
+    released: bool = False
 
     def text(self, fd: int) -> str:
         """Return what it wrote to one of its streams, up to its limit."""
@@ -63,7 +64,10 @@ class Child:
         return any(os.fstat(fd).st_size >= self.limits.output_bytes for fd in (self.stdout, self.stderr))
 
     def release(self) -> None:
-        """Close the host's ends."""
+        """Close the host's ends, once: their numbers may soon belong to others."""
+        if self.released:
+            return
+        self.released = True
         self.connection.close()
         for fd in (self.stdin, self.stdout, self.stderr):
             os.close(fd)
@@ -169,6 +173,7 @@ class Channel:
         self._running.clear()
         if self.errors is not None:
             os.close(self.errors)
+            self.errors = None
         if self.process is not None:
             try:
                 self.process.wait(5)

@@ -142,3 +142,14 @@ def test_memory_does_not_grow_over_ten_thousand_programs(embedded):
     for _ in run_many(embedded, (echo(i) for i in range(10_000)), limits=limits):
         pass
     assert psutil.Process().memory_info().rss - before < 50 << 20
+
+
+def test_closing_touches_no_descriptor_that_is_no_longer_its_own():
+    box = Embedded(workers=1, preload=("re",))
+    for i in range(5):
+        box.execute(echo(i))
+    mine = [os.open("/dev/null", os.O_RDONLY) for _ in range(40)]  # take the numbers that were set free
+    box.close()
+    for fd in mine:
+        os.fstat(fd)
+        os.close(fd)
