@@ -46,6 +46,18 @@ def check_on_abstention(value: object) -> OnAbstention:
     raise ValueError(f'on_abstention must be "raise" or a finite number, got {value!r}')
 
 
+def check_stand_in(side: str, value: object) -> float:
+    """Return ``value`` as the number that stands in, for a side that scores whatever raises as 0.
+
+    Raises:
+        ValueError: where it is no finite number.
+    """
+    choice = check_on_abstention(value)
+    if choice == "raise":
+        raise ValueError(f"on_abstention must be a number for {side}, which scores what raises as 0.0")
+    return choice
+
+
 def number(reward: Reward, on_abstention: OnAbstention) -> float:
     """Return the reward's total, or what stands in for it.
 
