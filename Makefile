@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint test-slow clean
+.PHONY: demo test lint test-slow test-adapters clean
 
 demo: .venv/.train
 	@$(BIN)/python examples/demo/run.py
@@ -24,8 +24,12 @@ lint: .venv/.dev
 test-slow: .venv/.dev
 	$(BIN)/python -m pytest -m slow --timeout 3600
 
+# Each side's real library in an environment of its own under .venvs/: slow the first time.
+test-adapters: .venv/.dev
+	$(BIN)/python tests/adapters_real/run.py $(SIDES)
+
 clean:
-	rm -rf .venv build dist *.egg-info demo runs
+	rm -rf .venv .venvs build dist *.egg-info demo runs
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -15,4 +15,5 @@ HERE = Path(__file__).parent
 collect_ignore = [p.name for p in HERE.iterdir() if p.is_dir() and p.name != SIDE]
 
 if SIDE:
-    sys.path.insert(0, str(HERE.parent / "trainers" / "adapters"))  # the conformance cases
+    # The conformance cases, and the modules that a side imports by name.
+    sys.path[:0] = [str(HERE / SIDE), str(HERE.parent / "trainers" / "adapters")]

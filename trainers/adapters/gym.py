@@ -38,7 +38,8 @@ class _Rows:
     def pay(self, index: int, action: str) -> tuple[float, dict[str, Any]]:
         problem = problem_of(self.rows[index], self.columns)
         (reward,) = self.scorer.score([(completion_of(action), problem)])
-        info = {**flat(reward), "abstained": reward.abstains, "why": why(reward) if reward.abstains else ""}
+        info: dict[str, Any] = {k: v for k, v in flat(reward).items() if v == v}
+        info |= {"abstained": reward.abstains, "why": why(reward) if reward.abstains else ""}
         return number(reward, self.on_abstention), {"index": index, **info}
 
 
@@ -137,8 +138,8 @@ class GemEntryPoint:
     def __name__(self) -> str:
         return "RefereeGemEnv"
 
-    def __call__(self) -> Any:
-        """Return a new environment.
+    def __call__(self, seed: int | None = None) -> Any:
+        """Return a new environment; the seed is the first episode's, where its reset gets none.
 
         Raises:
             ImportError: where gem is not installed.
@@ -154,13 +155,12 @@ class GemEntryPoint:
 
             def __init__(self) -> None:
                 self.index = 0
-                self.random = random.Random()
+                self.random = random.Random(seed)
 
             def reset(self, seed: int | None = None) -> tuple[str, dict[str, Any]]:
                 """Draw a row and return its prompt."""
                 super().reset(seed)
-                if seed is not None:
-                    self.random = random.Random(seed)
+                self.random = self.random if seed is None else random.Random(seed)
                 self.index = self.random.randrange(len(table.rows))
                 return table.prompt(self.index), {"index": self.index}
 

@@ -17,11 +17,17 @@ from referee.verifiers.rubric import Rubric
 
 
 def to_evaluate(
-    rubric: Rubric, *, name: str = "referee", deadline_s: float | None = None, workers: int = 1
+    rubric: Rubric,
+    *,
+    prompts: bool = False,
+    name: str = "referee",
+    deadline_s: float | None = None,
+    workers: int = 1,
 ) -> Any:
-    """Return ``rubric`` as an ``evaluate.Metric``: ``metric.compute(predictions=, references=, prompts=)``.
+    """Return ``rubric`` as an ``evaluate.Metric``: ``metric.compute(predictions=..., references=...)``.
 
-    Each reference is the problem's answer, a text; ``prompts`` may be left out.
+    Each reference is the problem's answer, a text. With ``prompts`` the metric also takes, and then
+    needs, the column ``prompts``.
 
     Raises:
         ImportError: where evaluate or datasets is not installed.
@@ -31,6 +37,7 @@ def to_evaluate(
         import evaluate
     except ImportError as e:
         raise ImportError("to_evaluate needs evaluate: pip install evaluate") from e
+    columns = ("predictions", "references", "prompts") if prompts else ("predictions", "references")
     scorer = Scorer(rubric=rubric, deadline_s=deadline_s, workers=workers)
 
     class Referee(evaluate.Metric):  # type: ignore[misc]
@@ -41,11 +48,8 @@ def to_evaluate(
             return evaluate.MetricInfo(
                 description="The rewards of a rubric.",
                 citation="",
-                inputs_description="predictions and references: texts; prompts: texts, optional",
-                features=[
-                    datasets.Features({"predictions": text, "references": text, "prompts": text}),
-                    datasets.Features({"predictions": text, "references": text}),
-                ],
+                inputs_description=f"{', '.join(columns)}: texts",
+                features=datasets.Features(dict.fromkeys(columns, text)),
             )
 
         def _compute(

@@ -161,7 +161,10 @@ class ClassicMetric:
         return self.name
 
     def __call__(self, state: Any) -> float:
-        """Return the number; NaN where the part abstains."""
+        """Return the number; what stands in for the reward also stands in for a part that abstains.
+
+        Not NaN: the classic rubric adds every metric to the reward, times its weight 0.
+        """
         return float(state[_STATE_KEY][self.key])
 
 
@@ -172,7 +175,7 @@ def _classic_pair(prompt: Any, completion: Any, answer: Any, info: Any, state: A
 
 
 def _kept(state: Any, reward: Reward, on_abstention: float) -> float:
-    state[_STATE_KEY] = flat(reward)
+    state[_STATE_KEY] = flat(reward, missing=on_abstention)
     return number(reward, on_abstention)
 
 
