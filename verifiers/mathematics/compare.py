@@ -391,7 +391,8 @@ class Comparer:
 
     def _ratios(self, a: Node, g: Node) -> Match:
         if a.kind == "time" or g.kind == "time":
-            return Match(a.kind == g.kind and a.value == g.value, "structure")
+            seconds = [_clock(n) for n in (a, g)]
+            return Match(seconds[0] is not None and seconds[0] == seconds[1], "structure")
         if a.kind == g.kind:
             if len(a.args) != len(g.args):
                 return _NO
@@ -515,6 +516,16 @@ def _rank(tier: str) -> int:
 
 def _without(kind: str, a: Node, g: Node) -> tuple[Node, Node]:
     return (a.args[0] if a.kind == kind else a), (g.args[0] if g.kind == kind else g)
+
+
+def _clock(node: Node) -> int | None:
+    """Return the seconds after midnight of a time, or of ``22:30`` read by the 24-hour clock."""
+    if node.kind == "time":
+        return int(node.value)
+    if node.kind != "ratio" or len(node.args) != 2 or any(a.kind != "num" for a in node.args):
+        return None
+    hour, minute = (a.value for a in node.args)
+    return int(hour) * 3600 + int(minute) * 60 if hour in range(24) and minute in range(60) else None
 
 
 def _bare(node: Node) -> Node:

@@ -369,7 +369,9 @@ class Evaluator:
     def _of_rationals(self, name: str, xs: list[Form]) -> Form:
         values = [x.constant for x in xs]
         numbers = [v for v in values if v is not None]
-        if len(numbers) != len(values) or not numbers:
+        if len(values) < 2:
+            raise Unreadable(f"{name} of one number")
+        if len(numbers) != len(values):
             return f.atom_form(
                 self.work.atom(name, *sorted(xs, key=lambda x: x.key if name != "mod" else ""))
             )

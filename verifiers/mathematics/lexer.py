@@ -490,6 +490,9 @@ _FRACTION_OF_UNITS = re.compile(
 
 
 def _words(content: str, spaced: bool, out: list[Token], depth: int) -> None:
+    if content.strip() == "\\$":
+        out.append(Token("o", "\\$", spaced))
+        return
     plain = content.replace("$", "").strip()
     bare = plain.strip(" ~().:,")
     if bare in FUNCTIONS or bare in ("and", "or", "mod"):

@@ -152,7 +152,7 @@ _PHRASES = {
 }
 
 _STOP_WORDS = """
-or and not is isn isnt wrong false maybe perhaps either neither nor than plus minus times over
+or and not less fewer is isn isnt wrong false maybe perhaps either neither nor than plus minus times over
 approximately approx about around roughly nearly almost equals equal if but no never incorrect
 unless except instead rather actually wait sorry correct right true yes unsure unknown probably
 possibly likely guess might could would should was were are divided multiplied squared cubed mod
