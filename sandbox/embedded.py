@@ -32,8 +32,8 @@ HELP = (
 COMMON_MODULES = [
     "abc", "array", "bisect", "cmath", "collections", "contextlib", "copy", "dataclasses", "datetime",
     "decimal", "enum", "fractions", "functools", "heapq", "io", "itertools", "json", "keyword", "math",
-    "numbers", "operator", "queue", "random", "re", "secrets", "statistics", "string", "struct", "textwrap",
-    "time", "types", "typing", "unicodedata", "zlib", "hashlib", "calendar", "encodings.ascii",
+    "numbers", "operator", "queue", "random", "re", "statistics", "string", "struct", "textwrap",
+    "time", "types", "typing", "unicodedata", "zlib", "calendar", "encodings.ascii",
     "encodings.latin_1",
 ]  # fmt: skip
 _ROLE_MODULES = {"solution": [], "judge": ["unittest", "ast", "timeit"], "program": []}
@@ -97,8 +97,9 @@ class Embedded:
                 )
             except ServerDown as e:
                 failures.append(str(e))
-                if namespaces and len(modes) > 1:
-                    _refused.append(str(e))
+                if not (namespaces and str(e).startswith(("PermissionError", "OSError"))):
+                    break  # only where the kernel says no is the weaker form taken, never for a hiccup
+                _refused.append(str(e))
         raise ServerDown(f"{'; '.join(failures)}. {HELP}")
 
 

@@ -7,7 +7,6 @@ may do to them what it likes: there is nothing here to learn and nothing to forg
 from __future__ import annotations
 
 import ast
-import asyncio
 import contextlib
 import inspect
 import os
@@ -156,6 +155,8 @@ def _answer(connection: socket.socket, module: types.ModuleType, name: str, args
         result = find(module, name)(*arguments, **named)
         awaited = inspect.iscoroutine(result)
         if awaited:
+            import asyncio  # large, and seldom needed: every fork would pay for its pages
+
             result = asyncio.run(result)
         answer: dict[str, Tree] = {"value": encode(result), "awaited": awaited}
         after: list[Tree] = [_changed(a, before) for a, before in zip(arguments, args, strict=True)]
