@@ -46,4 +46,4 @@ class CountingLetters(Procedural):
 
     def judge(self, answer: str, problem: Problem) -> bool:
         """Compare numbers."""
-        return integer(answer) == int(str(problem.answer))
+        return answer == problem.answer or integer(answer) == int(str(problem.answer))

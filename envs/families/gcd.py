@@ -41,4 +41,4 @@ class GCD(Procedural):
 
     def judge(self, answer: str, problem: Problem) -> bool:
         """Compare numbers."""
-        return integer(answer) == int(str(problem.answer))
+        return answer == problem.answer or integer(answer) == int(str(problem.answer))
