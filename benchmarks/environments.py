@@ -119,7 +119,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--count", type=int, default=300, help="problems a family")
+    parser.add_argument("--count", type=int, default=200, help="problems a family")
     parser.add_argument("--families", nargs="*", default=list(FAMILIES), help="which families")
     parser.add_argument("--table", type=Path, help="the file whose table is to be written")
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
