@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from referee.envs.families import FAMILIES, family
-from referee.envs.family import Family
 from referee.envs.game import Game
+from referee.envs.procedural import Family
 from referee.envs.stream import Stream
 from referee.verifiers.records import Completion, Problem
 

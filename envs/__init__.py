@@ -15,7 +15,7 @@ _HOME: dict[str, str] = {  # public name -> the module that holds it, imported w
     "Episode": "episode",
     "EpisodeLimits": "episode",
     "FAMILIES": "families",
-    "Family": "family",
+    "Family": "procedural",
     "FamilySource": "mixture",
     "Game": "game",
     "Group": "records",

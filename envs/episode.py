@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from referee.envs.family import Family
 from referee.envs.game import Game
+from referee.envs.procedural import Family
 from referee.envs.records import Rollout, Stop, Turn
 from referee.envs.tools import Tool, Toolbox
 from referee.verifiers.protocol import failure

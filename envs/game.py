@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
 from referee.envs.answers import after_thinking
-from referee.envs.family import Procedural
+from referee.envs.procedural import Procedural
 from referee.envs.stream import Stream
 from referee.verifiers.protocol import failure
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, as_completion

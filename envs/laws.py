@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from referee.envs.family import Family
+from referee.envs.procedural import Family
 from referee.verifiers.jsonl import dumps, loads
 from referee.verifiers.protocol import as_verdict
 from referee.verifiers.records import Completion, Problem, Verdict

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Literal, TypeAlias
 
-from referee.envs.family import Family
+from referee.envs.procedural import Family
 from referee.envs.stream import Stream
 from referee.verifiers.jsonl import key
 from referee.verifiers.records import Problem

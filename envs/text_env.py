@@ -24,7 +24,7 @@ from gymnasium.vector import AutoresetMode
 
 from referee.envs.episode import Episode, EpisodeLimits
 from referee.envs.families import FAMILIES, family
-from referee.envs.family import Family
+from referee.envs.procedural import Family
 from referee.envs.tools import Tool
 from referee.verifiers.records import Json
 from referee.verifiers.rubric import Rubric

@@ -7,7 +7,7 @@ from dataclasses import fields
 from functools import cache
 from typing import Any
 
-from referee.envs.family import Family
+from referee.envs.procedural import Family
 
 FAMILIES: dict[str, str] = {  # name -> module:class
     "arithmetic": "arithmetic:Arithmetic",

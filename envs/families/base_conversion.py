@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from referee.envs.family import Draft, Procedural
+from referee.envs.procedural import Draft, Procedural
 from referee.envs.stream import Stream
 from referee.verifiers.protocol import failure
 from referee.verifiers.records import Problem, Reason, Verdict

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from referee.envs.answers import final_answer, integer
-from referee.envs.family import Draft
 from referee.envs.game import Game, Move, lost, won
+from referee.envs.procedural import Draft
 from referee.envs.stream import Stream
 from referee.verifiers.records import Json, Problem
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any, ClassVar
 
 from referee.envs.answers import final_answer
-from referee.envs.family import Draft, Procedural
+from referee.envs.procedural import Draft, Procedural
 from referee.envs.stream import Stream
 from referee.verifiers.protocol import failure
 from referee.verifiers.records import Problem, Reason, Verdict

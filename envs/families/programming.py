@@ -10,7 +10,7 @@ from functools import cache
 from typing import ClassVar
 
 from referee.envs.families.code_tasks import Task, task
-from referee.envs.family import Draft, Procedural
+from referee.envs.procedural import Draft, Procedural
 from referee.envs.stream import Stream
 from referee.verifiers.protocol import Item
 from referee.verifiers.records import Json, Problem, Verdict

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from referee.envs.answers import after_thinking
 from referee.envs.families.regular import Overrun, parse
-from referee.envs.family import Draft, Procedural
+from referee.envs.procedural import Draft, Procedural
 from referee.envs.stream import Stream
 from referee.verifiers.protocol import failure
 from referee.verifiers.records import Problem, Reason, Verdict

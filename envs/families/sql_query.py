@@ -10,7 +10,7 @@ from typing import Any, ClassVar, cast
 
 from referee.envs.answers import after_thinking
 from referee.envs.families.sqlite_bounded import QueryError, QueryLimit, run_query
-from referee.envs.family import Draft, Procedural
+from referee.envs.procedural import Draft, Procedural
 from referee.envs.stream import Stream
 from referee.verifiers.protocol import failure
 from referee.verifiers.records import Json, Problem, Reason, Verdict

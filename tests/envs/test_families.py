@@ -92,3 +92,17 @@ def test_no_text_makes_a_sandboxed_family_raise(name: str, text: str) -> None:
 
 def test_there_are_at_least_twenty_three_families() -> None:
     assert len(FAMILIES) >= 23
+
+
+def test_a_public_name_is_never_hidden_by_a_module_of_its_name() -> None:
+    """Importing a submodule sets an attribute of its name on the package, over a lazy function's."""
+    import importlib
+    from pathlib import Path
+
+    import referee.envs
+
+    modules = {path.stem for path in Path(referee.envs.__path__[0]).glob("*.py")} | {"families"}
+    assert not modules & set(referee.envs.__all__)
+    for module in modules - {"__init__", "reasoning_gym_worker"}:
+        importlib.import_module(f"referee.envs.{module}")
+    assert callable(referee.envs.family)
