@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import math
+import pickle
 
 import pytest
 import torch
-from conformance import RUBRIC, cases, expected, totals
+from conformance import GROUP_RUBRIC, RUBRIC, cases, expected, totals
 from datasets import Dataset
+from transformers.utils import get_json_schema
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
-from referee.trainers import Abstained, to_trl
+from referee.trainers import Abstained, to_trl, to_trl_environment
 from referee.trainers.policy import Tiny, tiny_policy
 from referee.verifiers.protocol import verifier
 from referee.verifiers.rubric import Rubric, Schedule
@@ -41,7 +43,7 @@ async def awaited(completion, problem):
 DIGITS = Rubric({"digits": digits, "right": (down_for_zero, 0.5), "told": (awaited, 0.0)})
 
 
-def trainer(tmp_path, function, kind="grpo", rows=SUMS, **options):
+def trainer(tmp_path, function, kind="grpo", rows=SUMS, rollout_func=None):
     trainer_class, config_class = {"grpo": (GRPOTrainer, GRPOConfig), "rloo": (RLOOTrainer, RLOOConfig)}[kind]
     policy = tiny_policy(Tiny(alphabet="0123456789+= ", layers=1, width=32, heads=2), seed=0)
     config = config_class(
@@ -58,14 +60,15 @@ def trainer(tmp_path, function, kind="grpo", rows=SUMS, **options):
         use_cpu=True,
         bf16=False,
         seed=1,
-        **options,
     )
+    more = {"rollout_func": rollout_func} if rollout_func else {}
     return trainer_class(
         model=policy.model,
         processing_class=policy.tokenizer,
         reward_funcs=function,
         args=config,
         train_dataset=Dataset.from_list(rows),
+        **more,
     )
 
 
@@ -146,3 +149,49 @@ def test_a_column_that_was_named_and_is_not_there_is_the_users_mistake():
 def test_a_cell_that_cannot_be_read_is_an_abstention():
     function = to_trl(DIGITS, columns=COLUMNS)
     assert function(["p", "p"], ["3", "3"], solution=[{1: 2}, "3"]) == [None, 1.5]
+
+
+def test_columns_that_a_rollout_function_makes_reach_the_rubric(tmp_path):
+    def rollout(prompts, trainer):
+        encode = trainer.processing_class
+        completions = ["3", "33", "+", "3="] * (len(prompts) // 4)
+        return {
+            "prompt_ids": [encode(p)["input_ids"] for p in prompts],
+            "completion_ids": [encode(c)["input_ids"] for c in completions],
+            "logprobs": [[-1.0] * len(c) for c in completions],
+            "found": completions,
+        }
+
+    told = []
+
+    def found(completion, problem):
+        told.append((completion.text, problem.info["found"]))
+        return len(completion.text) / 10
+
+    function = to_trl(Rubric({"found": found}), columns=Columns(answer="solution", info_columns=("found",)))
+    t = trainer(tmp_path, function, rollout_func=rollout)
+    t.train()
+    assert told
+    assert all(text.startswith(made) for text, made in told)
+
+
+def test_an_environment_pays_the_last_answer_that_was_submitted_by_its_tool(tmp_path):
+    factory = pickle.loads(pickle.dumps(to_trl_environment(DIGITS, columns=COLUMNS)))
+    environment = factory()
+    assert environment.reset(prompt="1+2=", solution="3") is None
+    assert environment.get_reward() == 0.0
+    environment.submit("4")
+    assert environment.submit("3") == "The answer was received."
+    assert environment.get_reward() == 1.5
+    environment.reset(prompt="0+0=", solution="0")
+    environment.submit("0")
+    assert environment.get_reward() is None
+    tools = [n for n in dir(environment) if not n.startswith("_") and n not in ("reset", "get_reward")]
+    assert tools == ["submit"]
+    schema = get_json_schema(environment.submit)["function"]
+    assert schema["parameters"]["properties"]["answer"]["type"] == "string"
+
+
+def test_an_environment_refuses_a_group_verifier_at_construction():
+    with pytest.raises(ValueError, match="one completion a call"):
+        to_trl_environment(GROUP_RUBRIC)
