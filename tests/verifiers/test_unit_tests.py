@@ -90,3 +90,19 @@ def test_no_attack_of_the_sample_wins(shared):
         verdict = verifier(row["code"], problem)
         assert verdict.score == 0.0, row["id"]
         assert time.monotonic() - start < verifier.limits.wall_s + 0.5, row["id"]
+
+
+@pytest.mark.parametrize(
+    ("helper", "score"),
+    [
+        ("", 1.0),  # it need not bring the prompt's helper along
+        ("def twice(x):\n    return x * 2\n", 1.0),
+        ("def twice(x):\n    return x + 2\n", 0.0),
+        ("twice = lambda x: 0\n", 0.0),
+    ],
+)
+def test_the_tests_use_the_problems_own_helper_and_the_solutions_copy_must_agree(helper, score):
+    prompt = 'def twice(x):\n    return x * 2\n\ndef half(x):\n    """Undo twice."""\n'
+    tests = "def check(candidate):\n    assert twice(candidate(6)) == 6\n"
+    problem = Problem(prompt=prompt, info={"tests": tests, "entry_point": "half"})
+    assert UnitTests()(helper + "def half(x):\n    return x // 2\n", problem).score == score
