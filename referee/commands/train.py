@@ -114,6 +114,8 @@ class _Bars:
 
 def show_run(run: Run, recipe: Recipe, console: Console, seconds: float) -> None:
     """Print what came of a run: held-out accuracy before and after, with 95 % intervals."""
+    from referee.trainers.monitors import alarms
+
     metrics, heldout = run.read("metrics"), run.read("heldout")
     if heldout:
         first, last = heldout[0], heldout[-1]
@@ -130,6 +132,8 @@ def show_run(run: Run, recipe: Recipe, console: Console, seconds: float) -> None
             f"{metrics[-1]['reward']:.3f} in step {metrics[-1]['step']}; {seconds:.0f} s",
             markup=False,
         )
+    for alarm in alarms(metrics, heldout):
+        console.print(f"alarm: {alarm}", style="yellow", markup=False, soft_wrap=True)
 
 
 def _share(held: Mapping[str, Any]) -> str:
