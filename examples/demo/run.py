@@ -1,4 +1,7 @@
-"""The demonstration behind ``make demo``: score a file of completions, explain three, write a report."""
+"""The demonstration behind ``make demo``: score completions, explain three, train a tiny policy on verdicts.
+
+Each half leaves an HTML report.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from referee.commands.score import show_summary
+from referee.commands.train import carry_out
 from referee.report.scored import scored_report
 from referee.report.sentences import explain_reward
 from referee.verifiers.records import Reason
@@ -28,8 +32,8 @@ SHOWN: dict[str, Callable[[Scored], bool]] = {
 }
 
 
-def main(folder: Path) -> None:
-    """Run the demonstration and leave what it makes in ``folder``."""
+def main(folder: Path, changes: list[str]) -> None:
+    """Run the demonstration and leave what it makes in ``folder``; ``changes`` are the training recipe's."""
     console = Console(highlight=False, markup=False)
     folder.mkdir(parents=True, exist_ok=True)
     scored = folder / "scored.jsonl"
@@ -37,7 +41,9 @@ def main(folder: Path) -> None:
     explain_three(scored, console)
     page = folder / "report.html"
     page.write_text(scored_report(scored, title="referee demo"), encoding="utf-8")
-    say_what_next(scored, page, console)
+    run = folder / "run"
+    train_a_policy(run, changes, console)
+    say_what_next(scored, page, run, console)
 
 
 def score_completions(scored: Path, console: Console) -> None:
@@ -64,16 +70,31 @@ def explain_three(scored: Path, console: Console) -> None:
                 console.print(f"  {line}", soft_wrap=True)
 
 
-def say_what_next(scored: Path, page: Path, console: Console) -> None:
+def train_a_policy(run: Path, changes: list[str], console: Console) -> None:
+    """Train a tiny policy on verified sums; a run that was interrupted goes on where it stopped."""
+    console.print()
+    console.rule("3. Training on verdicts", align="left", style="dim")
+    recipe = HERE / "train.yaml"
+    console.print(
+        f"recipe: {_short(recipe)}\nA small transformer reads sums like 30-95= and writes the answer. After "
+        "a supervised\nwarm start it learns from nothing but verdicts on its own completions.\n",
+        soft_wrap=True,
+    )
+    carry_out(recipe, run, changes, report=True, console=console)
+
+
+def say_what_next(scored: Path, page: Path, run: Path, console: Console) -> None:
     """Name the files that were made, and what to try."""
     console.print()
     console.rule("What next", align="left", style="dim")
     console.print(
         f"look at     {_short(page)}   (open it in a browser)\n"
+        f"            {_short(run / 'report.html')}\n"
         f"read        {_short(scored)}   (one JSON line for each completion)\n"
         "try         . .venv/bin/activate\n"
         '            referee verify math --text "so x = 3/4" --answer 0.75\n'
         "            referee score examples/demo/rubric.yaml YOUR.jsonl -o scored.jsonl\n"
+        "            referee train examples/demo/train.yaml -o runs/mine --algorithm rloo\n"
         "learn       docs/tutorial.md",
         soft_wrap=True,
     )
@@ -86,5 +107,5 @@ def _short(path: Path) -> str:
 
 if __name__ == "__main__":
     started = time.monotonic()
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "demo"))
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "demo"), sys.argv[2:])
     Console(highlight=False).print(f"\ndone in {time.monotonic() - started:.1f} s", style="dim")

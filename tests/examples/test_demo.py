@@ -9,15 +9,20 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "examples/demo"
+MINIATURE = ["training.steps=2", "warm_start.steps=2", "heldout.count=20"]
 
 
 def test_the_demo_scores_explains_three_and_writes_the_report(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, DEMO / "run.py", tmp_path / "demo"], capture_output=True, text=True, check=True
+        [sys.executable, DEMO / "run.py", tmp_path / "demo", *MINIATURE],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     for said in ("Paid in full", "only in the thinking", "Nobody wrote down the reference", "What next"):
         assert said in done.stdout
     assert (tmp_path / "demo/report.html").stat().st_size > 100_000
+    assert (tmp_path / "demo/run/report.html").stat().st_size > 50_000
     rows = [json.loads(line) for line in (tmp_path / "demo/scored.jsonl").read_text().splitlines()]
     totals = [row["reward"]["total"] for row in rows]
     assert len(rows) == 242

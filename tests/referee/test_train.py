@@ -65,7 +65,7 @@ def test_the_same_command_goes_on_and_other_recipes_are_refused(
 
 @pytest.mark.parametrize("algorithm", ["dapo", "rloo", "ppo"])
 def test_every_kind_of_algorithm_runs_from_a_recipe(algorithm: str, recipe: Path, tmp_path: Path) -> None:
-    arguments = ["--algorithm", algorithm, "-s", "training.save_every=4", "-q"]
+    arguments = ["--algorithm", algorithm, "-s", "training.save_every=4", "-q", "--no-report"]
     if algorithm == "ppo":
         arguments += ["-s", "options.group_size=1", "-s", "options.mini_batch_size=8"]
     assert main(["train", str(recipe), "-o", str(tmp_path / "run"), *arguments]) == 0
