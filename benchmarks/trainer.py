@@ -45,7 +45,7 @@ from referee.trainers.heldout import measure
 from referee.trainers.policy import Policy, Tiny, load_policy, tiny_policy
 from referee.trainers.presets import Preset, preset
 from referee.trainers.sampling import Sampling
-from referee.trainers.sft import SFT, sft
+from referee.trainers.sft import SFT, fine_tune
 from referee.trainers.training import Training
 from referee.verifiers.records import Problem
 from referee.verifiers.rubric import Rubric
@@ -147,7 +147,7 @@ def learning(done: Results, seeds: int, steps: int) -> list[dict[str, Any]]:
         for name, part in parts.items():
             if part not in done.known and warm is None:
                 warm = tiny_policy(TINY, seed=seed)
-                sft(warm, [(p, str(p.answer)) for p in problems], options=replace(WARM, seed=seed))
+                fine_tune(warm, [(p, str(p.answer)) for p in problems], options=replace(WARM, seed=seed))
             result = done.once(part, lambda n=name, w=warm: learn(n, w, problems, heldout, seed, steps))  # noqa: B023
             runs.append({"trainer": name, "seed": seed, **result})
     return runs

@@ -6,7 +6,17 @@ python examples/grpo_in_40_lines.py [steps]
 import sys
 from dataclasses import replace
 
-from referee.trainers import SFT, GroupTrainer, Sampling, Tiny, Training, measure, preset, sft, tiny_policy
+from referee.trainers import (
+    SFT,
+    GroupTrainer,
+    Sampling,
+    Tiny,
+    Training,
+    fine_tune,
+    measure,
+    preset,
+    tiny_policy,
+)
 from referee.verifiers import Problem, Rubric
 
 
@@ -22,7 +32,9 @@ def main(steps: int = 100, warm: int = 150) -> tuple[float, float]:
     greedy = Sampling(max_new_tokens=4, temperature=0.0)
 
     policy = tiny_policy(Tiny(alphabet="0123456789+=", layers=2, width=64, heads=4))
-    sft(policy, [(p, p.answer) for p in problems], options=SFT(steps=warm, batch_size=64, learning_rate=2e-3))
+    fine_tune(
+        policy, [(p, p.answer) for p in problems], options=SFT(steps=warm, batch_size=64, learning_rate=2e-3)
+    )
     before, _ = measure(policy, heldout, rubric, sampling=greedy)
 
     algorithm = replace(preset("dr_grpo"), batch_size=128, group_size=8, learning_rate=2e-4, max_new_tokens=4)

@@ -44,7 +44,7 @@ def demonstration_row(policy: Policy, problem: Problem, completion: str) -> Row:
     return completion_row(policy.encode(problem.prompt), [*map(int, ids), policy.eos_ids[0]])
 
 
-def sft(
+def fine_tune(
     policy: Policy,
     demonstrations: Sequence[tuple[Problem, str]] | Callable[[int], tuple[Problem, str]],
     *,

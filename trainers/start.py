@@ -12,14 +12,14 @@ from referee.trainers.policy import load_policy
 from referee.trainers.ppo import PPOTrainer
 from referee.trainers.recipe import Recipe, RecipeError, problems_of, rubric_of, run_of
 from referee.trainers.run import Run
-from referee.trainers.sft import sft
+from referee.trainers.sft import fine_tune
 from referee.verifiers.jsonl import to_dict
 from referee.verifiers.records import Problem
 
 OnStep = Callable[[str, Mapping[str, float]], None]
 
 
-def start(recipe: Recipe, folder: Path, *, on_step: OnStep | None = None) -> Run:
+def carry_out(recipe: Recipe, folder: Path, *, on_step: OnStep | None = None) -> Run:
     """Carry out a recipe in a folder, going on where an interrupted run of it stopped.
 
     ``on_step`` is called with ``warm start`` or ``training`` and the figures of each step.
@@ -43,7 +43,7 @@ def start(recipe: Recipe, folder: Path, *, on_step: OnStep | None = None) -> Run
         accelerator.init_trackers("referee", config=options)
     if recipe.warm_start is not None and not run.checkpoints():
         _check_answers(problems(0) if callable(problems) else problems[0])
-        sft(
+        fine_tune(
             policy,
             (lambda i: _shown(problems(i)))
             if callable(problems)

@@ -62,9 +62,9 @@ def carry_out(recipe: Path, out: Path, changes: list[str], *, report: bool, cons
         console.print(f"note: {warning}", style="yellow", markup=False)
     started = time.monotonic()
     with _Bars(loaded, console) as bars:
-        from referee.trainers.start import start
+        from referee.trainers.start import carry_out as begin
 
-        run = start(loaded, out, on_step=bars.update)
+        run = begin(loaded, out, on_step=bars.update)
     show_run(run, loaded, console, time.monotonic() - started)
     if report:
         from referee.report.training import write_training_report

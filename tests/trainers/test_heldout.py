@@ -13,7 +13,7 @@ from referee.trainers.heldout import best_total, measure, pass_at_k
 from referee.trainers.metrics import group_metrics, signal
 from referee.trainers.policy import LoRA, add_adapters, tiny_policy
 from referee.trainers.sampling import Sampling
-from referee.trainers.sft import SFT, demonstration_row, sft
+from referee.trainers.sft import SFT, demonstration_row, fine_tune
 from referee.trainers.training import Training
 from referee.verifiers.protocol import verifier
 from referee.verifiers.records import Completion, Reward, Verdict
@@ -58,7 +58,7 @@ def test_supervised_fine_tuning_learns_completions_and_not_prompts(tiny):
     assert policy.decode(t for t, m in zip(row.token_ids, row.mask, strict=True) if m) == "3"
     assert row.token_ids[-1] == policy.eos_ids[0]
     shown = [(p, p.answer) for p in tiny.problems[:8]]
-    losses = sft(policy, shown, options=SFT(steps=120, batch_size=8, learning_rate=3e-3))
+    losses = fine_tune(policy, shown, options=SFT(steps=120, batch_size=8, learning_rate=3e-3))
     assert losses[-1] < 0.1 < losses[0]
     held, _ = measure(
         policy,
@@ -74,14 +74,16 @@ def test_micro_batches_change_no_supervised_step(tiny):
     losses = []
     for tokens in (10_000, 40):
         policy = tiny_policy(tiny.options, seed=1, dtype="float64")
-        losses.append(sft(policy, shown, options=SFT(steps=3, batch_size=16, micro_batch_tokens=tokens)))
+        losses.append(
+            fine_tune(policy, shown, options=SFT(steps=3, batch_size=16, micro_batch_tokens=tokens))
+        )
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
 
 
 def test_adapters_train_and_their_base_stays(tiny):
     policy = add_adapters(tiny_policy(tiny.options, seed=1), LoRA(rank=2))
     before = {n: p.clone() for n, p in policy.model.named_parameters()}
-    sft(policy, [(p, p.answer) for p in tiny.problems], options=SFT(steps=3, batch_size=8))
+    fine_tune(policy, [(p, p.answer) for p in tiny.problems], options=SFT(steps=3, batch_size=8))
     changed = {n for n, p in policy.model.named_parameters() if not torch.equal(p, before[n])}
     assert changed
     assert all("lora" in n for n in changed)

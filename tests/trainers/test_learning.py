@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from referee.trainers.recipe import load_recipe
-from referee.trainers.start import start
+from referee.trainers.start import carry_out
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
@@ -19,7 +19,7 @@ def run(seed, tmp_path, **changes):
     """Return held-out pass@1 of the sampled policy before and after, by the demonstration's recipe."""
     recipe = load_recipe(DEMO)
     training = replace(recipe.training, seed=seed, eval_every=1000, **changes)
-    lines = start(replace(recipe, training=training), tmp_path / f"{seed}").read("heldout")
+    lines = carry_out(replace(recipe, training=training), tmp_path / f"{seed}").read("heldout")
     return lines[0]["sampled"], lines[-1]["sampled"]
 
 

@@ -15,7 +15,7 @@ from referee.trainers.metrics import repetition
 from referee.trainers.monitors import MONITORS, alarms, check
 from referee.trainers.policy import tiny_policy
 from referee.trainers.presets import preset
-from referee.trainers.sft import SFT, sft
+from referee.trainers.sft import SFT, fine_tune
 from referee.trainers.training import Training
 from referee.verifiers.jsonl import to_dict
 from referee.verifiers.rubric import Rubric
@@ -142,7 +142,7 @@ def warm(tiny):
     """A policy that does some sums right."""
     with torch.random.fork_rng():
         policy = tiny_policy(tiny.options, seed=0)
-        sft(
+        fine_tune(
             policy,
             [(p, str(p.answer)) for p in tiny.problems],
             options=SFT(steps=120, batch_size=50, learning_rate=5e-3),

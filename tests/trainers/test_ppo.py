@@ -16,7 +16,7 @@ from referee.trainers.ppo import PPOTrainer
 from referee.trainers.presets import preset
 from referee.trainers.recipe import recipe_from
 from referee.trainers.run import Run
-from referee.trainers.start import start
+from referee.trainers.start import carry_out
 from referee.trainers.training import Training
 from referee.verifiers.records import Reason, Reward, Verdict
 from referee.verifiers.rubric import Rubric
@@ -277,7 +277,7 @@ def test_a_recipe_that_names_ppo_trains_a_critic(tmp_path):
             "heldout": {"count": 4},
         }
     )
-    lines = start(recipe, tmp_path / "run").read("metrics")
+    lines = carry_out(recipe, tmp_path / "run").read("metrics")
     assert [line["step"] for line in lines] == [1, 2]
     assert {"value_loss", "explained_variance", "kl_coef", "updates"} <= set(lines[-1])
 

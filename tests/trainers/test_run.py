@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -90,3 +91,10 @@ def test_kill_9_at_a_random_moment_changes_nothing(attempt, tmp_path):
         whole, cut = ((tmp_path / run / f"{name}.jsonl").read_bytes() for run in ("whole", "cut"))
         assert whole == cut
         assert whole.count(b"\n") > 5
+
+
+def test_no_public_name_is_shadowed_by_a_module_of_that_name():
+    import referee.trainers
+
+    modules = {p.stem for p in (Path(__file__).parents[2] / "trainers").iterdir()}
+    assert not modules & set(referee.trainers.__all__)
