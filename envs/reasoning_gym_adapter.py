@@ -32,6 +32,7 @@ from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict
 WORKER = Path(__file__).with_name("reasoning_gym_worker.py")
 NONSENSE = ("snow on the third of never", "0")
 START_S = 120.0
+PATIENCE = 6.0  # a slow machine must not pass for a bad reference
 
 
 class NoAnswer(Exception):
@@ -112,7 +113,7 @@ class ReasoningGym(Composable):
             return fault or Verdict(score=0.0, reason=Reason.TIMEOUT, answer=answer[:1000], detail=note)
         except RuntimeError as e:
             return failure(e, Reason.UNAVAILABLE)
-        if fault := self._fault(entry):
+        if "note" not in found and (fault := self._fault(entry)):
             return fault
         detail: dict[str, Json] = {k: v for k, v in found.items() if k in ("note", "raised")}
         score = min(max(float(found.get("score", 0.0)), 0.0), 1.0)
@@ -126,7 +127,7 @@ class ReasoningGym(Composable):
         reference = str(entry.get("answer") or "")
         probes = [text for text in NONSENSE if not _same_number(text, reference)]
         try:
-            right, *others = self._scores(entry, [reference, *probes])
+            right, *others = self._scores(entry, [reference, *probes], deadline_s=PATIENCE * self.deadline_s)
         except (NoAnswer, RuntimeError) as e:
             return failure(f"the scorer does not take its own reference: {e}", Reason.BAD_REFERENCE)
         if "raised" in right or right["score"] < 1.0:
@@ -136,9 +137,11 @@ class ReasoningGym(Composable):
                 return failure(f"the scorer pays in full for {text!r}", Reason.BAD_REFERENCE)
         return None
 
-    def _scores(self, entry: dict[str, Json], answers: list[str]) -> list[dict[str, Any]]:
+    def _scores(
+        self, entry: dict[str, Json], answers: list[str], *, deadline_s: float | None = None
+    ) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._ask(
-            {"op": "score", "entry": entry, "answers": answers}, self.deadline_s
+            {"op": "score", "entry": entry, "answers": answers}, deadline_s or self.deadline_s
         )
         return found
 
