@@ -7,7 +7,6 @@ import json as json_lines
 import os
 import platform
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -19,6 +18,8 @@ import psutil
 from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
+
+from referee.sandbox import capabilities
 
 _EXTRAS = {  # extra -> the packages whose presence makes it installed
     "train": ("torch", "transformers", "accelerate", "datasets", "peft"),
@@ -106,19 +107,9 @@ def _acceleration() -> Iterator[Fact]:
 
 def _isolation() -> Iterator[Fact]:
     """What can be put between a program that a model wrote and this machine."""
-    if sys.platform != "linux":
-        yield Fact("Isolation", "sandbox", f"none on {platform.system()}", False, "use Linux, or Docker")
-        return
-    section = "Isolation"
-    for name, probe, purpose, remedy in (
-        ("user namespaces", _namespaces, "own files, processes and network", "allow unprivileged namespaces"),
-        ("Landlock", _landlock, "limits on files", "Linux 5.13 or newer with Landlock in its LSM list"),
-        ("seccomp", _seccomp, "limits on system calls", "a kernel with CONFIG_SECCOMP_FILTER"),
-        ("Docker engine", _docker, "whole images", "start dockerd, or be let into the group docker"),
-    ):
-        there, why = probe()
-        value = f"{purpose} ({why})" if why else purpose
-        yield Fact(section, name, value, there, "" if there else remedy)
+    for found in capabilities():
+        value = found.found or ("yes" if found.available else "no")
+        yield Fact("Isolation", found.name, value, found.available, found.help)
 
 
 def _packages() -> Iterator[Fact]:
@@ -133,42 +124,6 @@ def _packages() -> Iterator[Fact]:
         yield Fact("Packages", f"[{extra}]", value, not missing, remedy)
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     yield Fact("Packages", "browser", browser or "none: tests of the report's page skip", bool(browser))
-
-
-def _namespaces() -> tuple[bool, str]:
-    code = "import sys; from referee.sandbox.kernel.namespaces import enter; sys.exit(0 if enter() else 3)"
-    return _probe([sys.executable, "-c", code])
-
-
-def _landlock() -> tuple[bool, str]:
-    from referee.sandbox.kernel.landlock import abi
-
-    version = abi()
-    return (True, f"ABI {version}") if version > 0 else (False, "the kernel offers none")
-
-
-def _seccomp() -> tuple[bool, str]:
-    actions = Path("/proc/sys/kernel/seccomp/actions_avail")
-    try:
-        return "errno" in actions.read_text().split(), ""
-    except OSError:
-        return False, "the kernel offers no filters"
-
-
-def _docker() -> tuple[bool, str]:
-    if shutil.which("docker") is None:
-        return False, "not installed"
-    return _probe(["docker", "version", "--format", "{{.Server.Version}}"])
-
-
-def _probe(command: list[str]) -> tuple[bool, str]:
-    """Run a short program; tell whether it went well, and what it said in its last line."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired) as e:
-        return False, str(e)
-    said = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
-    return done.returncode == 0, said[-1][:100] if said else ("" if done.returncode == 0 else "refused")
 
 
 def _installed(package: str) -> bool:
