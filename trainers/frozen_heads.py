@@ -47,7 +47,9 @@ def train_reward_head(
     o = options or HeadTraining()
     starts = np.cumsum([0, *(len(r.completions) for r in read)])
     if len(features_BD) != starts[-1]:
-        raise ValueError(f"features must have {starts[-1]} rows, one for each completion, got {len(features_BD)}")
+        raise ValueError(
+            f"features must have {starts[-1]} rows, one for each completion, got {len(features_BD)}"
+        )
     better, worse, margin, weight, unit = ranking_pairs(read)
 
     def loss(scores_B: Tensor, units: Tensor) -> Tensor:
@@ -70,7 +72,7 @@ def train_outcome_head(
     problems: Sequence[int],
     options: HeadTraining | None = None,
 ) -> Head:
-    """Train a classifier of "is it right" by binary cross-entropy; ``problems`` numbers each row's problem."""
+    """Train a classifier of "is it right" by binary cross-entropy; ``problems`` has each row's problem."""
     o = options or HeadTraining()
     if not len(features_BD) == len(labels) == len(problems):
         raise ValueError(
@@ -105,7 +107,9 @@ def _train(embedder: Embedder, features_BD: Array, units: int, loss: Loss, o: He
         best = replace(o, weight_decays=(min(tried)[1],))
     net = _fit(x_BD, order, loss, best)
     layers = tuple(
-        (m.weight.detach().numpy(), m.bias.detach().numpy()) for m in net.modules() if isinstance(m, nn.Linear)
+        (m.weight.detach().numpy(), m.bias.detach().numpy())
+        for m in net.modules()
+        if isinstance(m, nn.Linear)
     )
     return Head(embedder=embedder, mean=mean, scale=scale, layers=layers)
 

@@ -78,7 +78,9 @@ def report_pairs(
         start += len(ranking.completions)
     won = [_won(g) for g in gaps]
     low, high = wilson(math.fsum(won), len(won))
-    table, ece = calibration([(sigmoid(g), 1.0) for g in gaps] + [(sigmoid(-g), 0.0) for g in gaps], bins=bins)
+    table, ece = calibration(
+        [(sigmoid(g), 1.0) for g in gaps] + [(sigmoid(-g), 0.0) for g in gaps], bins=bins
+    )
     return PairReport(
         pairs=len(gaps),
         abstained=abstained,
@@ -94,9 +96,7 @@ def report_pairs(
     )
 
 
-def calibration(
-    foretold: Sequence[tuple[float, float]], *, bins: int = 10
-) -> tuple[tuple[Bin, ...], float]:
+def calibration(foretold: Sequence[tuple[float, float]], *, bins: int = 10) -> tuple[tuple[Bin, ...], float]:
     """Return a reliability table and the expected calibration error of (chance, outcome) pairs.
 
     ECE = sum over bins of (count / n) |mean outcome - mean chance|     (Guo et al. 2017, equation 3)
@@ -174,8 +174,8 @@ class StepReport:
     f1: float
 
     def __str__(self) -> str:
-        parts = f"{self.accuracy_wrong:.1%} of {self.wrong} wrong, {self.accuracy_right:.1%} of {self.right} right"
-        return f"F1 {self.f1:.3f} ({parts})"
+        wrong = f"{self.accuracy_wrong:.1%} of {self.wrong} wrong"
+        return f"F1 {self.f1:.3f} ({wrong}, {self.accuracy_right:.1%} of {self.right} right)"
 
 
 def process_f1(predicted: Sequence[int], labels: Sequence[int]) -> StepReport:

@@ -78,7 +78,9 @@ def benchmark_pairs(rows: Iterable[Mapping[str, Any]]) -> list[Ranking]:
     return pairs
 
 
-def batches_of_rankings(read: Sequence[Ranking], *, completions: int, order: Sequence[int]) -> Iterator[list[Ranking]]:
+def batches_of_rankings(
+    read: Sequence[Ranking], *, completions: int, order: Sequence[int]
+) -> Iterator[list[Ranking]]:
     """Yield batches of whole rankings, in ``order``, of about ``completions`` completions each.
 
     A ranking's pairs share completions: dealt over several batches, each completion would be trained
@@ -114,16 +116,22 @@ def _ranking(row: Mapping[str, Any]) -> Ranking:
     subset = str(row.get("subset", ""))
     if "ranking" in row:
         problem = Problem(prompt=row["prompt"])
-        return Ranking(problem=problem, completions=tuple(map(_text, row["ranking"])), margin=margin, subset=subset)
+        return Ranking(
+            problem=problem, completions=tuple(map(_text, row["ranking"])), margin=margin, subset=subset
+        )
     if "chosen" not in row or "rejected" not in row:
         raise ValueError(f"a row must have chosen and rejected, or a ranking; got {', '.join(row)}")
     chosen, rejected = row["chosen"], row["rejected"]
     if row.get("prompt") is not None:
         problem = Problem(prompt=row["prompt"])
-        return Ranking(problem=problem, completions=(_text(chosen), _text(rejected)), margin=margin, subset=subset)
+        return Ranking(
+            problem=problem, completions=(_text(chosen), _text(rejected)), margin=margin, subset=subset
+        )
     if isinstance(chosen, str):
         prompt, better, worse = split_conversations(chosen, rejected)
-        return Ranking(problem=Problem(prompt=prompt), completions=(better, worse), margin=margin, subset=subset)
+        return Ranking(
+            problem=Problem(prompt=prompt), completions=(better, worse), margin=margin, subset=subset
+        )
     problem = Problem(prompt=chosen[:-1])
     if problem != Problem(prompt=rejected[:-1]):
         raise ValueError("chosen and rejected must share all messages but the last")
@@ -143,4 +151,6 @@ def _text(completion: Any) -> str:
 
 
 def _listed(value: Any) -> list[str]:
-    return list(map(_text, value)) if isinstance(value, list) and isinstance(value[0], str) else [_text(value)]
+    return (
+        list(map(_text, value)) if isinstance(value, list) and isinstance(value[0], str) else [_text(value)]
+    )

@@ -36,7 +36,9 @@ class Solution:
 def stepwise(rows: Iterable[Mapping[str, Any]]) -> list[Solution]:
     """Read TRL's stepwise format: ``{prompt, completions: [step], labels: [bool]}``."""
     return [
-        Solution(problem=Problem(prompt=r["prompt"]), steps=tuple(r["completions"]), labels=tuple(r["labels"]))
+        Solution(
+            problem=Problem(prompt=r["prompt"]), steps=tuple(r["completions"]), labels=tuple(r["labels"])
+        )
         for r in rows
     ]
 

@@ -60,6 +60,8 @@ def load_step_classifier(name: str, *, seed: int = 0) -> StepClassifier:
         model: Any = AutoModelForTokenClassification.from_pretrained(
             where, num_labels=2, dtype=torch.float32, **options
         )
+    if isinstance(getattr(model, "dropout", None), nn.Dropout):
+        model.dropout.p = 0.0  # transformers drops a tenth before this head where nobody asked for it
     return StepClassifier(model, AutoTokenizer.from_pretrained(where, **options))
 
 
@@ -99,7 +101,9 @@ def train_process_model(
             for group in optimizer.param_groups:
                 group["lr"] = o.learning_rate * rate(len(losses))
             batch = [rows[i] for i in order[start : start + o.batch_size]]
-            losses.append(_accumulate(classifier, batch, o.micro_batch_tokens))
+            with torch.random.fork_rng():
+                torch.manual_seed(seed_of(o.seed, "dropout", len(losses)))
+                losses.append(_accumulate(classifier, batch, o.micro_batch_tokens))
             nn.utils.clip_grad_norm_(trained, o.max_grad_norm)
             optimizer.step()
             optimizer.zero_grad()

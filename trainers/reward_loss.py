@@ -53,4 +53,10 @@ def ranking_pairs(read: Sequence[Ranking]) -> tuple[Tensor, Tensor, Tensor, Tens
             weight.append(1.0 / len(pairs))
             unit.append(number)
         start += len(ranking.completions)
-    return torch.tensor(better), torch.tensor(worse), torch.tensor(margin), torch.tensor(weight), torch.tensor(unit)
+    return (
+        torch.tensor(better),
+        torch.tensor(worse),
+        torch.tensor(margin),
+        torch.tensor(weight),
+        torch.tensor(unit),
+    )

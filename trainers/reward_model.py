@@ -148,7 +148,9 @@ def train_outcome_model(
             rows = order[start : start + o.batch_size]
 
             def loss(scores_B: Tensor, rows: list[int] = rows) -> Tensor:
-                return nn.functional.binary_cross_entropy_with_logits(scores_B, target[rows].to(scores_B.device))
+                return nn.functional.binary_cross_entropy_with_logits(
+                    scores_B, target[rows].to(scores_B.device)
+                )
 
             steps.append(([items[i] for i in rows], loss))
     return _train(backbone, steps, o, on_step)
@@ -208,7 +210,10 @@ def trl_reward_trainer(
         max_length=longest_row(backbone, o.reading.max_length),
     )
     return RewardTrainer(
-        model=backbone.model, args=config, train_dataset=Dataset.from_list(rows), processing_class=backbone.tokenizer
+        model=backbone.model,
+        args=config,
+        train_dataset=Dataset.from_list(rows),
+        processing_class=backbone.tokenizer,
     )
 
 
@@ -226,7 +231,9 @@ def _train(
     for step, (items, loss_of) in enumerate(steps):
         for group in optimizer.param_groups:
             group["lr"] = o.learning_rate * rate(step)
-        loss = loss_of(scores_of(backbone, items, o.reading))
+        with torch.random.fork_rng():
+            torch.manual_seed(seed_of(o.seed, "dropout", step))
+            loss = loss_of(scores_of(backbone, items, o.reading))
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(trained, o.max_grad_norm)
         optimizer.step()
