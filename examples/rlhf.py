@@ -16,6 +16,7 @@ import argparse
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class Gold(Composable):
         """Return the gold reward."""
         text, letter = completion if isinstance(completion, str) else completion.text, str(problem.answer)
         count = text.count(letter)
-        doubled = sum(a == b == letter for a, b in zip(text, text[1:], strict=False))
+        doubled = sum(a == b == letter for a, b in pairwise(text))
         score = min(count, 2 * WANTED - count) / WANTED - doubled / 8
         return Verdict(score=max(score, 0.0), reason=Reason.SCORED)
 

@@ -15,7 +15,7 @@ from referee.trainers.sampling import seed_of
 from referee.trainers.training import Training
 from referee.verifiers.learned.batching import by_length, fill_up
 from referee.verifiers.learned.formats import FORMATS
-from referee.verifiers.learned.loading import forget, place
+from referee.verifiers.learned.loading import forget, place, quiet
 
 Row: TypeAlias = "tuple[list[int], list[int], list[float]]"
 """Tokens, the places of labelled steps, their labels."""
@@ -55,7 +55,7 @@ def load_step_classifier(name: str, *, seed: int = 0) -> StepClassifier:
 
     where, gguf = place(name)
     options: dict[str, Any] = {"gguf_file": gguf} if gguf else {}
-    with torch.random.fork_rng(devices=[]):
+    with quiet(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model: Any = AutoModelForTokenClassification.from_pretrained(
             where, num_labels=2, dtype=torch.float32, **options

@@ -22,7 +22,7 @@ from referee.trainers.reward_loss import bradley_terry_loss, ranking_pairs
 from referee.trainers.sampling import seed_of
 from referee.trainers.training import Training
 from referee.verifiers.learned.batching import fill_up
-from referee.verifiers.learned.loading import forget, place
+from referee.verifiers.learned.loading import forget, place, quiet
 from referee.verifiers.learned.reading import PLAIN, Reading, cut, longest_row, read
 from referee.verifiers.protocol import Item
 
@@ -69,7 +69,7 @@ def load_backbone(name: str, *, lora: LoRA | None = None, seed: int = 0) -> Back
     where, gguf = place(name)
     options: dict[str, Any] = {"gguf_file": gguf} if gguf else {}
     tokenizer: Any = AutoTokenizer.from_pretrained(where, **options)
-    with torch.random.fork_rng(devices=[]):
+    with quiet(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model: Any = AutoModelForSequenceClassification.from_pretrained(
             where, num_labels=1, dtype=torch.float32, **options

@@ -133,7 +133,7 @@ def _read(name: str, kind: Kind, dtype: str, device: str, trust_remote_code: boo
     options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
     if gguf:
         options["gguf_file"] = gguf
-    with _quiet():
+    with quiet():
         auto: Any = getattr(transformers, _CLASSES[kind])
         model = auto.from_pretrained(where, dtype=getattr(torch, dtype), **options)
         tokenizer: Any = transformers.AutoTokenizer.from_pretrained(where, **options)
@@ -143,15 +143,17 @@ def _read(name: str, kind: Kind, dtype: str, device: str, trust_remote_code: boo
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers' bars for loading weights off the terminal."""
+def quiet() -> Iterator[None]:
+    """Keep transformers' bars and reports about loading weights off the terminal."""
     from transformers.utils import logging as untyped
 
     logging: Any = untyped
-    shown = logging.is_progress_bar_enabled()
+    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(level)
         if shown:
             logging.enable_progress_bar()
