@@ -1,11 +1,11 @@
 """RLHF from end to end on a CPU: warm start, reward model from preference pairs, PPO with a KL penalty.
 
-The task is small enough to see what goes wrong: after a letter, write letters. What "people" want, the
-gold reward, is the asked letter four times and not next to itself. The reward model never sees the
-gold reward, only which of two samples it prefers; samples of the first policy hardly ever hold a letter
-more than four times, so the reward model can't know that more is too much. PPO against it finds out:
-its reward goes on rising while the gold reward, which is measured and not paid, falls back. That is
-over-optimisation (Gao et al. 2023), and what the KL penalty is for.
+The task is small enough to see what goes wrong: the policy writes letters. What "people" want, the gold
+reward, is the letter a four times, and not next to itself. The reward model never sees the gold
+reward, only which of two samples it prefers; samples of the first policy hardly ever hold more than four
+a's, so it can't know that more is too much. PPO against it finds out: its reward goes on rising while the
+gold reward, which is measured and not paid, falls back. That is over-optimisation (Gao et al. 2023),
+and what the KL penalty is for.
 
     python examples/rlhf.py [--folder runs/rlhf] [--steps 120] [--kl-coef 0.05]
 """
@@ -37,12 +37,12 @@ from referee.verifiers.protocol import Item
 
 LETTERS = "abcdefgh"
 WANTED, LONGEST = 4, 16
-PROBLEMS = [Problem(prompt=f"{letter}:", answer=letter, id=letter) for letter in LETTERS]
+PROBLEMS = [Problem(prompt=f"{letter}:", answer="a", id=letter) for letter in LETTERS]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gold(Composable):
-    """What is really wanted: 1/4 for each of the asked letter up to four; then 1/4 off for each more,
+    """What is really wanted: 1/4 for each a (the problem's answer) up to four; then 1/4 off for each more,
     and 1/8 off wherever it stands next to itself. The worst is 0.
     """
 
@@ -58,7 +58,7 @@ class Gold(Composable):
 
 
 def demonstration(index: int) -> tuple[Problem, str]:
-    """Return a text of the right form for the warm start: 8 to 12 letters, whatever was asked."""
+    """Return a text of the right form for the warm start: 8 to 12 letters of any kind."""
     rng = random.Random(index)
     return PROBLEMS[index % len(PROBLEMS)], "".join(rng.choices(LETTERS, k=rng.randint(8, 12)))
 
@@ -87,7 +87,7 @@ def rlhf(
     steps: int = 120,
     pairs: int = 600,
     warm_steps: int = 200,
-    epochs: int = 6,
+    epochs: int = 8,
     kl_coef: float = 0.05,
 ) -> dict[str, Any]:
     """Run all three stages; return what was measured, a line for each step under ``steps``."""

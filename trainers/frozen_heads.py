@@ -121,13 +121,14 @@ def _fit(x_BD: Tensor, units: Tensor, loss: Loss, o: HeadTraining) -> nn.Sequent
         if o.hidden:
             net = nn.Sequential(nn.Linear(width, o.hidden), nn.ReLU(), nn.Linear(o.hidden, 1))
         else:
-            net = nn.Sequential(nn.Linear(width, 1))
-            nn.init.zeros_(net[0].weight)
+            linear = nn.Linear(width, 1)
+            nn.init.zeros_(linear.weight)
+            net = nn.Sequential(linear)
     optimizer = torch.optim.AdamW(net.parameters(), lr=o.learning_rate, weight_decay=o.weight_decays[0])
     rate = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, o.steps)
     for _ in range(o.steps):
         optimizer.zero_grad()
-        loss(net(x_BD)[:, 0], units).backward()
+        loss(net(x_BD)[:, 0], units).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         rate.step()
     return net

@@ -182,7 +182,8 @@ def trl_reward_trainer(
     ranking's pairs over its batches.
     """
     from datasets import Dataset
-    from trl import RewardConfig, RewardTrainer
+    from trl.trainer.reward_config import RewardConfig
+    from trl.trainer.reward_trainer import RewardTrainer
 
     o = options or RewardTraining()
     rows = [
