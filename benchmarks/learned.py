@@ -7,8 +7,9 @@ orm  four models' solutions of GSM8K's test problems: a classifier on frozen Min
 prm  chains of sums modulo 10 with a planted wrong step: a process model trained on Monte-Carlo
      labels, without a human's or the planter's.
 
-Splits are by problem, 80 to 20; hh-rlhf's by pair, in five folds, so that each is held out once. Beside each stand a bag of words with the
-same kind of head, and length alone. Exits 1 where a bar is missed. Embeddings are computed once.
+Splits are by problem, 80 to 20; hh-rlhf's by pair, in five folds, so that each is held out once.
+Beside each stand a bag of words with the same kind of head, and length alone. Exits 1 where a bar is
+missed. Embeddings are computed once.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from referee.trainers.preferences import Ranking, rankings
 from referee.trainers.process_data import PolicyCompleter, monte_carlo_labels, until_first_wrong
 from referee.trainers.process_model import ProcessTraining, load_step_classifier, train_process_model
 from referee.trainers.sampling import Sampling
-from referee.trainers.sft import SFT, sft
+from referee.trainers.sft import SFT, fine_tune
 from referee.verifiers.intervals import wilson
 from referee.verifiers.learned.embedding import Embedder
 from referee.verifiers.learned.process import ProcessModel
@@ -279,7 +280,7 @@ def process(folder: Path, *, sft_steps: int = 1200, chains: int = 600, held_out:
         problem, steps, _planted = chain(rng, wrong=False)
         return problem, "\n".join(steps)
 
-    losses = sft(
+    losses = fine_tune(
         policy,
         demonstration,
         options=SFT(steps=sft_steps, batch_size=64, learning_rate=2e-3, schedule="cosine"),

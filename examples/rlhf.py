@@ -29,7 +29,7 @@ from referee.trainers.presets import preset
 from referee.trainers.reward_model import RewardTraining, load_backbone, train_reward_model
 from referee.trainers.run import Run
 from referee.trainers.sampling import Sampling, sample
-from referee.trainers.sft import SFT, sft
+from referee.trainers.sft import SFT, fine_tune
 from referee.trainers.training import Training
 from referee.verifiers import Composable, RewardModel
 from referee.verifiers.learned.normalise import standardise
@@ -92,7 +92,7 @@ def rlhf(
 ) -> dict[str, Any]:
     """Run all three stages; return what was measured, a line for each step under ``steps``."""
     policy = tiny_policy(Tiny(alphabet=LETTERS + ":", layers=2, width=64, heads=4, context=32))
-    sft(policy, demonstration, options=SFT(steps=warm_steps, batch_size=32, learning_rate=3e-3))
+    fine_tune(policy, demonstration, options=SFT(steps=warm_steps, batch_size=32, learning_rate=3e-3))
 
     policy.save(folder / "warm")
     trained, held_out = preference_pairs(policy, pairs, seed=1), preference_pairs(policy, pairs // 4, seed=2)
