@@ -177,12 +177,18 @@ def test_a_text_that_hangs_its_verifier_scores_zero_and_the_service_goes_on():
 
 
 def test_a_request_that_takes_too_long_gets_504_and_the_service_goes_on():
-    limits = ServiceLimits(deadline_s=30.0, timeout_s=2.0)
+    limits = ServiceLimits(deadline_s=10.0, timeout_s=2.0)
+    fine = {"items": [{"completion": "fine"}]}
     with serving(to_service(Rubric({"endless": Endless()}), limits=limits, workers=2)) as c:
-        assert c.post("/score", json={"items": [{"completion": "hang"}]}).status_code == 504
-        assert (
-            c.post("/score", json={"items": [{"completion": "fine"}]}).json()["rewards"][0]["reward"] == 1.0
-        )
+        for text in ("fine", "hang", "fine"):
+            if text == "hang":
+                assert c.post("/score", json={"items": [{"completion": "hang"}]}).status_code == 504
+                continue
+            for _ in range(30):  # a worker process may take longer to start than a request may take
+                answer = c.post("/score", json=fine)
+                if answer.status_code == 200:
+                    break
+            assert answer.json()["rewards"][0]["reward"] == 1.0
 
 
 def test_with_a_token_strangers_see_only_that_it_lives():
