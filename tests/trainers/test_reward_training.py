@@ -140,7 +140,7 @@ def test_frozen_heads_learn_and_are_read_as_verifiers(folder, tmp_path):
     x = embedder(items, cache=tmp_path / "cache")
     assert np.array_equal(x, embedder(items, cache=tmp_path / "cache"))
     assert np.abs(embedder(items, batch_tokens=1) - x).max() < 1e-5
-    options = HeadTraining(weight_decays=(0.1, 1.0))
+    options = HeadTraining(penalties=(0.001, 0.01))
     train_reward_head(embedder, x, RANKINGS, options).save(tmp_path / "bt")
     scores = [v.score for v in evaluate(RewardModel(model=str(tmp_path / "bt")), items)]
     gaps = [scores[3 * n] - scores[3 * n + 2] for n in range(len(RANKINGS))]

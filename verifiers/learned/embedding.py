@@ -28,13 +28,15 @@ class Embedder:
 
     ``pooling``: the ``mean`` over tokens, the ``first`` ([CLS]) or the ``last``. ``features``:
     ``joint`` embeds prompt and completion as one row; ``parts`` embeds p and c apart and gives
-    [p, c, p * c, |p - c|], unit vectors.
+    [p, c, p * c, |p - c|], unit vectors. ``surface`` adds log(1 + n) of the completion's characters
+    and of its lines.
     """
 
     backbone: str
     pooling: Pooling = "mean"
     features: Features = "joint"
     reading: Reading = PLAIN
+    surface: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.reading, dict):
@@ -53,10 +55,21 @@ class Embedder:
         cache: Path | None = None,
     ) -> NDArray[np.float32]:
         """Return one row of features for each item; with ``cache``, a folder, embed equal items once."""
+        rows = self._cached(items, dtype, device, batch_tokens, cache)
+        if not self.surface:
+            return rows
+        texts = [i.completion.text for i in items]
+        counts = [[len(t), t.count("\n") + 1] for t in texts]
+        return np.concatenate([rows, np.log1p(np.array(counts, np.float32).reshape(-1, 2))], axis=1)
+
+    def _cached(
+        self, items: Sequence[Item], dtype: str, device: str, batch_tokens: int, cache: Path | None
+    ) -> NDArray[np.float32]:
         if cache is None:
             return self._features(items, dtype, device, batch_tokens)
         texts: list[Json] = [[i.problem.prompt_text, i.completion.text] for i in items]
-        key = hashlib.sha256(write_json([asdict(self), dtype, texts]).encode()).hexdigest()[:24]
+        about = {k: v for k, v in asdict(self).items() if k != "surface"}
+        key = hashlib.sha256(write_json([about, dtype, texts]).encode()).hexdigest()[:24]
         file = cache / f"embeddings-{key}.npy"
         if not file.is_file():
             made = self._features(items, dtype, device, batch_tokens)
