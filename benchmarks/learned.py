@@ -4,7 +4,7 @@
 
 bt   hh-rlhf's harmlessness pairs: a Bradley-Terry head on frozen MiniLM embeddings.
 orm  four models' solutions of GSM8K's test problems: a classifier on frozen MiniLM embeddings.
-prm  chains of sums modulo 10 with a planted wrong step: a process model trained on Monte-Carlo
+prm  chains of sums modulo 5 with a planted wrong step: a process model trained on Monte-Carlo
      labels, without a human's or the planter's.
 
 Problems (of hh-rlhf: pairs) are split in five folds, so that each is held out once.
@@ -236,27 +236,28 @@ def majority_accuracy(answers: Sequence[str], right: NDArray[np.bool_]) -> float
 
 # ---------------------------------------------------------------- the process model
 
-TINY = Tiny(alphabet="0123456789+-=:\n", layers=2, width=64, heads=4, context=96)
+MODULUS = 5
+TINY = Tiny(alphabet="01234+-=:\n", layers=3, width=64, heads=4, context=96)
 
 
 def chain(rng: np.random.Generator, *, wrong: bool) -> tuple[Problem, list[str], int]:
-    """Return a chain of sums and differences modulo 10, its steps, and the planted wrong step or -1.
+    """Return a chain of sums and differences modulo 5, its steps, and the planted wrong step or -1.
 
     What follows a wrong step goes on from its wrong value without another mistake.
     """
     count = int(rng.integers(3, 6))
-    value = int(rng.integers(10))
+    value = int(rng.integers(MODULUS))
     prompt, steps, true = str(value), [], value
     planted = int(rng.integers(count)) if wrong else -1
     for i in range(count):
-        sign, operand = ("+", "-")[rng.integers(2)], int(rng.integers(10))
+        sign, operand = ("+", "-")[rng.integers(2)], int(rng.integers(MODULUS))
         change = operand if sign == "+" else -operand
-        result = (value + change) % 10
+        result = (value + change) % MODULUS
         if i == planted:
-            result = (result + int(rng.integers(1, 10))) % 10
+            result = (result + int(rng.integers(1, MODULUS))) % MODULUS
         prompt += f"{sign}{operand}"
         steps.append(f"{value}{sign}{operand}={result}")
-        value, true = result, (true + change) % 10
+        value, true = result, (true + change) % MODULUS
     return Problem(prompt=prompt + ":\n", answer=str(true)), steps, planted
 
 
@@ -265,7 +266,7 @@ def ends_right(completion: Completion, problem: Problem) -> bool:
     return completion.text.rpartition("=")[2].strip() == problem.answer
 
 
-def process(folder: Path, *, sft_steps: int = 1200, chains: int = 600, held_out: int = 400) -> dict[str, Any]:
+def process(folder: Path, *, sft_steps: int = 400, chains: int = 1500, held_out: int = 400) -> dict[str, Any]:
     """Train a policy on right chains, label steps by its rollouts, train a process model on the labels."""
     torch.manual_seed(0)
     policy = tiny_policy(TINY, seed=0)
@@ -288,13 +289,13 @@ def process(folder: Path, *, sft_steps: int = 1200, chains: int = 600, held_out:
         if (made[0].prompt_text, tuple(made[1])) not in known:
             trains.append(made)
     completer = PolicyCompleter(policy=policy, sampling=Sampling(max_new_tokens=32))
-    labelled = monte_carlo_labels(completer, [(p, s) for p, s, _ in trains], ends_right, samples=4)
+    labelled = monte_carlo_labels(completer, [(p, s) for p, s, _ in trains], ends_right, samples=2)
     found = [first_wrong([0.0 if x is None else x for x in s.labels]) for s in labelled]
     labels = process_f1(found, [w for _, _, w in trains])
     print(f"prm  Monte-Carlo labels of the training chains, against the plants: {labels}")
     policy.save(folder / "policy")
     classifier = load_step_classifier(str(folder / "policy"))
-    options = ProcessTraining(epochs=20, batch_size=32, learning_rate=1e-3)
+    options = ProcessTraining(epochs=15, batch_size=32, learning_rate=2e-3, warmup_steps=20)
     train_process_model(classifier, until_first_wrong(labelled), options)
     classifier.save(folder / "prm")
     model = ProcessModel(model=str(folder / "prm"), split="line", dtype="float32")
