@@ -552,7 +552,12 @@ def _choose(node: Node, sign: int) -> Node:
 
 
 def _name(node: Node) -> str | None:
-    """Return the name that an assignment gives a value to: ``x``, ``f(x)``, ``(x, y)``."""
+    """Return the name that an assignment gives a value to: ``x``, ``f(x)``, ``(x, y)``, ``|AB|``."""
+    if node.kind == "fn" and node.value == "abs":
+        inner = node.args[0]
+        ends = inner.args if inner.kind == "mul" else ()
+        both = len(ends) == 2 and all(a.kind == "var" and str(a.value).isupper() for a in ends)
+        return _name(inner) if both else None
     if node.kind == "var":
         return str(node.value)
     if node.kind == "const":

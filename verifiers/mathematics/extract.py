@@ -34,7 +34,8 @@ class Extracted(NamedTuple):
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![A-Za-z])\s*")
 _DENIED_BEFORE = re.compile(
     r"(?:\b(?:not|never|cannot|neither|nor|without|except|excluding|instead of|rather than|unlike|"
-    r"other than)\b|n['’]t\b|"
+    r"other than|reject(?:ed|ing)?|discard(?:ed|ing)?|rul(?:e|ed|ing) out|"
+    r"(?:mistake|error) (?:is|would be) to)\b|n['’]t\b|"
     r"\\neq?(?![a-z])|≠|\b(?:wrong|incorrect|mistaken|erroneous|false)(?:ly)?(?:\s+answer)?\b)"
     r"\s*(?:(?:be|that|is|it|was|it's|equal|equals|to|the|answer|a|an|as|simply|just|correct|actually|"
     r"say|think|guess|write|claim|final|would|of)\s+)*[\s$({\[:*\\]*$",
@@ -61,6 +62,10 @@ _DENYING = (
     "mistak",
     "erron",
     "false",
+    "reject",
+    "discard",
+    "rul",
+    "error",
 )  # one of these stands in whatever the pattern above finds
 _GUESSED_BEFORE = re.compile(
     r"\b(?:guess(?:ed|ing)?|(?:first|initially|originally|previously|earlier)\s+"
@@ -70,7 +75,10 @@ _GUESSED_BEFORE = re.compile(
 _DENIED_AFTER = re.compile(
     r"[\s$.*)}\]]*(?:(?:is|was|would be|are|seems|looks)\s+(?:clearly\s+|definitely\s+|actually\s+)?"
     r"(?:wrong|incorrect|false|invalid|impossible|not\b)|\?\s*(?:no|nope|wait|hmm|not)\b"
-    r"|\((?:wrong|incorrect|false)\))",
+    r"|\((?:wrong|incorrect|false)\)"
+    r"|,?\s*(?:(?:but|though|although|however|yet|wait|no|oh|hmm|actually|sorry)[,.!…]*\s+){0,3}"
+    r"(?:that|this|it|which)(?:['’]s|\s+is|\s+was)\s+(?:clearly\s+|actually\s+|also\s+)?"
+    r"(?:wrong|incorrect|false|invalid|a mistake|an error|not (?:right|correct|true|the answer))(?!\s+to\b))",
     re.I,
 )
 _JOINING = frozenset(
@@ -89,13 +97,14 @@ _EITHER_BEFORE = re.compile(r"\beither\s+\$?(-?[\w.,/^\\{}()+ -]{1,40}?)\$?,?\s+
 _SCALE_AFTER = re.compile(
     r"[\s$\\]*(?:text\{)?\s*(hundred|thousand|million|billion|trillion|dozen)s?\b(?!\})", re.I
 )
+_NEAR = 160  # characters behind a box that can take it back; bounds the patterns that look there
 _INSIDE = frozenset("()[]{}^_\\*/+<>|")
 _PLAIN_NUMBER = re.compile(r"-?[\d,]*\d(?:\.\d+)?")
-_TAG = re.compile(r"<answer>(.*?)</answer>", re.S | re.I)
+_TAG = re.compile(r"<(/?)answer>", re.I)
 _HASHES = re.compile(r"####[ \t]*(\S[^\n]*)")
 _LINE = re.compile(
     r"^[ \t>*_#-]*(?:A|Answer|ANSWER|answer|(?:The )?[Ff]inal [Aa]nswer|FINAL ANSWER)"
-    r"[*_ \t]*[:：][*_ \t]*(\S[^\n]*)$",
+    r"[*_ \t]*[:：][*_ \t]*([^\s*_][^\n]*)$",
     re.M,
 )
 _HEADING = re.compile(
@@ -127,9 +136,9 @@ def extract(text: str, profile: Profile = "lenient", boxes: Boxes = "all") -> Ex
         text = text[-MAX_TEXT:]
     tagged = ""
     if "<answer>" in text or "<ANSWER>" in text:
-        found = _TAG.findall(text)
-        if found:
-            text, tagged = found[-1], "tag"
+        content = _last_tag(text)
+        if content is not None:
+            text, tagged = content, "tag"
     if "box" in text and (boxed := _boxed(text, boxes)) is not None:
         return boxed
     if tagged:
@@ -147,6 +156,17 @@ def extract(text: str, profile: Profile = "lenient", boxes: Boxes = "all") -> Ex
     return _phrase(text) or _last(text)
 
 
+def _last_tag(text: str) -> str | None:
+    """Return what stands in the last tag that is closed; one pass, however many are opened."""
+    opened, found = -1, None
+    for m in _TAG.finditer(text):
+        if not m[1]:
+            opened = m.end()
+        elif opened >= 0:
+            found, opened = (opened, m.start()), -1
+    return text[found[0] : found[1]] if found else None
+
+
 def _hashes(text: str) -> Extracted | None:
     start = text.rfind("####")
     m = _HASHES.match(text, start) if start >= 0 else None
@@ -162,7 +182,11 @@ def _answer_line(text: str) -> Extracted | None:
         if text[:2] == "A:" and "\n" not in text:
             return _stated(text[2:].strip(), "line")
     m = _last_match(_LINE, text) or _last_match(_HEADING, text)
-    return _stated(next(g for g in m.groups() if g), "line") if m else None
+    if m is None:
+        return None
+    tail = text[m.end() :]
+    later = _formula_stated(tail) if "nswer" in tail else None
+    return later or _stated(next(g for g in m.groups() if g), "line")
 
 
 def _stated(line: str, strategy: str) -> Extracted:
@@ -232,7 +256,7 @@ def _boxed(text: str, policy: Boxes) -> Extracted | None:
     if alternatives := _alternatives(text, group):
         contents, joiner = contents + alternatives, " or "
     if len(contents) == 1:
-        scale = _SCALE_AFTER.match(text, last.end)
+        scale = _SCALE_AFTER.match(text[last.end : last.end + _NEAR])
         return Extracted(f"{contents[0]} {scale[1]}" if scale else contents[0], "boxed")
     return Extracted(joiner.join(strip(c) for c in contents), "boxes")
 
@@ -296,7 +320,7 @@ def _denied(text: str, box: _Box) -> bool:
     lower = before.lower()
     if any(word in lower for word in _DENYING) and _DENIED_BEFORE.search(before):
         return True
-    return _DENIED_AFTER.match(text, box.end) is not None
+    return _DENIED_AFTER.match(text[box.end : box.end + _NEAR]) is not None
 
 
 def _joined(gap: str) -> bool:
@@ -313,7 +337,7 @@ def _joined(gap: str) -> bool:
 
 def _alternatives(text: str, group: list[_Box]) -> list[str]:
     out = []
-    if m := _OR_AFTER.match(text, group[-1].end):
+    if m := _OR_AFTER.match(text[group[-1].end : group[-1].end + _NEAR]):
         out.append(m[1] or m[2])
     before = text[max(0, group[0].start - 80) : group[0].start]
     if "ither" in before and (m := _EITHER_BEFORE.search(before)):
@@ -324,9 +348,11 @@ def _alternatives(text: str, group: list[_Box]) -> list[str]:
 def _later_statement(text: str, box: _Box) -> Extracted | None:
     """Return what a plain "the answer is" behind the last box states, where it is a formula."""
     tail = text[box.end :]
-    if len(tail) < 8 or "nswer" not in tail:
-        return None
-    found = _phrase(tail)
+    return _formula_stated(tail) if len(tail) >= 8 and "nswer" in tail else None
+
+
+def _formula_stated(text: str) -> Extracted | None:
+    found = _phrase(text)
     if found is None or found.answer is None:
         return None
     node = read(found.answer).node

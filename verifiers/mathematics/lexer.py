@@ -246,6 +246,8 @@ _TOKEN = re.compile(
     r"|(?P<o>.)",
     re.S,
 )
+_NOT = re.compile(r"\\not\s*(=|\\in(?![A-Za-z]))")
+_BASED = re.compile(r"(?<![\w)}])\((\d+)\)_(?=\{?\d)")  # (52)_8
 _TEXT = frozenset(
     """
     text textbf textit textrm mbox mathrm hbox textnormal textsf texttt operatorname mathsf mathit
@@ -255,7 +257,7 @@ _TEXT = frozenset(
 _FONT = frozenset(
     """
     mathbf boldsymbol bm pmb mathcal mathscr mathfrak mathnormal underline uline mathord mathbin mathrel
-    boxed fbox framebox cancel phantomsection smash ensuremath unit
+    boxed fbox framebox phantomsection smash ensuremath unit
     """.split()
 )
 _DROP = frozenset(
@@ -391,6 +393,10 @@ def tokenize(text: str, *, commas: bool = True) -> list[Token]:
     tokens: list[Token] = []
     if "frac" in text and ("\\text" in text or "\\mathrm" in text):
         text = _FRACTION_OF_UNITS.sub(r"\\text{\1/\2}", text)
+    if "\\not" in text:
+        text = _NOT.sub(lambda m: r"\ne " if m[1] == "=" else r"\notin ", text)
+    if ")_" in text:
+        text = _BASED.sub(r"\1_", text)
     _scan(join_thousands(ascii_math(text), commas=commas), tokens, 0)
     return tokens
 
@@ -498,7 +504,7 @@ def _words(content: str, spaced: bool, out: list[Token], depth: int) -> None:
     if bare in FUNCTIONS or bare in ("and", "or", "mod"):
         out.append(Token("c", _NAMES.get(bare, bare), spaced))
         return
-    unit = len(plain.strip(" ~")) == 1 and bare in set("mlshgjnwv") and bool(out)
+    unit = len(plain.strip(" ~")) == 1 and bare in set("mlshgjnwvLJNWV") and bool(out)
     if out and plain in ("C", "F") and out[-1].text in ("}", "circ", "degrees"):
         out.append(Token("t", "celsius" if plain == "C" else "fahrenheit", spaced))
         return
@@ -525,7 +531,12 @@ def _words(content: str, spaced: bool, out: list[Token], depth: int) -> None:
 def _letters(run: str, spaced: bool, out: list[Token], text: str, start: int, end: int) -> None:
     """Split a run of plain letters: a name of the field's, a word, or variables side by side."""
     if len(run) == 1:
-        out.append(Token("v", run, spaced))
+        # between two numbers an x is no variable: 1.2 x 10^3
+        times = run in "xX" and out and out[-1].kind == "n" and out[-1].text != "0"
+        if times and text[end:].lstrip(" ")[:1].isdigit():
+            out.append(Token("c", "times", spaced))
+        else:
+            out.append(Token("v", run, spaced))
     elif run in _NAMES or run.lower() in ("and", "or"):
         out.append(Token("c", _NAMES.get(run) or run.lower(), spaced))
     elif run in FUNCTIONS:

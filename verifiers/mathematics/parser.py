@@ -50,6 +50,8 @@ _CURRENCY = {
     "gbp": "gbp",
     "yen": "yen",
     "rupee": "rupee",
+    "rs": "rupee",
+    "rs.": "rupee",
     "usd": "dollar",
     "dollars": "dollar",
 }
@@ -171,7 +173,10 @@ class Parser:
         while (sign := self._relation_sign()) is not None:
             signs.append(sign)
             self._label()
-            sides.append(self.side())
+            side = self.side()
+            if signs[-1] == "==" and side.kind == "fn" and side.value == "mod":
+                side = Node("mod", None, side.args)
+            sides.append(side)
         if not signs:
             return sides[0]
         return Node("rel", tuple(signs), tuple(sides))

@@ -29,10 +29,13 @@ class Reading(NamedTuple):
     too_big: bool = False
 
 
-_WRAP = re.compile(
-    r"^(?:\\\(|\\\[|\$\$?|`+|\*\*|__|\s|\\displaystyle|\\begin\{(?:align|equation|gather)\*?\})+|"
+_HEAD = re.compile(
+    r"(?:\\\(|\\\[|\$\$?|`+|\*\*|__|\s|\\displaystyle|\\begin\{(?:align|equation|gather)\*?\})+"
+)
+_TAIL = re.compile(
     r"(?:\\\)|\\\]|\$\$?|`+|\*\*|__|\s|\\end\{(?:align|equation|gather)\*?\}|(?<=[^\s.])\.(?!\.)|\\\\)+$"
 )
+_TAIL_CHARS = 120  # how far from the end a tail may begin; searching everywhere is quadratic
 _EDGE = frozenset("$`*_ .\n\t\r\\)]}\xa0")
 _APART = re.compile(r"(?<=\d)\s+(?=\d)")
 _CONTROL_SPACE = re.compile(r"(?<!\\)\\ ")
@@ -43,7 +46,7 @@ _TEXT = re.compile(
 _LAYOUT = re.compile(
     r"\\[,;:! ]|\\(?:quad|qquad|left|right|displaystyle|big|Big|bigg|Bigg|limits)(?![A-Za-z])|[\s~$]"
 )
-_TIME = re.compile(r"(\d{1,2})(?::(\d\d)(?::(\d\d))?)?\s*([ap])\.?\s*m\.?", re.I)
+_TIME = re.compile(r"(\d{1,2})(?::(\d\d)(?::(\d\d))?)?\s*(?:([ap])\.?\s*m\.?|noon)", re.I)
 _BASE = re.compile(r"([0-9A-F]+)_\{?(\d\d)\}?")
 _WORDS = re.compile(r"[A-Za-z][A-Za-z0-9'’\-., ()&/!?:;]*")
 _LETTERS = re.compile(r"[A-Za-z]{2,}")
@@ -107,7 +110,10 @@ def strip(text: str) -> str:
     if text and text[0] not in _EDGE and text[-1] not in _EDGE and text[0] != "\\":
         return text
     for _ in range(4):
-        stripped = _WRAP.sub("", text)
+        head = _HEAD.match(text)
+        stripped = text[head.end() if head else 0 :].rstrip()
+        if tail := _TAIL.search(stripped, max(0, len(stripped) - _TAIL_CHARS)):
+            stripped = stripped[: tail.start()]
         if stripped == text:
             break
         text = stripped
@@ -200,10 +206,11 @@ def read(text: str) -> Reading:
 
 def _special(text: str, words: str) -> Node | None:
     bare = _LAYOUT.sub(" ", _TEXT.sub(r" \1 ", text)).replace("{", "").replace("}", "").strip(" .")
-    if bare[:1].isdigit() and (m := _TIME.fullmatch(re.sub(r"\s+", " ", bare))):
+    if bare[:1].isdigit() and (m := _TIME.fullmatch(re.sub(r"\s*(:|\s)\s*", r"\1", bare))):
         hour, minute, second = int(m[1]), int(m[2] or 0), int(m[3] or 0)
-        if 1 <= hour <= 12 and minute < 60 and second < 60:
-            hour = hour % 12 + (12 if m[4].lower() == "p" else 0)
+        at_noon = not m[4] and hour == 12 and not minute
+        if 1 <= hour <= 12 and minute < 60 and second < 60 and (m[4] or at_noon):
+            hour = hour % 12 + (12 if at_noon or m[4] in "pP" else 0)
             return Node("time", hour * 3600 + minute * 60 + second)
     if words in ("noon", "12 noon", "midnight", "12 midnight"):
         return Node("time", 43200 if "noon" in words else 0)
@@ -228,7 +235,11 @@ def _special(text: str, words: str) -> Node | None:
 def _is_text(text: str, bare: str) -> bool:
     """Tell words from products of variables: words are marked as text, or look like words."""
     runs = _LETTERS.findall(bare)
-    if not runs or any(r in FUNCTIONS or r in ("or", "and", "infty", "pi") for r in runs):
+    if (
+        not runs
+        or bare in _GREEK_WORDS
+        or any(r in FUNCTIONS or r in ("or", "and", "infty", "pi") for r in runs)
+    ):
         return False
     if "\\" in ascii_math(_TEXT.sub("", text).replace("\\ ", "")):
         return False
@@ -239,6 +250,7 @@ def _is_text(text: str, bare: str) -> bool:
     return any((len(r) >= 4 and re.search("[aeiouyAEIOUY]", r)) or r.lower() in _SHORT_WORDS for r in runs)
 
 
+_GREEK_WORDS = frozenset("alpha beta gamma delta epsilon theta lambda sigma omega".split())
 _SHORT_WORDS = frozenset(
     """
     yes no odd red tie sun mon tue wed thu fri sat jan feb mar apr jun jul aug sep oct nov dec bob amy

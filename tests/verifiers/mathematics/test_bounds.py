@@ -74,6 +74,19 @@ def test_a_bomb_is_a_decision_inside_the_deadline(name, frame):
         assert verdict.score == 0.0
 
 
+@pytest.mark.parametrize(
+    "filler", [" ", "\n", "\t", "\u00a0", "\\", "$", "*", ".", "<answer>", "\\[", "but "]
+)
+@pytest.mark.parametrize(
+    "frame", [r"\boxed{5}%s6", "the answer is %s5", "Answer: 5%s6", r"\boxed{5%s6}", "%s"]
+)
+def test_a_long_run_of_one_filler_takes_linear_time(filler, frame):
+    """The attacker would make a pattern search again from every place of the run."""
+    started = time.process_time()
+    Math()(frame % (filler * (90_000 // len(filler))), Problem(answer="5"))
+    assert time.process_time() - started < LIMIT_S
+
+
 @pytest.mark.parametrize("name", ["tower", "factorial_of_a_power", "power_of_a_sum", "degree"])
 def test_a_bomb_as_the_reference_still_equals_itself_and_nothing_else(name):
     bomb = BOMBS[name].replace("**", "^")
