@@ -246,7 +246,7 @@ def test_the_command_serves_a_rubric_file_on_loopback(tmp_path):
             cwd=tmp_path,
             stdout=out,
             stderr=out,
-            env={**os.environ, "REFEREE_TOKEN": "t"},
+            env={**os.environ, "REFEREE_TOKEN": "t", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"authorization": "Bearer t"}) as c:
