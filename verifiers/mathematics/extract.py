@@ -81,6 +81,7 @@ _DENIED_AFTER = re.compile(
     r"(?:wrong|incorrect|false|invalid|a mistake|an error|not (?:right|correct|true|the answer))(?!\s+to\b))",
     re.I,
 )
+_DENYING_AFTER = ("?", "wrong", "incorrect", "false", "invalid", "impossible", "not", "mistake", "error")
 _JOINING = frozenset(
     """
     and or maybe perhaps possibly alternatively also either could be it is the answer answers another
@@ -320,7 +321,10 @@ def _denied(text: str, box: _Box) -> bool:
     lower = before.lower()
     if any(word in lower for word in _DENYING) and _DENIED_BEFORE.search(before):
         return True
-    return _DENIED_AFTER.match(text[box.end : box.end + _NEAR]) is not None
+    after = text[box.end : box.end + _NEAR]
+    if len(after) < 4 or not any(word in after.lower() for word in _DENYING_AFTER):
+        return False
+    return _DENIED_AFTER.match(after) is not None
 
 
 def _joined(gap: str) -> bool:

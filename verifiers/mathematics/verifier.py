@@ -11,6 +11,7 @@ from typing import NamedTuple
 from referee.verifiers.combine import Composable
 from referee.verifiers.mathematics.compare import Comparer, Match
 from referee.verifiers.mathematics.extract import Extracted, extract
+from referee.verifiers.mathematics.intervals import variables
 from referee.verifiers.mathematics.policy import Policy
 from referee.verifiers.mathematics.reader import Reading, exact_number, is_placeholder, literal, read, strip
 from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable, show
@@ -199,6 +200,8 @@ def _decide(policy: Policy, answer: str, reference: Reference) -> Decision:
         match = Comparer(policy).same(reading.node, gold.node)
         if not match.equal and (reading.items is not None or gold.items is not None):
             match = _as_lists(policy, reading, gold) or match
+        if not match.equal and gold.literal.endswith("+C") and (named := _named_c(reading.node)):
+            match = Comparer(policy).same(named, gold.node)
     except TooBig as e:
         return Decision(False, "bounds", f"{shown}: {e}"[:400], True)
     except (Unreadable, RecursionError, OverflowError, ZeroDivisionError) as e:
@@ -209,6 +212,17 @@ def _decide(policy: Policy, answer: str, reference: Reference) -> Decision:
 @lru_cache(maxsize=8192)
 def _decide_once(policy: Policy, answer: str, reference: str) -> Decision:
     return _decide(policy, answer, reference_of(reference))
+
+
+def _named_c(node: Node) -> Node | None:
+    """Call the constant of an antiderivative in one variable C where it is ``c``, ``K`` or ``k``."""
+    if node.kind != "add" or node.args[-1].kind != "var" or node.args[-1].value not in ("c", "K", "k"):
+        return None
+    rest = node.args[:-1]
+    others = set().union(*map(variables, rest))
+    if len(others) != 1 or others & {"C", node.args[-1].value}:
+        return None
+    return Node("add", None, (*rest, Node("var", "C")))
 
 
 def _has_value(gold: Reading) -> bool:
