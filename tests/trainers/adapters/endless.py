@@ -1,4 +1,4 @@
-"""Verifiers that misbehave, where worker processes can import them."""
+"""Verifiers, some of which misbehave, where worker processes can import them."""
 
 from __future__ import annotations
 
@@ -21,5 +21,10 @@ async def sleepy(completion, problem):
     return 1.0
 
 
+def polite(completion, problem):
+    return "please" in completion.text
+
+
 ENDLESS = Rubric({"endless": endless})
 SLEEPY = Rubric({"sleepy": sleepy})
+POLITE = Rubric({"polite": polite})

@@ -9,15 +9,14 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
 
 import httpx
 import pytest
 import uvicorn
 from conformance import GROUP_RUBRIC, RUBRIC, bits, cases, expected, filled, totals
+from endless import ENDLESS, POLITE
 
 from referee.trainers import ServiceLimits, to_service
-from referee.verifiers.records import Verdict
 from referee.verifiers.rubric import Rubric
 
 CASES, EXPECTED = cases(), expected()
@@ -110,12 +109,8 @@ def test_openrlhf_gets_the_number_that_the_user_chose_with_a_flag():
     assert [x == 1.0 for x in said["extra_logs"]["abstained"]] == [e.abstains for e in EXPECTED]
 
 
-def polite(completion, problem):
-    return "please" in completion.text
-
-
 def test_llama_factory_posts_whole_texts_and_gets_scores():
-    with serving(to_service(Rubric({"polite": polite}))) as c:
+    with serving(to_service(POLITE)) as c:
         said = c.post("/v1/reward", json={"model": "model", "messages": ["yes please", "no"]}).json()
     assert said == {"scores": [1.0, 0.0]}
 
@@ -156,18 +151,8 @@ def test_what_is_no_request_is_a_422(client, body):
     assert client.post("/score", content=body).status_code == 422
 
 
-@dataclass(frozen=True)
-class Endless:
-    """A verifier that never comes back from some texts."""
-
-    def __call__(self, completion, problem):
-        while completion.text == "hang":
-            pass
-        return Verdict(score=1.0)
-
-
 def test_a_text_that_hangs_its_verifier_scores_zero_and_the_service_goes_on():
-    app = to_service(Rubric({"endless": Endless()}), limits=ServiceLimits(deadline_s=0.5))
+    app = to_service(ENDLESS, limits=ServiceLimits(deadline_s=0.5))
     with serving(app) as c:
         texts = ["fine", "hang", "fine"]
         said = c.post("/score", json={"items": [{"completion": t} for t in texts]}).json()["rewards"]
@@ -179,7 +164,7 @@ def test_a_text_that_hangs_its_verifier_scores_zero_and_the_service_goes_on():
 def test_a_request_that_takes_too_long_gets_504_and_the_service_goes_on():
     limits = ServiceLimits(deadline_s=10.0, timeout_s=2.0)
     fine = {"items": [{"completion": "fine"}]}
-    with serving(to_service(Rubric({"endless": Endless()}), limits=limits, workers=2)) as c:
+    with serving(to_service(ENDLESS, limits=limits, workers=2)) as c:
         for text in ("fine", "hang", "fine"):
             if text == "hang":
                 assert c.post("/score", json={"items": [{"completion": "hang"}]}).status_code == 504
