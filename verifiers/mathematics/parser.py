@@ -371,14 +371,14 @@ class Parser:
             if token.kind == "o" and token.text == "^":
                 self.pos += 1
                 if self._degree_sign():
-                    node = Node("deg", None, (node,))
+                    node = self._degrees_of(node)
                     continue
                 if self.accept("'", "prime") or self._ordinal():
                     continue
                 node = Node("pow", None, (node, self.exponent()))
             elif token.kind == "c" and token.text in ("degrees", "circ"):
                 self.pos += 1
-                node = Node("deg", None, (node,))
+                node = self._degrees_of(node)
             elif token.kind == "o" and token.text == "!":
                 self.pos += 1
                 if self.accept("!"):
@@ -393,6 +393,14 @@ class Parser:
                 node = Node("var", node.value + "'")
             else:
                 return node
+
+    def _degrees_of(self, node: Node) -> Node:
+        """Make degrees of a number; a lone C or F behind the sign makes them a temperature."""
+        scale = {"C": "celsius", "F": "fahrenheit"}.get(self.peek.text)
+        if scale is None or node.kind != "num" or self.ahead(1) is not _END:
+            return Node("deg", None, (node,))
+        self.pos += 1
+        return Node("unit", read_unit(scale)[2], (node,))
 
     def _degree_sign(self) -> bool:
         if self.accept("circ", "degrees"):
