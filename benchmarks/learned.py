@@ -167,6 +167,10 @@ def outcome(data: Path, cache: Path, folds: int = 5) -> dict[str, Any]:
             f"orm  {name:14} AUC {f['auc']:.3f} ({low:.3f} to {high:.3f}), "
             f"accuracy {f['accuracy']:.1%}, ECE {f['ece']:.3f}"
         )
+    scores = ranked_within_problems(features["outcome_model"], items, labels, fold_of)
+    figures["ranker"] = {"auc": auc(scores, labels)}
+    picked = scores.reshape(right.shape).argmax(1)
+    chosen["ranker"] = right[np.arange(len(right)), picked].astype(np.float32)
     answers = [i.completion.text.rpartition("A:")[2].strip() for i in items]
     chosen["majority"] = np.array(
         [majority_accuracy(answers[4 * n : 4 * n + 4], right[n]) for n in range(len(right))], np.float32
@@ -179,22 +183,52 @@ def outcome(data: Path, cache: Path, folds: int = 5) -> dict[str, Any]:
     }
     for name, f in figures["best_of_4"].items():
         print("orm  best of 4 by {:14} {:.1%} ({:.1%} to {:.1%})".format(name, f["accuracy"], *f["interval"]))
-    for rival in ("random", "majority", "best_model"):
-        gap = chosen["outcome_model"] - chosen[rival]
+    for name, rival in (
+        (n, r) for n in ("outcome_model", "ranker") for r in ("random", "majority", "best_model")
+    ):
+        gap = chosen[name] - chosen[rival]
         low, high = bootstrap(gap)
         beats = low > 0
-        figures["best_of_4"][f"gain_over_{rival}"] = {"gain": float(gap.mean()), "interval": [low, high]}
+        figures["best_of_4"][f"gain_of_{name}_over_{rival}"] = {
+            "gain": float(gap.mean()),
+            "interval": [low, high],
+        }
         word = "beats" if beats else "does not beat"
-        print(
-            f"orm  the outcome model's choice {word} {rival}: {gap.mean():+.1%} ({low:+.1%} to {high:+.1%})"
-        )
+        print(f"orm  the {name}'s choice {word} {rival}: {gap.mean():+.1%} ({low:+.1%} to {high:+.1%})")
     figures["bars"] = {
         "AUC above chance, by the interval": figures["outcome_model"]["auc_interval"][0] > 0.5,
         "AUC above length": figures["outcome_model"]["auc"] > figures["length"]["auc"],
-        "best of 4 above random, by the interval": figures["best_of_4"]["gain_over_random"]["interval"][0]
+        "best of 4 above random, by the interval": max(
+            figures["best_of_4"][f"gain_of_{n}_over_random"]["interval"][0]
+            for n in ("outcome_model", "ranker")
+        )
         > 0,
     }
     return figures
+
+
+def ranked_within_problems(
+    x: Array, items: Sequence[Item], labels: NDArray[np.bool_], fold_of: NDArray[np.int64]
+) -> Array:
+    """Return scores of a head trained to prefer a right solution to a wrong one of the same problem.
+
+    A classifier learns first of all which problems are hard, which is no help in choosing among the
+    solutions of one problem.
+    """
+    scores = np.zeros(len(items), np.float32)
+    for fold in range(int(fold_of.max()) + 1):
+        rows, pairs = [], []
+        for start in range(0, len(items), len(MODELS)):
+            if fold_of[start] == fold:
+                continue
+            group = range(start, start + len(MODELS))
+            for i, j in ((i, j) for i in group for j in group if labels[i] and not labels[j]):
+                rows += [i, j]
+                texts = (items[i].completion.text, items[j].completion.text)
+                pairs.append(Ranking(problem=items[i].problem, completions=texts))
+        head = train_reward_head(ORM_EMBEDDER, x[rows], pairs)
+        scores[fold_of == fold] = head(x[fold_of == fold])
+    return scores
 
 
 def auc(scores: Array, labels: NDArray[np.bool_]) -> float:
