@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import psutil
 from mathematics_sets import Row, proxy, rows_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -183,7 +184,6 @@ def _send(pipe: Any, rows: list[Row]) -> None:
 
 def contexts(rows: list[Row]) -> dict[str, Any]:
     """Judge the same rows in five contexts; say how many verdicts differ, and what was left behind."""
-    import psutil
 
     def in_process(method: str) -> list[float | None]:
         context = multiprocessing.get_context(method)
@@ -208,12 +208,15 @@ def contexts(rows: list[Row]) -> dict[str, Any]:
         "spawned": in_process("spawn"),
     }
     differ = {name: sum(a != b for a, b in zip(got, main, strict=True)) for name, got in others.items()}
-    left = [
-        p
-        for p in psutil.Process().children(recursive=True)
-        if p.pid not in before and "tracker" not in " ".join(p.cmdline())
-    ]
+    left = [p for p in psutil.Process().children(recursive=True) if p.pid not in before and _works(p)]
     return {"rows": len(rows), "differing": differ, "processes_left": len(left)}
+
+
+def _works(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE and "tracker" not in " ".join(process.cmdline())
+    except psutil.Error:  # ended while it was looked at
+        return False
 
 
 async def _to_thread(rows: list[Row]) -> list[float | None]:

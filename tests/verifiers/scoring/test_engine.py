@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import psutil
 import pytest
 
 from referee.verifiers import Completion, Problem, Reason, Rubric
@@ -72,17 +71,10 @@ def test_a_truncated_completion_that_hangs_is_paid_by_the_truncation_policy() ->
     assert score(abstaining, [(cut, P)], workers=1, deadline_s=0.2)[0].total is None
 
 
-def test_no_worker_is_left_behind() -> None:
-    def others() -> set[int]:
-        """Every living descendant but the fork server and its tracker, which end with this process."""
-        servers = ("multiprocessing.forkserver", "multiprocessing.resource_tracker")
-        children = psutil.Process().children(recursive=True)
-        alive = [p for p in children if p.status() != psutil.STATUS_ZOMBIE]
-        return {p.pid for p in alive if not any(s in " ".join(p.cmdline()) for s in servers)}
-
-    before = others()
+def test_no_worker_is_left_behind(descendants) -> None:
+    before = descendants()
     score(rubrics.JUDGE, [("spin", P), ("a", P)], workers=2, deadline_s=0.2)
-    assert others() <= before
+    assert descendants() <= before
 
 
 def test_equal_pairs_are_decided_once(tmp_path: Path) -> None:
