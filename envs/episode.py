@@ -51,7 +51,8 @@ class Episode:
 
     A completion that calls tools gets their results as its observation. Any other completion is a
     move where the family is a game, and the answer, which ends the episode, where it is not.
-    ``rubric`` pays at the end; the default pays the family's own verdict.
+    ``rubric`` pays at the end; the default pays the family's own verdict. A problem of no family
+    (``None``) needs a rubric.
 
     >>> from referee.envs.families import family
     >>> sums = family("arithmetic")
@@ -64,7 +65,7 @@ class Episode:
 
     def __init__(
         self,
-        family: Family,
+        family: Family | None,
         problem: Problem,
         *,
         tools: Sequence[Tool] | None = None,
@@ -72,12 +73,14 @@ class Episode:
         rubric: Rubric | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        if rubric is None and family is None:
+            raise ValueError("rubric must be given for a problem of no family, got None")
         self.problem = problem
         self.stop: Stop | None = None
         self._family = family
         self._tools = Toolbox(getattr(family, "tools", ()) if tools is None else tools)
         self._limits = limits or EpisodeLimits()
-        self._rubric = rubric or Rubric({family.name: family})
+        self._rubric = rubric or Rubric({family.name: family} if family else {})
         self._clock = clock
         self._started = clock()
         self._turns: list[Turn] = []
@@ -139,8 +142,24 @@ class Episode:
             out += turn.observation
         return tuple(out)
 
-    def rollout(self, *, policy_step: int = 0) -> Rollout:
-        """Return the finished episode with its reward.
+    @property
+    def judged(self) -> Completion | None:
+        """What a rubric judges: the last text, with all messages where there are several turns.
+
+        None where the environment failed: then there is nothing to judge, and the reward abstains.
+        """
+        if self.stop is Stop.FAILED:
+            return None
+        if not self._turns:
+            return Completion(finish_reason=FinishReason.LENGTH)
+        last = self._turns[-1].completion
+        if len(self._turns) > 1:
+            last = replace(last, messages=self.transcript, text=last.text)
+        cut = self.stop is not None and self.stop.truncated
+        return replace(last, finish_reason=FinishReason.LENGTH) if cut else last
+
+    def rollout(self, *, policy_step: int = 0, reward: Reward | None = None) -> Rollout:
+        """Return the finished episode with its reward: ``reward`` where its driver has had it judged already.
 
         Raises:
             RuntimeError: where the episode has not ended.
@@ -151,7 +170,7 @@ class Episode:
             problem=self.problem,
             turns=tuple(self._turns),
             stop=self.stop,
-            reward=self._reward(),
+            reward=self._reward() if reward is None else reward,
             policy_step=policy_step,
         )
 
@@ -184,16 +203,7 @@ class Episode:
         return sum(len(turn.completion.token_ids or ()) for turn in self._turns)
 
     def _reward(self) -> Reward:
-        if self.stop is Stop.FAILED:
+        judged = self.judged
+        if judged is None:
             return Reward(total=None, parts={"environment": failure(self._error or "the environment failed")})
-        return self._rubric(self._judged(), self.problem)
-
-    def _judged(self) -> Completion:
-        """The episode as one completion: its last text, with all messages where there are several."""
-        assert self.stop is not None
-        if not self._turns:
-            return Completion(finish_reason=FinishReason.LENGTH)
-        last = self._turns[-1].completion
-        if len(self._turns) > 1:
-            last = replace(last, messages=self.transcript, text=last.text)
-        return replace(last, finish_reason=FinishReason.LENGTH) if self.stop.truncated else last
+        return self._rubric(judged, self.problem)

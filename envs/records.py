@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -65,6 +66,23 @@ class Rollout:
         return self.turns[-1].completion
 
     @property
+    def text(self) -> str:
+        """What the policy wrote in all turns, a line for each."""
+        return "\n".join(turn.completion.text for turn in self.turns)
+
+    @property
+    def sampled_ids(self) -> tuple[int, ...]:
+        """All tokens that were sampled, in order, without what stood between them."""
+        return tuple(i for turn in self.turns for i in turn.completion.token_ids or ())
+
+    @property
+    def total(self) -> float | None:
+        """What was paid in all: the final reward and each turn's own; None where it abstained."""
+        if self.reward is None or self.reward.total is None:
+            return None
+        return self.reward.total + math.fsum(turn.reward or 0.0 for turn in self.turns)
+
+    @property
     def terminated(self) -> bool:
         """True where the environment ended the episode."""
         return self.stop is Stop.TERMINATED
@@ -89,5 +107,5 @@ class Group:
 
     @property
     def totals(self) -> tuple[float | None, ...]:
-        """Each rollout's total reward; None where it abstained or was not scored."""
-        return tuple(r.reward.total if r.reward is not None else None for r in self.rollouts)
+        """Each rollout's total; None where it abstained or was not scored."""
+        return tuple(r.total for r in self.rollouts)

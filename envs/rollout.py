@@ -18,7 +18,9 @@ from typing import NamedTuple, TypeAlias
 from referee.envs.dialogue import Dialogue
 from referee.envs.episode import Episode, Step
 from referee.envs.records import Rollout, Stop
-from referee.verifiers.records import Completion
+from referee.verifiers.protocol import Item
+from referee.verifiers.records import Completion, Reward
+from referee.verifiers.rubric import Rubric
 
 Sampler: TypeAlias = Callable[[Sequence[Sequence[int]], Sequence[int]], Sequence[Completion]]
 """Takes prefixes (token ids) and one seed for each; returns a completion with its token ids for each."""
@@ -53,11 +55,15 @@ def roll_out(
     seeds: Sequence[int],
     context_tokens: int | None = None,
     policy_step: int = 0,
+    rubric: Rubric | None = None,
+    group_size: int = 1,
 ) -> list[Rollout]:
     """Run episodes to their ends and return their rollouts, in order.
 
     ``context_tokens`` truncates an episode whose next prefix would be longer. An episode whose tool is
-    still at work when the episode's seconds are over is truncated without waiting for it.
+    still at work when the episode's seconds are over is truncated without waiting for it. ``rubric``
+    pays in place of the episodes' own, all of them in one batch in which every ``group_size`` that
+    follow each other are siblings.
 
     Raises:
         ValueError: where the sampler returns completions without token ids, or too few.
@@ -87,7 +93,8 @@ def roll_out(
                 next_ready.append(flight)
         ready = [f for f in next_ready if f.episode.stop is None]
         ready += _landed(waiting, dialogue, block=not ready)
-    return [_finished(f, policy_step) for f in flights]
+    rewards = _paid(flights, rubric, group_size) if rubric is not None else [None] * len(flights)
+    return [_finished(f, policy_step, paid) for f, paid in zip(flights, rewards, strict=True)]
 
 
 def tokens_of(rollout: Rollout) -> Tokens:
@@ -196,8 +203,19 @@ def _landed(waiting: dict[Future[Step], _Flight], dialogue: Dialogue, *, block: 
     return [f for f in out if f.episode.stop is None]
 
 
-def _finished(flight: _Flight, policy_step: int) -> Rollout:
-    rollout = flight.episode.rollout(policy_step=policy_step)
+def _paid(flights: Sequence[_Flight], rubric: Rubric, group_size: int) -> list[Reward | None]:
+    """Return each episode's reward; None where the environment failed, which its rollout then says."""
+    out: list[Reward | None] = [None] * len(flights)
+    judged = [(i, f.episode.judged, f.episode.problem) for i, f in enumerate(flights)]
+    items = [(i, Item(text, problem, i // group_size)) for i, text, problem in judged if text is not None]
+    rewards = rubric.score_items([item for _, item in items])
+    for (i, _), reward in zip(items, rewards, strict=True):
+        out[i] = reward
+    return out
+
+
+def _finished(flight: _Flight, policy_step: int, reward: Reward | None) -> Rollout:
+    rollout = flight.episode.rollout(policy_step=policy_step, reward=reward)
     seen = [*flight.observations, *[None] * len(rollout.turns)]
     turns = tuple(replace(turn, observation_ids=ids) for turn, ids in zip(rollout.turns, seen, strict=False))
     return replace(rollout, turns=turns, prompt_ids=flight.prompt_ids)

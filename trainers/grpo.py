@@ -12,6 +12,9 @@ with which measures is a :class:`~referee.trainers.training.Training`. Everythin
 is drawn from (seed, step, what for), so that a run resumed from a checkpoint takes the very step
 that would have come next, and so that the number of processes changes nothing but rounding.
 
+Two seams: :mod:`referee.trainers.problem_source` says which problems come next (in order, or by a
+curriculum), :mod:`referee.trainers.rollouts` goes through them (a completion, or an episode of turns).
+
 Not here: a critic (:mod:`referee.trainers.ppo`), sampling ahead of the update in other processes.
 """
 
@@ -23,16 +26,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch import Tensor
 
-from referee.envs.records import Group, Rollout, Stop, Turn
+from referee.envs.records import Group, Rollout
 from referee.trainers import advantages as adv
-from referee.trainers.batch import Batch, batch_logprobs, collate, completion_row
+from referee.trainers.batch import Batch, batch_logprobs, collate
+from referee.trainers.credit import to_tokens, turn_advantages, turn_rewards
 from referee.trainers.heldout import best_total, measure
 from referee.trainers.importance import importance_weights, off_policy_metrics
 from referee.trainers.kl import AdaptiveKL, FixedKL, kl_estimate, rewards_with_kl
@@ -40,12 +44,13 @@ from referee.trainers.losses import aggregate, clip_metrics, log_ratio, loss_nor
 from referee.trainers.metrics import group_metrics, signal
 from referee.trainers.policy import Policy, frozen_copy, restore, update_average
 from referee.trainers.presets import Preset
+from referee.trainers.problem_source import Problems, source_of
+from referee.trainers.rollouts import Rollouts, SingleTurn, row_of
 from referee.trainers.run import Run
-from referee.trainers.sampling import Sampling, sample, seed_of
+from referee.trainers.sampling import Sampling, seed_of
 from referee.trainers.training import Training
 from referee.verifiers.jsonl import to_dict
-from referee.verifiers.protocol import Item
-from referee.verifiers.records import Problem, Reward
+from referee.verifiers.records import Json, Problem, Reward
 from referee.verifiers.rubric import Rubric
 
 
@@ -54,8 +59,8 @@ class GroupTrainer:
 
     Args:
         policy: the model and its tokenizer; the model is trained in place.
-        problems: a sequence, gone through in a new random order each time, or a function of an
-            index for problems without end.
+        problems: a sequence, gone through in a new random order each time, a function of an
+            index for problems without end, or a source of its own, such as a curriculum.
         rubric: what is paid for a completion.
         preset: the algorithm.
         training: the run's length, optimiser settings and measures.
@@ -63,6 +68,7 @@ class GroupTrainer:
         heldout: problems to measure on; the policy is never trained on them.
         accelerator: for several devices, mixed precision or trackers; one is made where it is None.
         on_step: called with each step's figures, for a progress bar.
+        rollouts: how a problem is gone through; by default a completion answers it.
     """
 
     HAS_CRITIC = False
@@ -75,7 +81,7 @@ class GroupTrainer:
     def __init__(
         self,
         policy: Policy,
-        problems: Sequence[Problem] | Callable[[int], Problem],
+        problems: Problems,
         rubric: Rubric,
         *,
         preset: Preset,
@@ -84,9 +90,12 @@ class GroupTrainer:
         heldout: Sequence[Problem] = (),
         accelerator: Accelerator | None = None,
         on_step: Callable[[Mapping[str, float]], None] | None = None,
+        rollouts: Rollouts | None = None,
     ) -> None:
         check(preset, critic=self.HAS_CRITIC)
-        self.policy, self.problems, self.rubric = policy, problems, rubric
+        self.policy, self.rubric = policy, rubric
+        self.source = source_of(problems, seed=training.seed)
+        self.rollouts = rollouts or SingleTurn()
         self.preset, self.training, self.run, self.heldout = preset, training, run, heldout
         self.accelerator = accelerator or Accelerator()
         self.on_step = on_step
@@ -135,6 +144,7 @@ class GroupTrainer:
         clock.append(time.perf_counter())
         self.step += 1
         sampled = group_metrics(seen, best=self.best, max_new_tokens=self.preset.max_new_tokens)
+        sampled |= {**self.rollouts.figures(seen), **self.source.figures()}
         out = {**sampled, **figures, **updated, "groups/sampled": float(len(seen))}
         return out, seen, {"sample_seconds": clock[1] - clock[0], "update_seconds": clock[2] - clock[1]}
 
@@ -162,55 +172,30 @@ class GroupTrainer:
     def rollout(self, positions: Sequence[int]) -> list[Group]:
         """Sample and score a group for the problem at each position; each process takes its share."""
         rank, world = self.accelerator.process_index, self.accelerator.num_processes
-        mine = positions[rank::world]
-        problems = [self._problem(p) for p in mine]
-        seeds = [seed_of(self.training.seed, "sample", p) for p in mine]
-        sampled = sample(
+        problems = self.source.problems(positions)[rank::world]
+        groups = self.rollouts(
             self.policy,
-            [self.policy.encode(p.prompt) for p in problems],
+            problems,
+            self.rubric.at(self.step),
             group_size=self.preset.group_size,
             sampling=self.sampling,
-            seeds=seeds,
+            seeds=[seed_of(self.training.seed, "sample", p) for p in positions[rank::world]],
+            policy_step=self.step,
         )
-        items = [
-            Item(c, problem, i)
-            for i, (problem, completions) in enumerate(zip(problems, sampled, strict=True))
-            for c in completions
-        ]
-        rewards = self.rubric.at(self.step).score_items(items)
-        rollouts = [
-            Rollout(
-                problem=item.problem,
-                turns=(Turn(completion=item.completion),),
-                stop=Stop.TOKENS if item.completion.truncated else Stop.TERMINATED,
-                reward=reward,
-                policy_step=self.step,
-            )
-            for item, reward in zip(items, rewards, strict=True)
-        ]
-        size = self.preset.group_size
-        groups = [
-            (position, Group(problem=problem, rollouts=tuple(rollouts[i * size : (i + 1) * size])))
-            for i, (position, problem) in enumerate(zip(mine, problems, strict=True))
-        ]
+        numbered = list(zip(positions[rank::world], groups, strict=True))
         if world > 1:
-            groups = gather_object(groups)
-        ordered = [group for _, group in sorted(groups, key=lambda pair: pair[0])]
-        return self._shuffled(ordered) if self.training.shuffle_rewards else ordered
-
-    def _problem(self, position: int) -> Problem:
-        if callable(self.problems):
-            return self.problems(position)
-        round_, index = divmod(position, len(self.problems))
-        generator = torch.Generator().manual_seed(seed_of(self.training.seed, "order", round_))
-        order = torch.randperm(len(self.problems), generator=generator)
-        return self.problems[int(order[index])]
+            numbered = gather_object(numbered)
+        ordered = [group for _, group in sorted(numbered, key=lambda pair: pair[0])]
+        if self.training.shuffle_rewards:
+            ordered = self._shuffled(ordered)
+        self.source.observe(ordered, best=self.best)
+        return ordered
 
     def _shuffled(self, groups: list[Group]) -> list[Group]:
         rollouts = [r for g in groups for r in g.rollouts]
         generator = torch.Generator().manual_seed(seed_of(self.training.seed, "shuffle", self.position))
         order = torch.randperm(len(rollouts), generator=generator).tolist()
-        dealt = iter(replace(r, reward=rollouts[i].reward) for r, i in zip(rollouts, order, strict=True))
+        dealt = iter(_paid_as(r, rollouts[i]) for r, i in zip(rollouts, order, strict=True))
         return [replace(g, rollouts=tuple(next(dealt) for _ in g.rollouts)) for g in groups]
 
     # ------------------------------------------------------------------ pack
@@ -227,11 +212,13 @@ class GroupTrainer:
         decided_B = torch.tensor([r.reward is not None and not r.reward.abstains for r in rollouts])
         active_B = decided_B.clone()
         if self.preset.mask_truncated:
-            active_B &= ~torch.tensor([r.completion.truncated for r in rollouts])
+            active_B &= ~torch.tensor([r.truncated for r in rollouts])
         if not active_B.any():
             return None, {"rows": 0.0}
         batch = collate(
-            [self._row(r) for r in rollouts], pad_id=self.policy.pad_id, device=self.accelerator.device
+            [row_of(r, self.policy) for r in rollouts],
+            pad_id=self.policy.pad_id,
+            device=self.accelerator.device,
         )
         if self._updates > 1 or self.training.off_policy != "none":
             batch = replace(batch, old_logprobs_BT=self._logprobs(self.model, batch))
@@ -245,54 +232,49 @@ class GroupTrainer:
         spread = float(batch.advantages_BT[batch.mask_BT.bool()].abs().mean())
         return batch, {"rows": float(len(batch)), "advantage_abs": spread}
 
-    def _row(self, rollout: Rollout) -> Any:
-        completion = rollout.completion
-        if completion.token_ids is None:
-            raise ValueError("completions must keep the token ids that were sampled, got none")
-        return completion_row(
-            self.policy.encode(rollout.problem.prompt), completion.token_ids, completion.logprobs or ()
-        )
-
     def _with_advantages(self, rollouts: Sequence[Rollout], batch: Batch, decided_NG: Tensor) -> Batch:
         return replace(batch, advantages_BT=self._advantages(rollouts, batch, decided_NG))
 
     def _advantages(self, rollouts: Sequence[Rollout], batch: Batch, decided_NG: Tensor) -> Tensor:
         """Return ``advantages_BT`` of all rows, by the preset's rule."""
         p, device, size = self.preset, batch.mask_BT.device, self.preset.group_size
-        totals_B = torch.tensor([self._paid(r) for r in rollouts], dtype=self._dtype, device=device)
         penalty_in_reward = self.kl.kl_coef and p.kl_in == "reward"
         if penalty_in_reward and p.advantage == "reinforce_pp":
-            return self._token_level(totals_B, batch, decided_NG)
+            return self._token_level(rollouts, batch, decided_NG)
+        if p.credit == "turn":
+            by_turn_BK = turn_advantages(
+                rollouts, decided_NG, self._by_rule, gamma=p.gamma, dtype=self._dtype
+            )
+            return to_tokens(by_turn_BK, rollouts, batch.mask_BT)
+        if p.advantage == "gdpo":
+            return self._by_part(rollouts, decided_NG).reshape(-1, 1) * batch.mask_BT
+        totals_B = torch.tensor([self._paid(r) for r in rollouts], dtype=self._dtype, device=device)
         if penalty_in_reward:
             totals_B = totals_B - self.kl.kl_coef * self._kl_to_reference(batch).sum(-1)
-        totals_NG = totals_B.view(-1, size)
+        return self._by_rule(totals_B.view(-1, size), decided_NG).reshape(-1, 1) * batch.mask_BT
+
+    def _by_rule(self, totals_NG: Tensor, decided_NG: Tensor) -> Tensor:
+        """Compare completions' totals by the preset's rule."""
+        p = self.preset
         if p.advantage == "group":
-            out_NG = adv.group_advantages(totals_NG, decided_NG, std=p.std, eps=p.advantage_eps)
-        elif p.advantage == "rloo":
-            out_NG = adv.rloo_advantages(totals_NG, decided_NG)
-        elif p.advantage == "reinforce":
-            out_NG = adv.reinforce_advantages(totals_NG, decided_NG, baseline=p.baseline)
-        elif p.advantage == "reinforce_pp":
-            out_NG = adv.reinforce_pp_advantages(
-                totals_NG,
-                decided_NG,
-                baseline="group" if p.baseline == "group" else "none",
-                eps=p.advantage_eps,
-            )
-        else:
-            out_NG = self._by_part(rollouts, decided_NG)
-        return out_NG.reshape(-1, 1) * batch.mask_BT
+            return adv.group_advantages(totals_NG, decided_NG, std=p.std, eps=p.advantage_eps)
+        if p.advantage == "rloo":
+            return adv.rloo_advantages(totals_NG, decided_NG)
+        if p.advantage == "reinforce":
+            return adv.reinforce_advantages(totals_NG, decided_NG, baseline=p.baseline)
+        baseline: Literal["none", "group"] = "group" if p.baseline == "group" else "none"
+        return adv.reinforce_pp_advantages(totals_NG, decided_NG, baseline=baseline, eps=p.advantage_eps)
 
     def _paid(self, rollout: Rollout) -> float:
         """Return a total, less DAPO's soft penalty for the last ``overlong_tokens`` before the limit.
 
         0 up to L - c tokens, then linearly down to -1 at the limit L (Yu et al. 2025, equation 13).
         """
-        total = rollout.reward.total if rollout.reward is not None else None
+        total = rollout.total
         if total is None:
             return 0.0  # masked everywhere
         buffer = self.preset.overlong_tokens
-        if buffer:
+        if buffer and rollout.turns:
             over = len(rollout.completion.token_ids or ()) - (self.preset.max_new_tokens - buffer)
             total -= min(max(over, 0) / buffer, 1.0)
         return total
@@ -308,20 +290,28 @@ class GroupTrainer:
             parts_PNG, weights_P, decided_NG, std=self.preset.std, eps=self.preset.advantage_eps
         )
 
-    def _token_level(self, totals_B: Tensor, batch: Batch, decided_NG: Tensor) -> Tensor:
+    def _token_level(self, rollouts: Sequence[Rollout], batch: Batch, decided_NG: Tensor) -> Tensor:
         """REINFORCE++: the KL penalty of each token in its reward, rewards to go, whitened over the batch."""
         mask_BT = batch.mask_BT.bool() & decided_NG.view(-1, 1)
-        assert batch.ref_logprobs_BT is not None
-        rewards_BT = rewards_with_kl(
-            totals_B,
-            self._before(batch),
-            batch.ref_logprobs_BT,
+        rewards_BT = self._token_rewards(rollouts, batch, mask_BT)
+        returns_BT = adv.discounted_returns(rewards_BT, mask_BT, gamma=self.preset.gamma)
+        return adv.whiten(returns_BT, mask_BT)
+
+    def _token_rewards(self, rollouts: Sequence[Rollout], batch: Batch, mask_BT: Tensor) -> Tensor:
+        """Return each token's reward: the KL penalty, a turn's own at its end, the rest at the last token."""
+        turns_BT = turn_rewards(rollouts, batch.mask_BT)
+        totals_B = torch.tensor([self._paid(r) for r in rollouts], dtype=self._dtype, device=mask_BT.device)
+        before_BT = self._before(batch)
+        ref_BT = batch.ref_logprobs_BT if self.preset.kl_in == "reward" else None
+        paid_BT = rewards_with_kl(
+            totals_B - turns_BT.sum(-1),
+            before_BT,
+            before_BT if ref_BT is None else ref_BT,
             mask_BT,
             kl_coef=self.kl.kl_coef,
             estimator=self.preset.kl_estimator,
         )
-        returns_BT = adv.discounted_returns(rewards_BT, mask_BT, gamma=self.preset.gamma)
-        return adv.whiten(returns_BT, mask_BT)
+        return paid_BT + turns_BT * mask_BT
 
     def _before(self, batch: Batch) -> Tensor:
         """Return the log-probabilities before the update: recomputed where they are, else the sampler's."""
@@ -546,9 +536,9 @@ class GroupTrainer:
                     "step": self.step,
                     **problem,
                     "id": r.problem.id,
-                    "completion": r.completion.text,
-                    "finish_reason": r.completion.finish_reason,
-                    "tokens": len(r.completion.token_ids or ()),
+                    "completion": r.text,
+                    "finish_reason": r.turns[-1].completion.finish_reason if r.turns else None,
+                    "tokens": len(r.sampled_ids),
                     "reward": to_dict(r.reward) if r.reward is not None else None,
                 }
             )
@@ -570,6 +560,7 @@ class GroupTrainer:
                 sampling=replace(self.sampling, temperature=temperature),
                 samples=samples,
                 seed=self.training.seed,
+                rollouts=self.rollouts,
             )
             line[name] = to_dict(held)
         if self.run is not None:
@@ -591,7 +582,12 @@ class GroupTrainer:
             if self.reference is not None and self.training.reference == "average":
                 self.reference.save_pretrained(folder / "reference")
             torch.save(self._state(), folder / "state.pt")
-            state = {"step": self.step, "position": self.position, "kl_coef": self.kl.kl_coef}
+            state: dict[str, Json] = {
+                "step": self.step,
+                "position": self.position,
+                "kl_coef": self.kl.kl_coef,
+                "problems": self.source.state(),
+            }
             (folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
         self.run.prune(self.training.keep_checkpoints)
 
@@ -610,6 +606,7 @@ class GroupTrainer:
         plain = json.loads((folder / "state.json").read_text(encoding="utf-8"))
         self.step, self.position = plain["step"], plain["position"]
         self.kl = replace(self.kl, kl_coef=plain["kl_coef"])
+        self.source.restore(plain["problems"])
         self.run.cut(step)
         return True
 
@@ -654,13 +651,31 @@ def check(preset: Preset, *, critic: bool = False) -> None:
         raise ValueError(
             f"batch_size must be a multiple of group_size {preset.group_size}, got {preset.batch_size}"
         )
+    if preset.credit == "turn" and (
+        preset.advantage in ("gdpo", "gae")
+        or (preset.kl_coef and preset.kl_in == "reward")
+        or preset.overlong_tokens
+    ):
+        raise ValueError(
+            "credit must be episode with a critic, parts that are normalised apart, a KL penalty in the "
+            f"reward or one for length, got 'turn' with the preset {preset.name!r}"
+        )
     if preset.temperature <= 0:
         raise ValueError(f"temperature must be above 0 in training, got {preset.temperature}")
 
 
 def _score(reward: Reward | None, part: str) -> float:
-    score = reward.parts[part].score if reward is not None else None
+    verdict = reward.parts.get(part) if reward is not None else None  # a failed episode has no such part
+    score = verdict.score if verdict is not None else None
     return 0.0 if score is None else score
+
+
+def _paid_as(rollout: Rollout, other: Rollout) -> Rollout:
+    """Return a rollout that was paid what another one was, turns and all, in its final reward."""
+    if not any(turn.reward for r in (rollout, other) for turn in r.turns) or other.reward is None:
+        return replace(rollout, reward=other.reward)
+    turns = tuple(replace(turn, reward=None) for turn in rollout.turns)
+    return replace(rollout, turns=turns, reward=replace(other.reward, total=other.total))
 
 
 def newest_policy(run: Run) -> Path:

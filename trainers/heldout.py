@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from referee.trainers.policy import Policy
-from referee.trainers.sampling import Sampling, sample, seed_of
+from referee.trainers.rollouts import Rollouts, SingleTurn
+from referee.trainers.sampling import Sampling, seed_of
 from referee.verifiers.intervals import wilson
-from referee.verifiers.protocol import Item, range_of
+from referee.verifiers.protocol import range_of
 from referee.verifiers.records import Completion, Problem, Reward
 from referee.verifiers.rubric import Rubric, Schedule
 
@@ -44,24 +45,32 @@ def measure(
     sampling: Sampling,
     samples: int = 1,
     seed: int = 0,
+    rollouts: Rollouts | None = None,
 ) -> tuple[HeldOut, list[tuple[Problem, Completion, Reward]]]:
     """Sample each problem ``samples`` times, score, and return the measures and what was seen.
 
     With several samples the completions of one problem are not independent: pass@1 is their mean,
-    and the interval then takes the problems, not the completions, as what was drawn.
+    and the interval then takes the problems, not the completions, as what was drawn. ``rollouts`` says
+    how problems are gone through, a completion each where it is None; of an episode of several turns
+    the last completion is returned.
     """
     if not problems:
         raise ValueError("problems must have at least one problem, got none")
-    prompts = [policy.encode(p.prompt) for p in problems]
-    seeds = [seed_of(seed, "heldout", i) for i in range(len(problems))]
-    groups = sample(policy, prompts, group_size=samples, sampling=sampling, seeds=seeds)
-    items = [Item(c, p, i) for i, (p, group) in enumerate(zip(problems, groups, strict=True)) for c in group]
-    rewards = rubric.score_items(items)
+    groups = (rollouts or SingleTurn())(
+        policy,
+        problems,
+        rubric,
+        group_size=samples,
+        sampling=sampling,
+        seeds=[seed_of(seed, "heldout", i) for i in range(len(problems))],
+    )
     best = best_total(rubric)
-    by_problem: list[list[bool]] = [[] for _ in problems]
-    for item, reward in zip(items, rewards, strict=True):
-        if reward.total is not None:
-            by_problem[item.group].append(passes(reward, best))
+    seen = [r for group in groups for r in group.rollouts]
+    rewards = [r.reward for r in seen if r.reward is not None]
+    by_problem = [
+        [passes(r.reward, best) for r in group.rollouts if r.reward is not None and not r.reward.abstains]
+        for group in groups
+    ]
     counted = [outcomes for outcomes in by_problem if outcomes]
     totals = [r.total for r in rewards if r.total is not None]
     decided, passed = sum(map(len, counted)), sum(map(sum, counted))
@@ -74,12 +83,13 @@ def measure(
         high=high,
         passed=passed,
         decided=decided,
-        abstained=len(items) - decided,
+        abstained=len(seen) - decided,
         reward=math.fsum(totals) / len(totals) if totals else 0.0,
         pass_at_k=sum(k_rates) / len(k_rates) if samples > 1 and k_rates else None,
         k=samples,
     )
-    return held, [(i.problem, i.completion, r) for i, r in zip(items, rewards, strict=True)]
+    last = [r.turns[-1].completion if r.turns else Completion() for r in seen]
+    return held, [(r.problem, c, paid) for r, c, paid in zip(seen, last, rewards, strict=True)]
 
 
 def best_total(rubric: Rubric) -> float:

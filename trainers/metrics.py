@@ -21,15 +21,17 @@ def group_metrics(groups: Sequence[Group], *, best: float, max_new_tokens: int) 
     ``groups/no_signal`` is the share of groups whose rewards are all equal; of these
     ``groups/all_solved`` were paid the most there is, ``groups/all_failed`` 0 or less,
     ``groups/identical_texts`` wrote one text (solved or not, they are counted only here),
-    ``groups/undecided`` have fewer than two rewards. ``entropy`` is the mean of -log p over the
+    ``groups/undecided`` have fewer than two rewards. Of an episode of several turns ``completion_tokens``
+    are those of all turns. ``entropy`` is the mean of -log p over the
     sampled tokens, in nats: an unbiased estimate of the policy's entropy a token at the sampling
     temperature, over everything that was sampled. ``repetition`` is the mean of :func:`repetition`.
     """
     rollouts = [r for g in groups for r in g.rollouts]
     totals = [t for g in groups for t in g.totals if t is not None]
-    lengths = [len(r.completion.token_ids or ()) for r in rollouts]
-    logprobs = [p for r in rollouts for p in r.completion.logprobs or ()]
-    texts = Counter((i, r.completion.text) for i, g in enumerate(groups) for r in g.rollouts)
+    lengths = [len(r.sampled_ids) for r in rollouts]
+    turns = [len(turn.completion.token_ids or ()) for r in rollouts for turn in r.turns]
+    logprobs = [p for r in rollouts for turn in r.turns for p in turn.completion.logprobs or ()]
+    texts = Counter((i, r.text) for i, g in enumerate(groups) for r in g.rollouts)
     spreads = [_std([t for t in g.totals if t is not None]) for g in groups]
     kinds = Counter(kind for g in groups if (kind := signal(g, best=best)) is not None)
     out = {
@@ -43,11 +45,11 @@ def group_metrics(groups: Sequence[Group], *, best: float, max_new_tokens: int) 
         "entropy": -_mean(logprobs) if logprobs else 0.0,
         "completion_tokens": _mean(lengths),
         "completion_tokens_max": float(max(lengths)),
-        "truncated": sum(r.completion.truncated for r in rollouts) / len(rollouts),
+        "truncated": sum(r.truncated for r in rollouts) / len(rollouts),
         "abstained": sum(r.reward is None or r.reward.abstains for r in rollouts) / len(rollouts),
         "distinct_texts": len(texts) / len(rollouts),
-        "repetition": _mean([repetition(r.completion.token_ids or ()) for r in rollouts]),
-        "length_limit_share": _mean(lengths) / max_new_tokens,
+        "repetition": _mean([repetition(r.sampled_ids) for r in rollouts]),
+        "length_limit_share": _mean(turns) / max_new_tokens,
     }
     reasons = Counter(
         (name, v.reason.value) for r in rollouts if r.reward for name, v in r.reward.parts.items()
@@ -66,7 +68,7 @@ def signal(group: Group, *, best: float) -> str | None:
         return "undecided"
     if max(totals) - min(totals) > 0.0:
         return None
-    if len({r.completion.text for r in group.rollouts}) == 1:
+    if len({r.text for r in group.rollouts}) == 1:
         return "identical_texts"
     if totals[0] >= best - 1e-9 * max(1.0, abs(best)):
         return "all_solved"

@@ -26,7 +26,6 @@ from referee.trainers.advantages import gae, whiten
 from referee.trainers.batch import Batch
 from referee.trainers.critic import Critic
 from referee.trainers.grpo import GroupTrainer
-from referee.trainers.kl import rewards_with_kl
 from referee.trainers.losses import aggregate, value_loss
 
 
@@ -46,10 +45,10 @@ class PPOTrainer(GroupTrainer):
         p = self.preset
         mask_BT = batch.mask_BT.bool() & decided_NG.reshape(-1, 1)
         values_BT, final_B = self._values(batch)
-        rewards_BT = self._rewards(rollouts, batch, mask_BT)
+        rewards_BT = self._token_rewards(rollouts, batch, mask_BT)
         if p.whiten_rewards:
             rewards_BT = whiten(rewards_BT, mask_BT, shift_mean=False)
-        truncated_B = torch.tensor([r.completion.truncated for r in rollouts], device=final_B.device)
+        truncated_B = torch.tensor([r.truncated for r in rollouts], device=final_B.device)
         advantages_BT, returns_BT = gae(
             rewards_BT,
             values_BT,
@@ -61,19 +60,6 @@ class PPOTrainer(GroupTrainer):
         if p.whiten_advantages:
             advantages_BT = whiten(advantages_BT, mask_BT)
         return replace(batch, values_BT=values_BT, advantages_BT=advantages_BT, returns_BT=returns_BT)
-
-    def _rewards(self, rollouts: Sequence[Rollout], batch: Batch, mask_BT: Tensor) -> Tensor:
-        totals_B = torch.tensor([self._paid(r) for r in rollouts], device=mask_BT.device)
-        before_BT = self._before(batch)
-        penalised = batch.ref_logprobs_BT is not None and self.preset.kl_in == "reward"
-        return rewards_with_kl(
-            totals_B,
-            before_BT,
-            batch.ref_logprobs_BT if penalised and batch.ref_logprobs_BT is not None else before_BT,
-            mask_BT,
-            kl_coef=self.kl.kl_coef,
-            estimator=self.preset.kl_estimator,
-        )
 
     @torch.no_grad()
     def _values(self, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,8 @@ class Preset:
 
     ``batch_size`` counts completions in one optimiser step, ``epochs`` passes over the problems,
     ``update_epochs`` passes over one sampled batch, ``mini_batch_size`` completions in one of PPO's
-    steps. ``kl_in`` says where the KL penalty stands.
+    steps. ``kl_in`` says where the KL penalty stands, ``credit`` whether all turns of an episode share
+    what was paid in all or each has what came after it (:mod:`referee.trainers.credit`).
     """
 
     name: str
@@ -47,6 +48,7 @@ class Preset:
     refill_groups: bool = False
     overlong_tokens: int = 0
     mask_truncated: bool = False
+    credit: Literal["episode", "turn"] = "episode"
     gamma: float = 1.0
     lam: float = 0.95
     value_clip: float | None = 0.2

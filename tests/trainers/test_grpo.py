@@ -293,7 +293,7 @@ def test_a_finished_run_is_left_alone(tiny, tmp_path):
 
 def test_problems_come_in_a_new_order_each_round(tiny):
     t = tiny.trainer(training=ONE_STEP)
-    rounds = [[t._problem(r * 100 + i).prompt for i in range(100)] for r in range(2)]
+    rounds = [[p.prompt for p in t.source.problems(range(r * 100, r * 100 + 100))] for r in range(2)]
     assert sorted(rounds[0]) == sorted(rounds[1]) == sorted(p.prompt for p in tiny.problems)
     assert rounds[0] != rounds[1]
 
