@@ -121,7 +121,9 @@ class GroupTrainer:
 
     def train(self) -> None:
         """Take all steps that are left, recording each; resume first where the run has a checkpoint."""
-        if not self.resume():
+        resumed = self.resume()
+        self.accelerator.wait_for_everyone()  # all have looked for a checkpoint before one is written
+        if not resumed:
             self._measure()
             self.save()
         while self.step < self.training.steps:

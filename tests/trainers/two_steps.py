@@ -1,0 +1,56 @@
+"""Takes two steps of a tiny policy and saves where they lead; one process of as many as the environment says.
+
+python two_steps.py PRESET FOLDER
+"""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+
+from referee.trainers.grpo import GroupTrainer
+from referee.trainers.policy import tiny_policy
+from referee.trainers.ppo import PPOTrainer
+from referee.trainers.presets import preset
+from referee.trainers.run import Run
+from referee.trainers.training import Training
+from referee.verifiers.rubric import Rubric
+
+shared = runpy.run_path(str(Path(__file__).with_name("conftest.py")))
+
+
+def main(name: str, folder: Path) -> None:
+    """Train in float64, so that what is left is rounding and nothing else."""
+    torch.set_num_threads(1)
+    accelerator = Accelerator(cpu=True)
+    chosen = replace(
+        preset(name),
+        **{"batch_size": 16, "group_size": 4, "learning_rate": 1e-3, "max_new_tokens": 5, "kl_coef": 0.1},
+        mini_batch_size=8,
+        update_epochs=2,
+    )
+    trainer = (PPOTrainer if chosen.advantage == "gae" else GroupTrainer)(
+        tiny_policy(shared["TINY"], seed=3, dtype="float64"),
+        shared["PROBLEMS"],
+        Rubric({"digits": shared["digits"]}, truncation="score"),
+        preset=chosen,
+        training=Training(steps=2, eval_every=1, save_every=1, micro_batch_tokens=32),
+        run=Run(folder / "run", writes=accelerator.is_main_process),
+        heldout=shared["PROBLEMS"][::7],
+        accelerator=accelerator,
+    )
+    trainer.train()
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        torch.save(trainer.policy.model.state_dict(), folder / "weights.pt")
+        (folder / "processes.json").write_text(json.dumps(accelerator.num_processes))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
