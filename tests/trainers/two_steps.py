@@ -31,7 +31,11 @@ def main(name: str, folder: Path) -> None:
     accelerator = Accelerator(cpu=True)
     chosen = replace(
         preset(name),
-        **{"batch_size": 16, "group_size": 4, "learning_rate": 1e-3, "max_new_tokens": 5, "kl_coef": 0.1},
+        batch_size=16,
+        group_size=4,
+        learning_rate=1e-3,
+        max_new_tokens=5,
+        kl_coef=0.1,
         mini_batch_size=8,
         update_epochs=2,
     )
