@@ -65,6 +65,8 @@ _HOME: dict[str, str] = {  # public name -> the module that holds it, imported w
     "to_tinker": "adapters.tinker",
     "to_trl": "adapters.trl",
     "to_trl_environment": "adapters.trl",
+    "to_trl_episodes": "adapters.trl_episodes",
+    "to_trl_rollouts": "adapters.trl_rollouts",
     "to_verifiers": "adapters.prime_verifiers",
     "to_verifiers_classic": "adapters.prime_verifiers",
     "to_verl": "adapters.verl",
