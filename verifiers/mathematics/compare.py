@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from referee.verifiers.mathematics import forms as f
-from referee.verifiers.mathematics.evaluate import Evaluator
-from referee.verifiers.mathematics.forms import Form, Work
+from referee.verifiers.mathematics.evaluate import Evaluator, counted
+from referee.verifiers.mathematics.forms import Form, Number, Work
 from referee.verifiers.mathematics.intervals import INEQUALITIES, Sets, infinite, is_set_like, variables
 from referee.verifiers.mathematics.numeric import Zero, is_zero, real_value
 from referee.verifiers.mathematics.policy import Policy
-from referee.verifiers.mathematics.tree import MINUS_ONE, Node, TooBig, Unreadable, neg
+from referee.verifiers.mathematics.tree import MINUS_ONE, UNNAMED, Node, TooBig, Unreadable, neg
 
+Vector: TypeAlias = "tuple[tuple[int, int], tuple[str, str] | None, list[Node | Form]]"
 _MAX_UNORDERED = 40
 _MAX_SIGNS = 4  # of plus-minus in one answer
 
@@ -79,7 +80,11 @@ class Comparer:
         a_vector, g_vector = self._vector(a), self._vector(g)
         if a_vector is not None or g_vector is not None:
             if a_vector is None or g_vector is None:
-                return _NO
+                vector, other = (g, a) if a_vector is None else (a, g)
+                count = counted(vector.args) if vector.kind == "mul" else None
+                if count is None or is_array(other):
+                    return _NO
+                return self._numbers(count, other) if vector is a else self._numbers(other, count)
             return self._vectors(a_vector, g_vector)
         return self._numbers(a, g)
 
@@ -89,6 +94,8 @@ class Comparer:
         side = infinite(a), infinite(g)
         if side != (0, 0):
             return Match(side[0] == side[1], "structure")
+        if (drawn := _drawn(a, g)) is not None:
+            return Match(drawn, "structure")
         if a.kind == "const" and g.kind == "const" and a.value not in ("pi", "e", "i"):
             return Match(a.value == g.value, "structure")
         if "unit" in (a.kind, g.kind):
@@ -248,7 +255,7 @@ class Comparer:
         rest, tier = list(left), "structure"
         for g in right:
             for i, a in enumerate(rest):
-                match = self.same(a, g)
+                match = self.same(a, g) if (a.kind == "set") is (g.kind == "set") else _NO
                 if match.equal:
                     del rest[i]
                     tier = max(tier, match.tier, key=_rank)
@@ -308,6 +315,8 @@ class Comparer:
             split[0] is None and other.kind not in ("num", "div", "add", "mul", "pow", "fn", "unit", "const")
         ):
             return self._approximately(rel, other, a) if rel is a else _NO
+        if rel is g and split[0] in ("x y", "y x", "x y z"):
+            return _NO  # a curve, and no name for its right side
         match = self.same(split[1], other) if rel is a else self.same(other, split[1])
         if not match.equal and rel is a and "~" in rel.value:
             return self._approximately(rel, other, a)
@@ -326,7 +335,9 @@ class Comparer:
         left, right = self._value_of(a), self._value_of(g)
         if left is not None and right is not None and left[0] is not None and right[0] is not None:
             if _same_name(left[0], right[0]):
-                return self.same(left[1], right[1])
+                match = self.same(left[1], right[1])
+                if match.equal or " " not in left[0] + right[0]:
+                    return match
             if not (variables(left[1]) or variables(right[1])):
                 return _NO
         if a.value == g.value == ("==",):
@@ -342,7 +353,8 @@ class Comparer:
     def _proportional(self, p: Form, q: Form, positive: bool = False) -> Match:
         if not p.top or not q.top:
             return Match(not p.top and not q.top, "normal form")
-        p, q = _primitive(p), _primitive(q)
+        if not positive:
+            p, q = _cleared(p), _cleared(q)
         lead = max(q.top)
         if lead not in p.top:
             return Match(False, "normal form")
@@ -357,7 +369,8 @@ class Comparer:
     def _as_sets(self, a: Node, g: Node) -> Match:
         if a.kind == g.kind == "rel" and len(a.value) == len(g.value) == 1 and len(variables(g)) > 1:
             return self._inequalities(a, g)
-        if (left := self._set_name(a)) and (right := self._set_name(g)) and left != right:
+        left, right = self._set_name(a), self._set_name(g)
+        if left and right and left != right and {UNNAMED} not in (left, right):
             return _NO
         sides = []
         for node in (a, g):
@@ -423,7 +436,7 @@ class Comparer:
             return Match((x - y) % m == 0, "exact rationals")
         return self.same(*(n.args[0] if n.kind == "mod" else n for n in (a, g)))
 
-    def _vector(self, node: Node) -> tuple[tuple[int, int], tuple[str, str] | None, list[Node | Form]] | None:
+    def _vector(self, node: Node) -> Vector | None:
         """Read a tuple, a matrix or a sum of them as (shape, brackets, entries)."""
         kind, value, args = node
         if kind == "group":
@@ -434,20 +447,22 @@ class Comparer:
             return (len(args), 1), value, list(args)
         if kind == "matrix":
             return value, None, list(args)
-        if kind == "mul" and sum(_is_array(a) for a in args) == 1:
-            ((shape, _, entries),) = [v for a in args if _is_array(a) and (v := self._vector(a)) is not None]
+        if kind == "mul" and sum(is_array(a) for a in args) == 1:
+            ((shape, _, entries),) = [v for a in args if is_array(a) and (v := self._vector(a)) is not None]
             factor = f.rational(1)
             for a in args:
-                if not _is_array(a):
+                if not is_array(a):
                     factor = f.multiply(factor, self.evaluator.form(a), self.work)
             return shape, None, [f.multiply(self._entry(e), factor, self.work) for e in entries]
-        if kind == "div" and _is_array(args[0]):
+        if kind == "pow" and args[1] == Node("var", "T") and is_array(args[0]):
+            return self._transposed(args[0])
+        if kind == "div" and is_array(args[0]):
             vector = self._vector(args[0])
             if vector is None:
                 return None
             bottom = self.evaluator.form(args[1])
             return vector[0], None, [f.divide(self._entry(e), bottom, self.work) for e in vector[2]]
-        if kind == "add" and all(_is_array(a) for a in args):
+        if kind == "add" and all(is_array(a) for a in args):
             parts = [v for a in args if (v := self._vector(a)) is not None]
             if len({p[0] for p in parts}) != 1 or len(parts) != len(args):
                 raise Unreadable("a sum of matrices of different shapes")
@@ -460,9 +475,16 @@ class Comparer:
             return self._unit_vector(node, names)
         return None
 
-    def _unit_vector(
-        self, node: Node, names: set[str]
-    ) -> tuple[tuple[int, int], tuple[str, str] | None, list[Node | Form]]:
+    def _transposed(self, node: Node) -> Vector | None:
+        vector = self._vector(node)
+        if vector is None:
+            return None
+        (rows, columns), _, entries = vector
+        if node.kind == "group":  # (1, 2, 3) with a T is the column that a tuple stands for
+            return vector
+        return (columns, rows), None, [entries[i * columns + j] for j in range(columns) for i in range(rows)]
+
+    def _unit_vector(self, node: Node, names: set[str]) -> Vector:
         form = self.evaluator.form(node)
         size = 3 if "unit_k" in names else 2
         out: list[Node | Form] = [f.rational(0)] * size
@@ -480,8 +502,8 @@ class Comparer:
 
     def _vectors(
         self,
-        a: tuple[tuple[int, int], tuple[str, str] | None, list[Node | Form]],
-        g: tuple[tuple[int, int], tuple[str, str] | None, list[Node | Form]],
+        a: Vector,
+        g: Vector,
     ) -> Match:
         (a_shape, a_brackets, xs), (g_shape, g_brackets, ys) = a, g
         if len(xs) != len(ys):
@@ -532,9 +554,9 @@ def _bare(node: Node) -> Node:
     return node.args[0] if node.kind in ("unit", "deg", "pct") else node
 
 
-def _is_array(node: Node) -> bool:
+def is_array(node: Node) -> bool:
     return node.kind in ("matrix", "group") or (
-        node.kind in ("mul", "div", "add") and any(_is_array(a) for a in node.args)
+        node.kind in ("mul", "div", "add", "pow") and any(is_array(a) for a in node.args)
     )
 
 
@@ -591,13 +613,45 @@ def _name(node: Node) -> str | None:
     return None
 
 
+def _drawn(a: Node, g: Node) -> bool | None:
+    """Compare names of points: a segment, an angle or a triangle, whose sign may be left out on one side."""
+    names = [_points(a), _points(g)]
+    if None in names or not any(names[i] and names[i][0] for i in (0, 1)):  # type: ignore[index]
+        return None
+    (x, p), (y, q) = names  # type: ignore[misc]
+    if x and y and x != y:
+        return False
+    kind = x or y
+    if kind in ("angle", "measuredangle"):
+        return p in (q, q[::-1])
+    return sorted(p) == sorted(q)
+
+
+def _points(node: Node) -> tuple[str, str] | None:
+    if node.kind == "var":
+        kind, _, letters = str(node.value).rpartition(" ")
+        return (kind, letters) if letters.isupper() and (len(letters) > 1 or kind != "overline") else None
+    if node.kind != "mul" or any(a.kind != "var" for a in node.args):
+        return None
+    letters = "".join(a.value for a in node.args)
+    return ("", letters) if len(letters) == len(node.args) and letters.isupper() else None
+
+
 def _same_name(a: str, b: str) -> bool:
     return a == b or (" " in a and b == "y") or (" " in b and a == "y")
 
 
-def _primitive(x: Form) -> Form:
-    """Take the common monomial out of a sum, so that x^2 y = x y^2 keeps what divides it."""
-    return Form(x.top)
+def _cleared(x: Form) -> Form:
+    """Multiply an equation's side by the variables that it is divided by, so that y - 1/x becomes xy - 1."""
+    lowest: dict[str, Number] = {}
+    for mono in x.top:
+        for name, e in mono:
+            if name[:2] == "v:" and e < 0:
+                lowest[name] = min(lowest.get(name, 0), e)
+    if not lowest:
+        return Form(x.top)
+    by = tuple(sorted((name, -e) for name, e in lowest.items()))
+    return Form({f.multiply_monos(mono, by)[1]: c for mono, c in x.top.items()})
 
 
 def _same_words(a: str, g: str) -> bool:

@@ -8,14 +8,15 @@ from itertools import permutations
 from math import acos, asin, atan, ceil, comb, factorial, floor, gcd, lcm, pi
 
 from referee.verifiers.mathematics import forms as f
+from referee.verifiers.mathematics import series
 from referee.verifiers.mathematics.forms import Form, Number, Work
 from referee.verifiers.mathematics.numeric import is_zero, real_value, sign_of
 from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable
 
 MAX_FACTORIAL = 5000
-MAX_SERIES = 400
 
 _HALF = Fraction(1, 2)
+_DOTS = Node("const", "dots")
 
 
 _ANGLES: dict[str, Callable[[float], float]] = {
@@ -53,11 +54,17 @@ class Evaluator:
         if kind == "const":
             return self._constant(value)
         if kind == "add":
+            if len(args) >= 4 and args[-2] == _DOTS:
+                return series.continued(self, args)
             total = self.form(args[0])
             for a in args[1:]:
                 total = f.add(total, self.form(a), work)
             return total
         if kind == "mul":
+            if (count := counted(args)) is not None:
+                return self.form(count)
+            if (name := series.differential(args[0])) is not None:
+                return series.derivative(self, name, args[1:])
             total = self.form(args[0])
             for a in args[1:]:
                 total = f.multiply(total, self.form(a), work)
@@ -218,7 +225,9 @@ class Evaluator:
         if name == "det":
             return self._determinant(args[0])
         if name in ("sum", "prod"):
-            return self._series(name, args)
+            return series.series(self, name, args)
+        if name == "integral":
+            return series.integral(self, args)
         if name in ("factorial", "factorial2"):
             return self._factorial(name, self.form(args[0]))
         xs = [self.form(a) for a in args]
@@ -226,6 +235,8 @@ class Evaluator:
             return self._of_rationals(name, xs)
         if name == "binom" and len(xs) == 2:
             return self._binomial(xs[0], xs[1])
+        if name == "permutations" and len(xs) == 2:
+            return f.multiply(self._binomial(xs[0], xs[1]), self._factorial("factorial", xs[1]), work)
         if name == "root":
             return self._root(*xs)
         if name == "log":
@@ -472,25 +483,23 @@ class Evaluator:
             total = f.add(total, term, self.work)
         return total
 
-    def _series(self, name: str, args: tuple[Node, ...]) -> Form:
-        index, low, high, body = args
-        if self.bound:
-            raise TooBig("a series in a series")
-        first, last = self.form(low).constant, self.form(high).constant
-        if type(first) is not int or type(last) is not int:
-            raise Unreadable(f"a {name} without whole bounds")
-        if last - first > MAX_SERIES:
-            raise TooBig(f"a {name} of more than {MAX_SERIES} terms")
-        total = f.rational(0 if name == "sum" else 1)
-        try:
-            for k in range(first, last + 1):
-                self.bound = {index: f.rational(k)}
-                term = self.form(body)
-                self.work.spend(10)
-                total = f.add(total, term, self.work) if name == "sum" else f.multiply(total, term, self.work)
-        finally:
-            self.bound = {}
-        return total
+
+def counted(args: tuple[Node, ...]) -> Node | None:
+    """Read ``C(10, 3)`` and ``P(10, 3)`` at the head of a product as counts, where they can be."""
+    head, group = args[0].value, args[1]
+    if (
+        args[0].kind != "var"
+        or head not in ("C", "P")
+        or group.kind != "group"
+        or group.value != ("(", ")")
+        or len(group.args) != 2
+    ):
+        return None
+    top, low = (a.value if a.kind == "num" else None for a in group.args)
+    if top is None or low is None or not top >= low >= 0 or {top.denominator, low.denominator} != {1}:
+        return None
+    count = Node("fn", "binom" if head == "C" else "permutations", group.args)
+    return Node("mul", None, (count, *args[2:])) if len(args) > 2 else count
 
 
 def _parity(order: tuple[int, ...]) -> int:

@@ -33,7 +33,8 @@ class Extracted(NamedTuple):
 
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![A-Za-z])\s*")
 _DENIED_BEFORE = re.compile(
-    r"(?:\b(?:not|never|cannot|neither|nor|without|except|excluding|instead of|rather than|unlike|"
+    r"(?:\b(?:not|never|no longer|cannot|neither|nor|without|except|excluding|instead of|rather than|unlike|"
+    r"(?:any|every)thing but|all but|far from|"
     r"other than|reject(?:ed|ing)?|discard(?:ed|ing)?|rul(?:e|ed|ing) out|"
     r"(?:mistake|error) (?:is|would be) to)\b|n['’]t\b|"
     r"\\neq?(?![a-z])|≠|\b(?:wrong|incorrect|mistaken|erroneous|false)(?:ly)?(?:\s+answer)?\b)"
@@ -66,7 +67,31 @@ _DENYING = (
     "discard",
     "rul",
     "error",
+    "longer",
+    "thing but",
+    "all but",
+    "far from",
 )  # one of these stands in whatever the pattern above finds
+_SUBJECT = r"(?:(?:the|our|my|this|your)\s+)?(?:final\s+|correct\s+)?(?:answer|result|solution|value|it)\b"
+_SUPPOSED_BEFORE = re.compile(
+    rf"\b(?:suppos|assum|imagin|pretend)(?:e|es|ed|ing)?\b(?:\s+for\s+(?:a\s+)?contradiction,?)?"
+    rf"(?:\s+that)?\s+{_SUBJECT}[^.,;\n]{{0,30}}$"
+    rf"|\bif\s+{_SUBJECT}\s+(?:is|was|were|equals|had been)[\s$:({{\[*\\]*$"
+    r"|\b(?:would|could|might|should)(?:n['’]t)?\s+have\s+been\b[\w\s$:({\[*\\]{0,20}$",
+    re.I,
+)  # what a box says under a condition that does not hold
+_WOULD_BEFORE = re.compile(
+    r"\b(?:would|could|might)\s+(?:then\s+|only\s+)?(?:be|equal|become|give)[\s$:*]*$", re.I
+)
+_IF_AFTER = re.compile(r"[\s$.,)*}\]]*\b(?:only\s+)?(?:if|unless|were|had|provided|whenever)\b", re.I)
+_ASKED_AFTER = re.compile(
+    r"[\s$)}*]*\?(?![\s$)*]*(?:yes|indeed|right|correct|exactly|that|it|we|so)\b)", re.I
+)
+_LARGER_AFTER = re.compile(
+    r"\d|[.,]\d|\$?\^\s*\{?\s*-?\s*(?:\d+|[a-z])\s*(?:\}|(?![\w{]))|\s*(?:\\times|\\cdot|×|\*)\s*10\s*\^"
+)  # the box is a part of a number or a power
+_SIGN_BEFORE = re.compile(r"(?:=[\s$]*|\$)-\s*$|:\s*-$")
+_SUPPOSING = ("suppos", "assum", "imagin", "pretend", "would", "could", "might", "should", "if ")
 _GUESSED_BEFORE = re.compile(
     r"\b(?:guess(?:ed|ing)?|(?:first|initially|originally|previously|earlier)\s+"
     r"(?:thought|guessed|got|said|wrote|believed|had)|initially|mistakenly|at first)\b[^.\n]{0,40}$",
@@ -118,6 +143,8 @@ _PHRASE = re.compile(
     re.I,
 )
 _SENTENCE_END = re.compile(r"\n|(?<=[^.])\.(?=\s+[A-Z]|\s*$)")
+_WOULD_BE = re.compile(r"\b(?:would|could|might)\b", re.I)
+_CONDITION = re.compile(r"\b(?:if|unless|had|were|provided)\b", re.I)
 _DOUBT = re.compile(
     r"\b(?:not|never|cannot|neither|nor|no|wrong|incorrect|false|unknown|unsure|uncertain|maybe|perhaps|possibly|"
     r"might|could|either|or|"
@@ -125,7 +152,14 @@ _DOUBT = re.compile(
     re.I,
 )
 _FORMULA = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.S)
-_NUMBER = re.compile(r"(?<![\w.])[-−]?(?:\\?\$\s?)?\d[\d,]*(?:\.\d+)?(?:\s?/\s?\d+)?(?:\\?%)?(?![\w^])")
+_DISPLAY = re.compile(
+    r"\\begin\{((?:align|gather|equation|eqnarray|multline)(?:ed)?\*?)\}(.+?)\\end\{\1\}", re.S
+)
+_BOLD = re.compile(r"(?<![\w)*])\*\*(?=[^\s*])([^*\n]{1,120}?)\*\*(?![\w*])")
+_LISTED = re.compile(r"[\s$]*(?:,|;|,?\s*\b(and|or)\b)[\s$]*")  # between the formulas of one answer
+_NUMBER = re.compile(
+    r"(?<![\w.])[-−]?(?:\\?\$\s?)?\d[\d,]*(?:\.\d+)?(?:\s?/\s?\d+|(?::\d+)+)?(?:\\?%)?(?![\w^])"
+)
 
 
 def extract(text: str, profile: Profile = "lenient", boxes: Boxes = "all") -> Extracted:
@@ -236,6 +270,10 @@ def _boxed(text: str, policy: Boxes) -> Extracted | None:
     last = firm[-1]
     if is_placeholder(last.content):
         return Extracted(None, "boxed", "the last box is empty")
+    if _ASKED_AFTER.match(text, last.end):
+        return Extracted(None, "boxed", "the last box is a question")
+    if _LARGER_AFTER.match(text, last.end):
+        return Extracted(None, "boxed", "the last box is a part of something larger")
     later = _later_statement(text, last)
     if later is not None:
         return later
@@ -257,6 +295,8 @@ def _boxed(text: str, policy: Boxes) -> Extracted | None:
     if alternatives := _alternatives(text, group):
         contents, joiner = contents + alternatives, " or "
     if len(contents) == 1:
+        if _SIGN_BEFORE.search(text, max(0, last.start - 20), last.start):
+            contents = [f"-({contents[0]})"]
         scale = _SCALE_AFTER.match(text[last.end : last.end + _NEAR])
         return Extracted(f"{contents[0]} {scale[1]}" if scale else contents[0], "boxed")
     return Extracted(joiner.join(strip(c) for c in contents), "boxes")
@@ -322,16 +362,29 @@ def _denied(text: str, box: _Box) -> bool:
     if any(word in lower for word in _DENYING) and _DENIED_BEFORE.search(before):
         return True
     after = text[box.end : box.end + _NEAR]
+    if _conditional(text, box, lower, after):
+        return True
     if len(after) < 4 or not any(word in after.lower() for word in _DENYING_AFTER):
         return False
     return _DENIED_AFTER.match(after) is not None
+
+
+def _conditional(text: str, box: _Box, lower: str, after: str) -> bool:
+    """Tell whether a box is only what the answer would be."""
+    if not any(word in lower for word in _SUPPOSING):
+        return False
+    before = text[max(0, box.start - _NEAR) : box.start]
+    if _SUPPOSED_BEFORE.search(before):
+        return True
+    return _WOULD_BEFORE.search(before) is not None and _IF_AFTER.match(after) is not None
 
 
 def _joined(gap: str) -> bool:
     """Tell whether nothing but joining words stands between two boxes."""
     if len(gap) > 80:
         return False
-    gap = re.sub(r"\\(?:text|quad|qquad|,|;|:|!| )|\\[()\[\]]|[${}.,;:*_\s=()!?&/|~\\-]+", " ", gap)
+    gap = re.sub(r"\\(?:text|q?quad|[hv]space\*?\{[^{}]*\})(?![A-Za-z])", " ", gap)
+    gap = re.sub(r"[${}.,;:*_\s=()\[\]!?&/|~%<>\\-]+", " ", gap)
     numbered = "nswer" in gap or "ption" in gap
     return all(
         w.lower() in _JOINING or (len(w) == 1 and (w.isalpha() or (numbered and w.isdigit())))
@@ -386,6 +439,8 @@ def _phrase(text: str) -> Extracted | None:
     sentence = _sentence(text, last.end())
     if not sentence or is_placeholder(sentence):
         return None
+    if _WOULD_BE.search(last[0]) and _CONDITION.search(sentence):
+        return Extracted(None, "phrase", "the answer is stated under a condition")
     reading = read(sentence)
     if reading.node is not None and reading.node.kind != "text":
         return Extracted(sentence, "phrase")
@@ -411,28 +466,72 @@ def _last(text: str) -> Extracted:
         return Extracted(None, "none", "the text is empty")
     lines = [line for line in text[-4000:].split("\n") if line.strip()]
     line = strip(lines[-1]) if lines else ""
-    if len(line) <= 120 and not is_placeholder(line):
-        node = read(line).node
-        if node is not None and (node.kind != "text" or (len(lines) == 1 and len(line.split()) <= 3)):
+    if len(line) <= 120 and not is_placeholder(line) and not ("**" in line and _BOLD.search(lines[-1])):
+        reading = read(line)
+        node = reading.node
+        if node is not None and (node.kind != "text" or (len(lines) == 1 and _few_words(line))):
             return Extracted(line, "last")
-        if node is None and read(line).too_big:
+        if node is None and reading.too_big:
             return Extracted(line, "last")
     tail = text[-2000:]
-    best: tuple[int, int, str] | None = None
-    for m in _FORMULA.finditer(tail):
-        content = next(g for g in m.groups() if g is not None)
-        if read(content).node is not None:
-            best = (m.start(), m.end(), content)
-    covered = best[1] if best else 0
+    best = _last_value(tail)
+    if best is None:
+        return Extracted(None, "none", "no formula and no number in the text")
+    start, stop, content = best
+    begin = max((m.end() for m in re.finditer(r"\n|[.!?](?=\s)", tail[:start])), default=0)
+    end = _SENTENCE_END.search(tail, stop)
+    sentence = tail[begin:start] + " " + tail[stop : end.start() if end else len(tail)]
+    if _DOUBT.search(sentence):
+        return Extracted(None, "last", "the sentence of the last number denies or doubts it")
+    return Extracted(content, "last")
+
+
+def _few_words(line: str) -> bool:
+    return len(line.split()) <= 3 and not any(c.isdigit() for c in line)
+
+
+def _last_value(tail: str) -> tuple[int, int, str] | None:
+    """Return the last formula or number, with the ones that stand before it in one list."""
+    values = [
+        (m.start(), m.end(), next(g for g in m.groups() if g is not None))
+        for m in _FORMULA.finditer(tail)
+        if "\\begin{a" not in m[0]
+    ]
+    for m in _DISPLAY.finditer(tail):
+        rows = [row for row in m[2].split("\\\\") if row.strip()]
+        values.append((m.start(), m.end(), rows[-1].replace("&", "") if rows else ""))
+    values += [(m.start(), m.end(), m[1]) for m in _BOLD.finditer(tail)]
+    values = [v for v in sorted(values)[-40:] if _is_value(v[2])]
+    covered = values[-1][1] if values else 0
     for m in _NUMBER.finditer(tail, covered):
         if tail[m.start() - 1 : m.start()] in _INSIDE or tail[m.end() : m.end() + 1] in _INSIDE:
             continue  # a part of something larger
-        best = (m.start(), m.end(), m[0])
-    if best is None:
-        return Extracted(None, "none", "no formula and no number in the text")
-    begin = max((m.end() for m in re.finditer(r"\n|[.!?](?=\s)", tail[: best[0]])), default=0)
-    end = _SENTENCE_END.search(tail, best[1])
-    sentence = tail[begin : best[0]] + " " + tail[best[1] : end.start() if end else len(tail)]
-    if _DOUBT.search(sentence):
-        return Extracted(None, "last", "the sentence of the last number denies or doubts it")
-    return Extracted(best[2], "last")
+        values.append((m.start(), m.end(), m[0]))
+    return _one_list(tail, values) if values else None
+
+
+def _is_value(content: str) -> bool:
+    node = read(content).node
+    return node is not None and node.kind != "text"
+
+
+def _one_list(tail: str, values: list[tuple[int, int, str]]) -> tuple[int, int, str]:
+    """Join the last value with those before it where only commas, "and" or "or" stand between."""
+    start, stop, content = values[-1]
+    kinds = _listed_kind(content)
+    for before in reversed(values[-12:-1]):
+        gap = _LISTED.fullmatch(tail, before[1], start) if before[1] <= start else None
+        if gap is None or kinds is None or _listed_kind(before[2]) != kinds:
+            break
+        start, content = before[0], f"{before[2]} {gap[1] or ','} {content}"
+    return start, stop, content
+
+
+def _listed_kind(content: str) -> str | None:
+    """Return what a list's items share: being plain values, or values of one variable."""
+    node = read(content).node
+    if node is None or node.kind == "seq":
+        return None
+    if node.kind != "rel":
+        return "value"
+    return node.args[0].value if node.value == ("=",) and node.args[0].kind == "var" else None

@@ -114,7 +114,10 @@ class Sets:
         if kind == "const" and value == "empty":
             return ()
         if kind == "group" and len(args) == 2:
-            return self.merge([Piece(self.end(args[0]), value[0] == "[", self.end(args[1]), value[1] == "]")])
+            piece = Piece(self.end(args[0]), value[0] == "[", self.end(args[1]), value[1] == "]")
+            if self.order(piece.low, piece.high) > 0:
+                raise Unreadable("an interval whose ends stand the wrong way round")
+            return self.merge([piece])
         if kind == "set":
             return self.merge([self._point(a) for a in args])
         if kind in ("union", "inter", "diff"):
@@ -162,6 +165,8 @@ class Sets:
                 raise Unreadable(f"the relation {sign}")
             if infinite(left) or infinite(right):
                 continue  # -oo < x says nothing
+            if not (variables(left) or variables(right)):
+                raise Unreadable("a relation between numbers, which describes no set")
             out = self.intersect(
                 out,
                 self.solve(sign, f.add(self.evaluator.form(left), self.evaluator.form(right), self.work, -1)),

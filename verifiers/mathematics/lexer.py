@@ -325,6 +325,7 @@ _ALIASES = {
     "wedge": "and",
     "lor": "or",
     "vee": "or",
+    "intercal": "top",
     "arcctg": "arccot",
     "tg": "tan",
     "ctg": "cot",
@@ -465,7 +466,7 @@ def _command(name: str, spaced: bool, text: str, pos: int, out: list[Token], dep
             if re.fullmatch(r"[A-Za-z][A-Za-z .,'-]+", content):
                 _words(content, spaced, out, depth)
                 return after
-    elif name in ("blacksquare", "square", "qed", "Box"):
+    elif name in ("blacksquare", "square", "qed", "Box", "checkmark"):
         return pos  # the end of a proof
     elif name in _DROP or name in _DROP_FIRST:
         pos = _after_group(text, pos)

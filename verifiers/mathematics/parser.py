@@ -14,6 +14,7 @@ from referee.verifiers.mathematics.lexer import FUNCTIONS, Token
 from referee.verifiers.mathematics.tree import (
     MAX_DEPTH,
     MAX_DIGITS,
+    UNNAMED,
     Node,
     TooBig,
     Unreadable,
@@ -69,6 +70,7 @@ _GREEK = frozenset(
     """.split()
 )
 _BRACKETS = {"(": ")", "[": "]", "\\{": "\\}"}
+_COUNTS = {"C": "binom", "P": "permutations"}
 _END = Token("end", "")
 
 
@@ -169,7 +171,8 @@ class Parser:
         self._label()
         while self.peek.text in ("=", "approx", "Rightarrow", "therefore") and self.peek.kind in "oc":
             self.pos += 1
-        sides, signs = [self.side()], []
+        bare = self.peek.text in ("<", ">", "le", "ge", "ne") and self.peek.kind in "oc"
+        sides, signs = [Node("var", UNNAMED) if bare else self.side()], []
         while (sign := self._relation_sign()) is not None:
             signs.append(sign)
             self._label()
@@ -213,9 +216,14 @@ class Parser:
 
     def side(self) -> Node:
         """Parse one side of a relation: sets, ratios, residues, measures."""
+        braced = self.peek.text == "{"
         node = self._measured()
         while op := self.accept("cup", "cap", "setminus"):
+            node = _in_braces(node) if braced else node
+            braced = self.peek.text == "{"
             right = self._measured()
+            right = _in_braces(right) if braced else right
+            braced = False
             kind = {"cup": "union", "cap": "inter", "setminus": "diff"}[op.text]
             node = Node(kind, None, (node, right))
         if self.peek.text == "to" and node.kind == "num" and self.ahead(1).kind == "n":
@@ -373,7 +381,10 @@ class Parser:
                 if self._degree_sign():
                     node = self._degrees_of(node)
                     continue
-                if self.accept("'", "prime") or self._ordinal():
+                if self._ordinal() or (node.kind != "num" and self.accept("'", "prime")):
+                    continue
+                if self.accept("top"):
+                    node = Node("pow", None, (node, Node("var", "T")))
                     continue
                 node = Node("pow", None, (node, self.exponent()))
             elif token.kind == "c" and token.text in ("degrees", "circ"):
@@ -457,7 +468,13 @@ class Parser:
                 raise Unreadable(f"words where a number was expected: {text[:40]!r}")
             return Node("num", value)
         if text == "{":
-            return self._braces()
+            if self.peek.text == "}" and self.ahead(1).text in ("_", "^"):
+                self.pos += 1
+                text = self.next().text
+            else:
+                return self._braces()
+        if text in ("_", "^"):
+            return self._counted()
         if text in ("(", "[", "]"):
             return self._brackets(text)
         if text == "\\{":
@@ -471,6 +488,15 @@ class Parser:
         if text == "." and self.peek.text in ("overline", "dot"):
             return self._number("0.")
         raise Unreadable(f"unexpected {text or 'end'!r}")
+
+    def _counted(self) -> Node:
+        """Parse ``_8C_3`` and ``^8P_3`` behind the first sign."""
+        top = self.argument()
+        name = self.next().text
+        if name not in _COUNTS:
+            raise Unreadable("a raised or lowered sign on nothing")
+        self.expect("_")
+        return Node("fn", _COUNTS[name], (top, self.argument()))
 
     def _number(self, text: str) -> Node:
         if len(text) > MAX_DIGITS:
@@ -643,6 +669,8 @@ class Parser:
             return Node("fn", "binom", (self.argument(), self.argument()))
         if name in ("sum", "prod"):
             return self._series(name)
+        if name == "int":
+            return self._integral()
         if name in ("lfloor", "lceil", "langle"):
             inner = self.items()
             self.expect({"lfloor": "rfloor", "lceil": "rceil", "langle": "rangle"}[name])
@@ -719,6 +747,15 @@ class Parser:
             node = Node("div", None, (node, self.factor()))
         return neg(node) if minus else node
 
+    def _integral(self) -> Node:
+        bounds: dict[str, Node] = {}
+        while (sign := self.accept("_", "^")) is not None:
+            bounds[sign.text] = self.argument() if sign.text == "_" else self.exponent()
+        split = _without_differential(self.expression())
+        if len(bounds) != 2 or split is None or not _polynomial(split[0]):
+            raise Unreadable("an integral of a kind that this reader does not know")
+        return Node("fn", "integral", (split[1], bounds["_"], bounds["^"], split[0]))
+
     def _series(self, name: str) -> Node:
         low = high = None
         for _ in range(2):
@@ -733,6 +770,30 @@ class Parser:
             raise Unreadable(f"a {name} without bounds")
         index = low.args[0]
         return Node("fn", name, (index, low.args[1], high, self.nested(self.term)))
+
+
+def _without_differential(node: Node) -> tuple[Node, Node] | None:
+    """Split ``x^2 + 3x dx`` into the polynomial and its variable."""
+    if node.kind == "add":
+        split = _without_differential(node.args[-1])
+        return None if split is None else (Node("add", None, (*node.args[:-1], split[0])), split[1])
+    if node.kind != "mul" or node.args[-2] != Node("var", "d") or node.args[-1].kind != "var":
+        return None
+    rest = node.args[:-2] or (num(1),)
+    return (rest[0] if len(rest) == 1 else Node("mul", None, rest)), node.args[-1]
+
+
+def _polynomial(node: Node) -> bool:
+    if node.kind == "pow":
+        return _polynomial(node.args[0]) and node.args[1].kind == "num"
+    return node.kind in ("num", "var", "add", "mul", "div") and all(map(_polynomial, node.args))
+
+
+def _in_braces(node: Node) -> Node:
+    """Read ``{1, 2}`` beside a sign of union as a set, though LaTeX would not print its braces."""
+    if node.kind == "seq" and node.value == "comma":
+        return Node("set", None, node.args)
+    return Node("set", None, (node,)) if node.kind in ("num", "div", "mul") else node
 
 
 def _product(left: Node, right: Node) -> Node:

@@ -70,6 +70,9 @@ _SPECIAL = {
     "infinity": "inf",
     "inf": "inf",
     "positive infinity": "inf",
+    "plus infinity": "inf",
+    "negative infinity": "-inf",
+    "minus infinity": "-inf",
     "all integers": "integers",
     "pi": "pi",
 }
@@ -179,7 +182,7 @@ def read(text: str) -> Reading:
     if is_placeholder(text):
         return Reading(None, plain, words, problem="no answer in it")
     try:
-        node = _special(text, words)
+        node = _special(text, words) or _said_twice(text)
         if node is not None:
             return Reading(node, plain, words)
         node = Parser(tokenize(text)).answer()
@@ -204,6 +207,18 @@ def read(text: str) -> Reading:
         return Reading(None, plain, words, problem=str(e))
 
 
+def _said_twice(text: str) -> Node | None:
+    """Read ``9 (nine)`` as both: where they differ it is a hedge."""
+    m = _IN_WORDS.search(text) if text[-1:] == ")" else None
+    value = number_word(m[1]) if m else None
+    if m is None or value is None:
+        return None
+    return Node("seq", "or", (Parser(tokenize(text[: m.start()])).answer(), num(value)))
+
+
+_IN_WORDS = re.compile(r"\s*\(([A-Za-z][A-Za-z -]{1,60})\)$")
+
+
 def _special(text: str, words: str) -> Node | None:
     bare = _LAYOUT.sub(" ", _TEXT.sub(r" \1 ", text)).replace("{", "").replace("}", "").strip(" .")
     if bare[:1].isdigit() and (m := _TIME.fullmatch(re.sub(r"\s*(:|\s)\s*", r"\1", bare))):
@@ -222,7 +237,8 @@ def _special(text: str, words: str) -> Node | None:
         return Node("diff", None, (Node("const", "reals"), Node("set", None, (num(int(m[1])),))))
     if words:
         if words in _SPECIAL:
-            return Node("const", _SPECIAL[words])
+            name = _SPECIAL[words]
+            return neg(Node("const", name[1:])) if name[0] == "-" else Node("const", name)
         if (value := number_word(words)) is not None:
             return Node("num", value)
         if m := re.fullmatch(r"(?:option|choice|answer) ([a-j])", words):

@@ -14,6 +14,9 @@ MAX_DEPTH = 40
 MAX_DIGITS = 2500  # of one literal
 
 
+UNNAMED = "_"  # the variable that "<= 5" leaves out
+
+
 class Unreadable(ValueError):
     """The text is not mathematics that this reader knows."""
 
@@ -66,7 +69,19 @@ def neg(node: Node) -> Node:
     """Return the negative of an expression."""
     if node.kind == "num":
         return Node("num", -node.value)
+    if node.kind in ("pct", "deg"):
+        return Node(node.kind, None, (neg(node.args[0]),))
     return Node("mul", None, (MINUS_ONE, node))
+
+
+def rearranged(node: Node) -> Node:
+    """Return a tree with its terms and factors in one order, so that x + 1 and 1 + x are the same tree."""
+    if not node.args:
+        return node
+    args = tuple(rearranged(a) for a in node.args)
+    if node.kind == "add" or (node.kind == "mul" and not any(a.kind in ("matrix", "group") for a in args)):
+        args = tuple(sorted(args, key=repr))
+    return Node(node.kind, node.value, args)
 
 
 def show(node: Node, limit: int = 400) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,7 +15,7 @@ from referee.verifiers.mathematics.extract import Extracted, extract
 from referee.verifiers.mathematics.intervals import variables
 from referee.verifiers.mathematics.policy import Policy
 from referee.verifiers.mathematics.reader import Reading, exact_number, is_placeholder, literal, read, strip
-from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable, show
+from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable, rearranged, show
 from referee.verifiers.protocol import Item
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
 
@@ -176,8 +177,6 @@ def _decide(policy: Policy, answer: str, reference: Reference) -> Decision:
     assert gold is not None
     text = answer if answer == reference.text else strip(answer)
     if text == reference.text or (literal(text) == gold.literal and gold.literal):
-        if gold.node is None or gold.node.kind != "text":
-            return Decision(_has_value(gold), "literal", reference.shown)
         return Decision(True, "literal", reference.shown)
     value = exact_number(text)
     if value is not None and gold.node is not None and gold.node.kind == "num":
@@ -203,6 +202,8 @@ def _decide(policy: Policy, answer: str, reference: Reference) -> Decision:
         if not match.equal and gold.literal.endswith("+C") and (named := _named_c(reading.node)):
             match = Comparer(policy).same(named, gold.node)
     except TooBig as e:
+        if rearranged(reading.node) == rearranged(gold.node):
+            return Decision(True, "structure", shown)
         return Decision(False, "bounds", f"{shown}: {e}"[:400], True)
     except (Unreadable, RecursionError, OverflowError, ZeroDivisionError) as e:
         return Decision(False, "unreadable", str(e)[:400])
@@ -225,10 +226,6 @@ def _named_c(node: Node) -> Node | None:
     return Node("add", None, (*rest, Node("var", "C")))
 
 
-def _has_value(gold: Reading) -> bool:
-    return True
-
-
 def _text(text: str, reading: Reading, gold: Reading) -> Match:
     assert gold.node is not None
     assert reading.node is not None
@@ -237,6 +234,10 @@ def _text(text: str, reading: Reading, gold: Reading) -> Match:
     if reading.node.kind != "text":
         return Match(False, "text")
     return Comparer(Policy()).same(reading.node, gold.node)
+
+
+_COMMANDS = re.compile(r"\\[a-z]+\s*|[{}*$]")
+_MORE_CHOICES = re.compile(r"\W*[A-J][.):\s]+(?:(?:and|or|nor|but|not|is not|isn't)\b|[,;/&|])", re.I)
 
 
 def _choice(text: str, gold: Reading) -> bool:
@@ -253,18 +254,18 @@ def _choice(text: str, gold: Reading) -> bool:
     if len(bare) > 200 or any(f"({c})" in bare[3:] for c in "ABCDEFGHIJ"):
         return False
     if bare[:3].upper() == f"({node.value})":
-        return True
-    if bare[:1] == node.value and bare[1:2] in (".", ")", ":") and len(bare) > 2:
-        return True
+        return not _MORE_CHOICES.match(_COMMANDS.sub(" ", text))
+    if bare[:1] == node.value and (bare[1:] == ")" or (bare[1:2] in (".", ")", ":") and len(bare) > 2)):
+        return not _MORE_CHOICES.match(_COMMANDS.sub(" ", text))
     return "(" in gold.literal and bare.upper() == node.value
 
 
 def _as_lists(policy: Policy, reading: Reading, gold: Reading) -> Match | None:
-    """Try ``1,234`` as a list where the other side is one."""
+    """Try ``1,234`` as a list where the other side is one; a tuple has its parentheses."""
     pairs = []
-    if reading.items is not None and gold.node is not None and gold.node.kind in ("seq", "set", "group"):
+    if reading.items is not None and gold.node is not None and gold.node.kind in ("seq", "set"):
         pairs.append((reading.items, gold.node))
-    if gold.items is not None and reading.node is not None and reading.node.kind in ("seq", "set", "group"):
+    if gold.items is not None and reading.node is not None and reading.node.kind in ("seq", "set"):
         pairs.append((reading.node, gold.items))
     for a, g in pairs:
         match = Comparer(policy).same(a, g)
