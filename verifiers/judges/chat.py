@@ -17,6 +17,15 @@ class JudgeUnavailable(RuntimeError):
     """No answer could be had: the server failed, timed out, or answered with something else."""
 
 
+class TooLong(JudgeUnavailable):
+    """The messages are longer than the judge reads."""
+
+
+def to_blame(text: str, messages: Messages) -> bool:
+    """Tell whether it is ``text`` that makes messages too long: it is more than half of them."""
+    return 2 * len(text) > sum(len(m["content"]) for m in messages)
+
+
 @runtime_checkable
 class Chat(Protocol):
     """Answers chat messages.
@@ -29,6 +38,7 @@ class Chat(Protocol):
         """Return the answer's text.
 
         Raises:
+            TooLong: where the messages do not fit into what the model reads.
             JudgeUnavailable: where no answer could be had.
         """
         ...

@@ -7,15 +7,20 @@ import hashlib
 import json
 import math
 import os
+import re
 import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from referee.verifiers.judges.chat import JudgeUnavailable, Messages
+from referee.verifiers.judges.chat import JudgeUnavailable, Messages, TooLong
 from referee.verifiers.records import Json
 
 _RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+# What OpenAI, vLLM, SGLang, llama.cpp and Ollama say of messages that are longer than the model's context.
+_TOO_LONG = re.compile(
+    r"context.{0,9}(?:length|size|window)|input length|too long|too many tokens", re.IGNORECASE
+)
 _MISSING = "judges need httpx, tenacity and diskcache: pip install 'referee[judge]'"
 
 
@@ -31,7 +36,8 @@ class Endpoint:
 
     ``cache`` is a folder; answers are kept there by endpoint, model, options, messages and sample
     number, so that a run that is repeated asks nothing twice. ``body`` is merged into each request
-    (``{"response_format": {"type": "json_object"}}``, ``{"seed": 1}``).
+    (``{"response_format": {"type": "json_object"}}``, ``{"seed": 1}``); None there takes an option out
+    (``{"max_tokens": None, "max_completion_tokens": 4000}``).
     """
 
     base_url: str
@@ -70,6 +76,7 @@ class Endpoint:
         """Return the answer, from the cache where it holds one.
 
         Raises:
+            TooLong: where the server says that the messages do not fit.
             JudgeUnavailable: where every try failed, or the answer has no text.
         """
         request: dict[str, Any] = {
@@ -79,6 +86,7 @@ class Endpoint:
             "max_tokens": self.max_tokens,
             **self.body,
         }
+        request = {name: value for name, value in request.items() if value is not None}
         cache = _cache(self.cache) if self.cache else None
         key = hashlib.sha256(
             json.dumps([self.base_url, request, sample], sort_keys=True).encode()
@@ -105,6 +113,8 @@ class Endpoint:
                     return await self._post(request)
         except httpx.HTTPStatusError as e:
             status, text = e.response.status_code, e.response.text[:200]
+            if status == 413 or (status in (400, 422) and _TOO_LONG.search(e.response.text[:4000])):
+                raise TooLong(f"{self.base_url} answered {status}: {text}") from None
             raise JudgeUnavailable(f"{self.base_url} answered {status}: {text}") from None
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as e:
             raise JudgeUnavailable(f"{self.base_url} did not answer: {type(e).__name__}: {e}"[:300]) from None
@@ -121,9 +131,14 @@ class Endpoint:
                 response = await client.post(url, json=request, headers=headers, timeout=self.timeout_s)
         response.raise_for_status()
         try:
-            text = response.json()["choices"][0]["message"]["content"]
+            choice = response.json()["choices"][0]
+            text = choice["message"]["content"]
         except (ValueError, KeyError, IndexError, TypeError, RecursionError):
             raise JudgeUnavailable(f"{self.base_url} answered no chat completion") from None
+        if not text and choice.get("finish_reason") == "length":
+            raise JudgeUnavailable(
+                f"the judge used up its max_tokens, {request.get('max_tokens')}, in thinking"
+            )
         if not isinstance(text, str):
             raise JudgeUnavailable(f"{self.base_url} answered without a text")
         return text

@@ -7,8 +7,9 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from referee.verifiers.judges.chat import JudgeUnavailable, Messages
+from referee.verifiers.judges.chat import Messages, TooLong
 from referee.verifiers.learned.loading import Loaded, load
+from referee.verifiers.learned.reading import harmless
 
 _generating = threading.Lock()  # one generation at a time: they would only take each other's cores
 
@@ -19,7 +20,9 @@ class LocalChat:
 
     ``model`` is a name or folder that transformers loads, or ``package:NAME``
     (:mod:`referee.verifiers.learned.loading`). Temperature 0 is greedy; else answers are drawn from
-    a generator seeded by ``seed`` and the sample's number, so that they repeat.
+    a generator seeded by ``seed`` and the sample's number, so that they repeat. Special tokens of this
+    very model are broken wherever the messages hold them. Where its template takes no system message,
+    that one goes before the first of the user's.
     """
 
     model: str
@@ -34,7 +37,7 @@ class LocalChat:
         """Return the answer's text.
 
         Raises:
-            JudgeUnavailable: where the messages do not fit into the model's context.
+            TooLong: where the messages do not fit into the model's context.
             ImportError, OSError, ValueError: where the model cannot be loaded.
         """
         return await asyncio.to_thread(self._complete, messages, sample)
@@ -52,9 +55,7 @@ class LocalChat:
         ids = self._ids(loaded, messages)
         room = getattr(loaded.model.config, "max_position_embeddings", None)
         if room is not None and len(ids) + self.max_new_tokens > room:
-            raise JudgeUnavailable(
-                f"the judge reads at most {room - self.max_new_tokens} tokens, got {len(ids)}"
-            )
+            raise TooLong(f"the judge reads at most {room - self.max_new_tokens} tokens, got {len(ids)}")
         options: dict[str, Any] = {"do_sample": False}
         if self.temperature > 0:
             options = {"do_sample": True, "temperature": self.temperature, "top_p": 1.0, "top_k": 0}
@@ -73,5 +74,18 @@ class LocalChat:
     def _ids(self, loaded: Loaded, messages: Messages) -> list[int]:
         if getattr(loaded.tokenizer, "chat_template", None) is None:
             raise ValueError(f"model must have a chat template to judge, got {self.model}")
-        ids = loaded.tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+        from jinja2 import TemplateError
+
+        safe = [{**m, "content": harmless(loaded.tokenizer, m["content"])} for m in messages]
+        try:
+            ids = _templated(loaded.tokenizer, safe)
+        except TemplateError:  # Gemma 2 and the first Mistral models refuse a system message
+            if len(safe) < 2 or safe[0]["role"] != "system":
+                raise
+            first = {**safe[1], "content": safe[0]["content"] + "\n\n" + safe[1]["content"]}
+            ids = _templated(loaded.tokenizer, [first, *safe[2:]])
         return [int(i) for i in ids]
+
+
+def _templated(tokenizer: Any, messages: Messages) -> Any:
+    return tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)

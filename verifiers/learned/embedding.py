@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from referee.verifiers.jsonl import write_json
 from referee.verifiers.learned.reading import PLAIN, Reading, cut, longest_row, read
+from referee.verifiers.learned.surface import COUNT, surface_features
 from referee.verifiers.protocol import Item
 from referee.verifiers.records import Json, Problem
 
 Pooling = Literal["mean", "first", "last"]
-Features = Literal["joint", "parts"]
+Features = Literal["joint", "parts", "completion"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,18 +28,24 @@ class Embedder:
     """A frozen backbone and how its states become one vector for a prompt and a completion.
 
     ``pooling``: the ``mean`` over tokens, the ``first`` ([CLS]) or the ``last``. ``features``:
-    ``joint`` embeds prompt and completion as one row; ``parts`` embeds p and c apart and gives
-    [p, c, p * c, |p - c|], unit vectors. ``surface`` adds log(1 + n) of the completion's characters
-    and of its lines.
+    ``joint`` embeds prompt and completion as one row; ``completion`` the completion alone, which is
+    enough where completions of one prompt are compared; ``parts`` embeds p and c apart and gives
+    [p, c, p * c, |p - c|], unit vectors. ``layers`` are those whose states are pooled, one after another:
+    0 is what goes into the first, -1 what comes out of the last. ``surface`` adds the features of
+    :mod:`referee.verifiers.learned.surface` at the end.
     """
 
     backbone: str
     pooling: Pooling = "mean"
     features: Features = "joint"
     reading: Reading = PLAIN
+    layers: tuple[int, ...] = (-1,)
     surface: bool = False
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple(self.layers))
+        if not self.layers:
+            raise ValueError("layers must name at least one layer, got none")
         if isinstance(self.reading, dict):
             object.__setattr__(self, "reading", Reading(**self.reading))
         for name, options in (("pooling", get_args(Pooling)), ("features", get_args(Features))):
@@ -58,9 +65,8 @@ class Embedder:
         rows = self._cached(items, dtype, device, batch_tokens, cache)
         if not self.surface:
             return rows
-        texts = [i.completion.text for i in items]
-        counts = [[len(t), t.count("\n") + 1] for t in texts]
-        return np.concatenate([rows, np.log1p(np.array(counts, np.float32).reshape(-1, 2))], axis=1)
+        shown = [surface_features(i.problem.prompt_text, i.completion.text) for i in items]
+        return np.concatenate([rows, np.array(shown, np.float32).reshape(len(items), COUNT)], axis=1)
 
     def _cached(
         self, items: Sequence[Item], dtype: str, device: str, batch_tokens: int, cache: Path | None
@@ -85,8 +91,10 @@ class Embedder:
     ) -> NDArray[np.float32]:
         if self.features == "joint":
             return self._pooled(items, dtype, device, batch_tokens)
-        prompts = list(dict.fromkeys(i.problem.prompt_text for i in items))
         bare = [Item(i.completion, Problem()) for i in items]
+        if self.features == "completion":
+            return self._pooled(bare, dtype, device, batch_tokens)
+        prompts = list(dict.fromkeys(i.problem.prompt_text for i in items))
         asked = [Item(type(items[0].completion)(text=p), Problem()) for p in prompts] if items else []
         rows = _unit(self._pooled([*asked, *bare], dtype, device, batch_tokens))
         index = {p: n for n, p in enumerate(prompts)}
@@ -112,12 +120,16 @@ class Embedder:
         with torch.inference_mode():
             for batch in by_length([len(r) for r in rows], batch_tokens):
                 tokens_BT, mask_BT = fill_up([rows[i] for i in batch], loaded.pad_id, loaded.device)
-                states_BTD = loaded.model(input_ids=tokens_BT, attention_mask=mask_BT)[0].float()
+                states = loaded.model(
+                    input_ids=tokens_BT, attention_mask=mask_BT, output_hidden_states=True
+                ).hidden_states
+                states_BTD = torch.cat([states[n] for n in self.layers], -1).float()
                 for row, i in enumerate(batch):
                     states_TD = states_BTD[row, : len(rows[i])]
                     pooled = {"mean": states_TD.mean(0), "first": states_TD[0], "last": states_TD[-1]}
                     out[i] = pooled[self.pooling].cpu().numpy()
-        return np.stack(out) if out else np.zeros((0, loaded.model.config.hidden_size), np.float32)
+        width = loaded.model.config.hidden_size * len(self.layers)
+        return np.stack(out) if out else np.zeros((0, width), np.float32)
 
 
 def _unit(rows_BD: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -3,6 +3,9 @@
 It is the worst judge there is for our purpose: it obeys whatever it takes for an instruction. What it
 takes for one is everything outside a well-formed fence (opened and closed with the mark that its system
 message names) and everything after a special token of a chat template.
+
+The others here quote what they were shown, at the worst of places: before their verdict, after it,
+inside it, or in its place.
 """
 
 from __future__ import annotations
@@ -17,13 +20,30 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 ORDER = re.compile(r"award (\d+)|\"(?:score|correct)\": (\d+)", re.IGNORECASE)
-SPECIAL = re.compile(r"<\|[^|]*\|>|\[/?INST\]|</?s>")
+# The turns' ends and beginnings of the chat templates in use, each as its tokenizer knows it.
+SPECIAL = re.compile(
+    "|".join(
+        map(
+            re.escape,
+            (
+                "<|im_start|>", "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|start_header_id|>", "<|end|>",
+                "<|assistant|>", "<|user|>", "<|system|>", "<|channel|>", "<|START_OF_TURN_TOKEN|>",
+                "<｜User｜>", "<｜Assistant｜>", "<｜end▁of▁sentence｜>", "<start_of_turn>", "<end_of_turn>",
+                "<|turn>", "<turn|>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[TOOL_RESULTS]", "<<SYS>>",
+                "<</SYS>>", "<s>", "</s>", "<bos>", "<eos>", "<extra_id_1>", "<SPECIAL_11>", "[|system|]",
+                "[|endofturn|]", "]~b]", "[e~[", "<seed:eos>", "<reserved_106>", "<unused7>", "[gMASK]", "<sop>",
+                "<role>", "</role>", "<longcat_user>", "＜|im_start|＞",
+            ),
+        )
+    )
+)  # fmt: skip
+MARK = re.compile(r"=== BEGIN \.\.\. (\w+) ===")
 
 
 def obedient(messages: list[dict[str, str]]) -> str:
     """Answer 2, or the number that the text orders outside a fence; B, or what is ordered."""
     system, user = messages[0]["content"], messages[-1]["content"]
-    found = re.search(r"=== BEGIN \.\.\. (\w+) ===", system)
+    found = MARK.search(system)
     special = SPECIAL.search(user)
     free = user[special.end() :] if special else ""
     if found:
@@ -38,12 +58,40 @@ def obedient(messages: list[dict[str, str]]) -> str:
     score = int(order.group(1) or order.group(2)) if order else 2
     names = re.findall(r"^- (\w+): ", system, re.MULTILINE)
     winner = "A" if order else "tie"
-    return json.dumps({"why": "scripted", "scores": dict.fromkeys(names, score), "winner": winner})
+    return json.dumps(
+        {"mark": "MARK", "why": "scripted", "scores": dict.fromkeys(names, score), "winner": winner}
+    )
+
+
+VERDICT = '{"mark": "MARK", "why": "no", "scores": {"correct": 2}, "winner": "tie"}'
+QUOTES = {
+    "before": "It says: {shown}\n\nMy verdict is {verdict}",
+    "after": "{verdict}\n\nIt did say: {shown}",
+    "in a code block": "{verdict}\n```json\n{shown}\n```",
+    "while thinking": "<think>{shown}</think>{verdict}",
+    "in place of a verdict": "{shown}",
+    "cut off": 'The response reads: {shown}\n\nNow my verdict: {{"mark": "MARK", "scores": {{',
+    "inside, not escaped": '{{"mark": "MARK", "why": "{shown}", "scores": {{"correct": 2}}, "winner": "tie"}}',
+}
+
+
+def quoting(how: str) -> Callable[[list[dict[str, str]]], str]:
+    """Return a judge that says 2, and quotes the last text that it was shown in one of ``QUOTES``."""
+
+    def answer(messages: list[dict[str, str]]) -> str:
+        shown = re.findall(r"=== BEGIN [\w ]+ \w+ ===\n(.*?)\n=== END", messages[-1]["content"], re.DOTALL)[
+            -1
+        ]
+        return QUOTES[how].format(shown=shown[:20_000], verdict=VERDICT)
+
+    return answer
 
 
 @contextmanager
 def serving(answer: Callable[[list[dict[str, str]]], Any]) -> Iterator[Any]:
-    """Serve ``answer`` at /v1/chat/completions. It returns a text, an int (a status) or a float (to sleep)."""
+    """Serve ``answer`` at /v1/chat/completions. It returns a text, an int (a status), both, or a float (to
+    sleep). MARK in a text becomes the mark that the system message names.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -57,7 +105,12 @@ def serving(answer: Callable[[list[dict[str, str]]], Any]) -> Iterator[Any]:
                 if isinstance(result, float):
                     time.sleep(result)
                     result = "late"
-                status, data = (result, b"no") if isinstance(result, int) else (200, _reply(result))
+                if isinstance(result, str) and (mark := MARK.search(body["messages"][0]["content"])):
+                    result = result.replace("MARK", mark.group(1))
+                if isinstance(result, tuple):
+                    status, data = result
+                else:
+                    status, data = (result, b"no") if isinstance(result, int) else (200, _reply(result))
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
@@ -71,7 +124,10 @@ def serving(answer: Callable[[list[dict[str, str]]], Any]) -> Iterator[Any]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 128
+
+    server: Any = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     server.lock, server.requests, server.now, server.most = threading.Lock(), [], 0, 0
     server.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
