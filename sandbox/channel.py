@@ -9,13 +9,14 @@ import select
 import socket
 import subprocess
 import time
-from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+from referee.sandbox.inside.wire import Stream
 from referee.sandbox.records import Limits
 
 START_S = 30.0
+COUNTED_TOO = 8  # of a solution's processes: the server, its spare children, and what is just ending
 
 
 class ServerDown(Exception):
@@ -45,12 +46,13 @@ class Exit:
 class Child:
     """One forked child: the host's end of its socket, and its standard streams as memory files."""
 
+    number: int
     limits: Limits
     connection: socket.socket
+    stream: Stream
     stdin: int
     stdout: int
     stderr: int
-    pid: int = 0
     exit: Exit | None = None
     released: bool = False
 
@@ -86,8 +88,10 @@ class Channel:
         self.process = process
         self.errors = errors  # a memory file with what the server wrote to stderr
         self.facts: dict[str, Any] = {}
-        self._unnumbered: deque[Child] = deque()
+        self._count = 0
         self._running: dict[int, Child] = {}
+        self._poll = select.poll()
+        self._poll.register(control, select.POLLIN)
         _open_channels.add(self)
 
     def start(self, options: dict[str, Any]) -> None:
@@ -103,39 +107,43 @@ class Channel:
         if "error" in self.facts:
             raise ServerDown(str(self.facts["error"]))
 
-    def spawn(self, limits: Limits) -> Child:
-        """Ask for a child; it is there once it answers on its socket."""
+    def spawn(self, limits: Limits, *, count: int = 1, ending: Child | None = None) -> list[Child]:
+        """Ask for children; each is there once it answers on its socket. Another may be ended with that."""
         self.drain()
-        mine, theirs = socket.socketpair()
-        streams = [os.memfd_create(name) for name in ("stdin", "stdout", "stderr")]
-        child = Child(limits, mine, streams[0], streams[1], streams[2])
-        numbers = (
-            limits.memory_bytes,
-            limits.cpu_seconds,
-            limits.output_bytes,
-            limits.processes + 2,  # the server and its spare child count too
-            limits.files,
+        children, theirs, descriptors = [], [], []
+        for number in range(self._count, self._count + count):
+            mine, other = socket.socketpair()
+            stdin, stdout, stderr = (os.memfd_create(name) for name in ("stdin", "stdout", "stderr"))
+            children.append(Child(number, limits, mine, Stream(mine.fileno()), stdin, stdout, stderr))
+            theirs.append(other)
+            descriptors += [other.fileno(), stdin, stdout, stderr]
+        request = (
+            f"{self._end(ending)}F {self._count} {limits.memory_bytes} {limits.cpu_seconds} "
+            f"{limits.output_bytes} {limits.processes + COUNTED_TOO} {limits.files}"
         )
+        self._count += count
         try:
-            request = ("F " + " ".join(map(str, numbers))).encode()
-            socket.send_fds(self.control, [request], [theirs.fileno(), *streams])
+            socket.send_fds(self.control, [request.encode()], descriptors)
         except OSError as e:
-            child.release()
+            for child in children:
+                child.release()
             raise ServerDown(f"the fork server is gone: {e}") from e
         finally:
-            theirs.close()
-        self._unnumbered.append(child)
-        return child
+            for other in theirs:
+                other.close()
+        self._running.update((child.number, child) for child in children)
+        return children
 
     def end(self, child: Child) -> None:
         """End a child if it still runs."""
-        try:
-            while not child.pid:
-                self._read(time.monotonic() + START_S)
-            if child.exit is None:
-                self.control.send(f"K {child.pid}".encode())
-        except OSError as e:
-            raise ServerDown(f"the fork server is gone: {e}") from e
+        if request := self._end(child):
+            try:
+                self.control.send(request.rstrip().encode())
+            except OSError as e:
+                raise ServerDown(f"the fork server is gone: {e}") from e
+
+    def _end(self, child: Child | None) -> str:
+        return f"K {child.number}\n" if child is not None and child.exit is None else ""
 
     def wait(self, child: Child, seconds: float) -> Exit | None:
         """Wait until the child has ended; None where it had not by then."""
@@ -159,17 +167,16 @@ class Channel:
 
     def drain(self) -> None:
         """Read what the server has told since, without waiting."""
-        while _readable(self.control, 0):
+        while self._poll.poll(0):
             self._read(time.monotonic() + 1)
 
     def close(self) -> None:
         """End the server, and with it every child."""
         _open_channels.discard(self)
         self.control.close()
-        for child in [*self._unnumbered, *self._running.values()]:
+        for child in self._running.values():
             with contextlib.suppress(OSError):
                 child.release()
-        self._unnumbered.clear()
         self._running.clear()
         if self.errors is not None:
             os.close(self.errors)
@@ -186,19 +193,15 @@ class Channel:
         self._note(what, words)
 
     def _note(self, what: str, words: list[str]) -> None:
-        if what == "P":
-            child = self._unnumbered.popleft()
-            child.pid = int(words[0])
-            self._running[child.pid] = child
-        elif what == "X":
-            pid, status, user, system, peak = words
-            found = self._running.pop(int(pid), None)
+        if what == "X":
+            number, status, user, system, peak = words
+            found = self._running.pop(int(number), None)
             if found is not None:
                 found.exit = Exit(int(status), float(user) + float(system), int(peak))
 
     def _packet(self, deadline: float) -> str:
         left = deadline - time.monotonic()
-        if left <= 0 or not _readable(self.control, left):
+        if left <= 0 or not self._poll.poll(left * 1000):
             raise TimeoutError("the fork server does not answer")
         try:
             data = self.control.recv(1 << 16)
@@ -215,12 +218,6 @@ class Channel:
         return f": {text.splitlines()[-1]}" if text else ""
 
 
-def _readable(connection: socket.socket, seconds: float) -> bool:
-    poll = select.poll()
-    poll.register(connection, select.POLLIN)
-    return bool(poll.poll(seconds * 1000))
-
-
 _open_channels: set[Channel] = set()
 
 
@@ -228,7 +225,7 @@ def _close_after_fork() -> None:
     """In a forked child: close the copies of the sockets, so that the servers still see their host end."""
     for channel in _open_channels:
         channel.control.close()
-        for child in [*channel._unnumbered, *channel._running.values()]:
+        for child in channel._running.values():
             with contextlib.suppress(OSError):
                 child.release()
     _open_channels.clear()

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from referee.sandbox.channel import Channel, ServerDown
-from referee.sandbox.embedded import SCRATCH_BYTES, server_options
+from referee.sandbox.embedded import ENVIRONMENT, SCRATCH_BYTES, server_options
 from referee.sandbox.inside.supervisor import ADDRESS
 from referee.sandbox.lane import Lane
 from referee.sandbox.pool import close_lanes, lanes_of
@@ -168,7 +168,7 @@ def container_options(options: Docker, door: str) -> dict[str, Any]:
         "mem_limit": options.memory_bytes,
         "memswap_limit": options.memory_bytes,
         "nano_cpus": int(min(options.cpus, len(os.sched_getaffinity(0))) * 1e9),
-        "environment": {"PYTHONHASHSEED": "0"},
+        "environment": ENVIRONMENT,
         "tmpfs": {"/tmp": f"size={SCRATCH_BYTES},mode=1777,nosuid,nodev,exec"},
         "volumes": {door: {"bind": os.path.dirname(ADDRESS), "mode": "ro"}},
         "labels": {LABEL: owner()},

@@ -1,23 +1,23 @@
 """One worker: a fork server for solutions and one for judges, and a job taken through them.
 
-Both keep a spare child, forked and confined ahead of time, so that a job waits for no fork.
+Both keep spare children, forked and confined ahead of time, so that a job waits for no fork.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections import deque
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from referee.sandbox.channel import Channel, Child, Exit
 from referee.sandbox.inside import wire
-from referee.sandbox.inside.wire import Malformed
+from referee.sandbox.inside.wire import Malformed, Stream
 from referee.sandbox.records import (
     Calls,
     Check,
@@ -33,7 +33,20 @@ from referee.sandbox.records import (
 
 COMPILE_S = 25.0
 GRACE_S = 0.25
+SPARES = 2  # the fewest that wait for work
+MOST_TRIALS, MOST_BUSY_S = 64, 1.0  # of one judge
+AT_ONCE = 4  # forks: what the server's memory costs to share again is paid once for all
 _NOTHING = (Source(code="pass"),)
+
+
+@dataclass(slots=True, eq=False)
+class _Kept:
+    """A judge that has the tests of the last trial, and may judge the same ones again."""
+
+    key: Hashable
+    child: Child
+    trials: int = 0
+    busy_s: float = 0.0
 
 
 class Lane:
@@ -43,7 +56,8 @@ class Lane:
         self._launch = launch
         self._shut = shut
         self._channels: dict[str, Channel] = {}
-        self._spares: dict[str, Child] = {}
+        self._spares: dict[str, deque[Child]] = {}
+        self._kept: _Kept | None = None
 
     def channel(self, role: str) -> Channel:
         """Return the fork server for a role, starting it where it does not run."""
@@ -65,26 +79,55 @@ class Lane:
         """End the fork servers."""
         for channel in self._channels.values():
             channel.close()
+        for child in [c for spares in self._spares.values() for c in spares]:
+            child.release()
+        if self._kept is not None:
+            self._kept.child.release()
+            self._kept = None
         self._channels.clear()
         self._spares.clear()
         self._shut()
 
     def _take(self, role: str, limits: Limits) -> Child:
-        """Return the spare child, or a new one where the spare has other limits."""
-        spare = self._spares.pop(role, None)
-        if spare is not None and spare.limits == limits:
-            return spare
-        if spare is not None:
-            self._finish(role, spare)
-        return self.channel(role).spawn(limits)
-
-    def _refill(self, role: str, limits: Limits) -> None:
-        self._spares[role] = self.channel(role).spawn(limits)
+        """Return a spare child, or a new one where the spares have other limits."""
+        channel, spares = self.channel(role), self._spares.setdefault(role, deque())
+        channel.drain()
+        while spares:
+            child = spares.popleft()
+            if child.limits == limits and child.exit is None:
+                return child
+            channel.end(child)
+            child.release()
+        [child] = channel.spawn(limits)
+        return child
 
     def _finish(self, role: str, child: Child) -> None:
-        """End a child and close its files."""
-        self.channel(role).end(child)
+        """End a child, close its files, and have others made in its stead."""
+        channel, spares = self.channel(role), self._spares[role]
+        if role == "program" or len(spares) >= SPARES:  # a program has the folder /tmp to itself
+            channel.end(child)
+        else:
+            spares.extend(channel.spawn(child.limits, count=AT_ONCE, ending=child))
         child.release()
+
+    def _take_judge(self, key: Hashable, limits: Limits) -> _Kept:
+        """Return the judge that was kept for the same tests, or a fresh one."""
+        kept, self._kept = self._kept, None
+        if kept is not None and kept.key == key and kept.child.exit is None:
+            os.pwrite(kept.child.stdin, b" ", 0)  # the slate is wiped
+            return kept
+        if kept is not None:
+            self._finish("judge", kept.child)
+        return _Kept(key, self._take("judge", _judge_limits(limits)))
+
+    def _keep_or_finish(self, kept: _Kept, wall: float, *, clean: bool) -> None:
+        """Keep a judge for the next trial of the same tests, where nothing of this one is left in it."""
+        kept.trials += 1
+        kept.busy_s += wall
+        if clean and kept.trials < MOST_TRIALS and kept.busy_s < MOST_BUSY_S:
+            self._kept = kept
+        else:
+            self._finish("judge", kept.child)
 
     def _program(self, job: Program, limits: Limits) -> Execution:
         role = "solution" if job.language == "python" else "program"
@@ -99,11 +142,9 @@ class Lane:
             "output_bytes": limits.output_bytes,
             "memory_bytes": limits.memory_bytes,
         }
-        _hand_over(child.connection, request)
-        if role == "solution":
-            self._refill(role, limits)
-        else:
-            first, _ = _answer(child.connection, start + COMPILE_S)
+        _hand_over(child, request)
+        if role == "program":
+            first, _ = _answer(child.stream, start + COMPILE_S)
             start = time.monotonic()
             if "missing" in first:
                 self._finish(role, child)
@@ -113,7 +154,7 @@ class Lane:
                 return Execution(
                     outcome=Outcome.SYNTAX_ERROR, error=str(first.get("error", "it did not compile"))
                 )
-        message, error = _answer(child.connection, start + limits.wall_s)
+        message, error = _answer(child.stream, start + limits.wall_s)
         wall = time.monotonic() - start
         ended = None if error == "timeout" else self.channel(role).wait(child, max(0.0, limits.wall_s - wall))
         late = ended is None
@@ -121,7 +162,7 @@ class Lane:
             self.channel(role).end(child)
             ended = self.channel(role).wait(child, GRACE_S)
         execution = _program_outcome(child, message, ended, late, time.monotonic() - start)
-        child.release()
+        self._finish(role, child)
         return execution
 
     def _calls(self, job: Calls, limits: Limits, on_value: OnValue | None) -> Execution:
@@ -134,14 +175,13 @@ class Lane:
             "entry_point": job.entry_point,
             "calls": [[wire.encode(a) for a in arguments] for arguments in job.arguments],
         }
-        _hand_over(child.connection, request)
-        self._refill("solution", limits)
+        _hand_over(child, request)
         values: list[Any] = []
         done = False
-        message, error = _answer(child.connection, deadline)
+        message, error = _answer(child.stream, deadline)
         if not error and message.get("loaded") is True:
             for i in range(len(job.arguments)):
-                message, error = _answer(child.connection, deadline)
+                message, error = _answer(child.stream, deadline)
                 if error or "value" not in message:
                     break
                 values.append(message["value"])
@@ -167,10 +207,11 @@ class Lane:
         return execution
 
     def _trial(self, job: Trial, limits: Limits) -> Execution:
-        child, judge = self._take("solution", limits), self._take("judge", _judge_limits(limits))
-        start = time.monotonic()
+        child = self._take("solution", limits)
+        kept = self._take_judge((job.tests, job.entry_point, job.setup, job.stop_early, limits), limits)
+        judge, start = kept.child, time.monotonic()
         request = {"mode": "serve", "sources": _sources(job.sources), "entry_point": job.entry_point}
-        _hand_over(child.connection, request)
+        _hand_over(child, request)
         tests = {
             "mode": "judge",
             "tests": job.tests,
@@ -178,10 +219,8 @@ class Lane:
             "setup": job.setup,
             "stop_early": job.stop_early,
         }
-        _hand_over(judge.connection, tests, descriptor=child.connection.fileno())
-        self._refill("solution", limits)
-        self._refill("judge", _judge_limits(limits))
-        report, error = _answer(judge.connection, start + limits.wall_s)
+        _hand_over(judge, tests, descriptor=child.connection.fileno())
+        report, error = _answer(judge.stream, start + limits.wall_s)
         wall = time.monotonic() - start
         if error:
             slate = os.pread(judge.stdin, 1, 0)
@@ -208,13 +247,13 @@ class Lane:
             peak_bytes=ended.peak_bytes if ended else None,
             report=report,
         )
-        self._finish("judge", judge)
+        self._keep_or_finish(kept, wall, clean=bool(report.pop("clean", False)))
         self._finish("solution", child)
         return execution
 
     def _check(self, job: Check, limits: Limits) -> Execution:
-        judge = self._take("judge", _judge_limits(limits))
-        start = time.monotonic()
+        kept = self._take_judge((job.checker, limits), limits)
+        judge, start = kept.child, time.monotonic()
         request = {
             "mode": "check",
             "checker": job.checker,
@@ -222,10 +261,10 @@ class Lane:
             "stdout": job.stdout,
             "expected": job.expected,
         }
-        _hand_over(judge.connection, request, descriptor=judge.stdin)
-        report, error = _answer(judge.connection, start + limits.wall_s)
-        self._finish("judge", judge)
+        _hand_over(judge, request, descriptor=judge.stdin)
+        report, error = _answer(judge.stream, start + limits.wall_s)
         wall = time.monotonic() - start
+        self._keep_or_finish(kept, wall, clean=bool(report.pop("clean", False)))
         if error:  # on what the solution wrote, the checker never came back
             return Execution(outcome=Outcome.WRONG, error=f"the checker did not answer: {error}", wall_s=wall)
         if "bad_reference" in report:
@@ -249,7 +288,7 @@ def _sources(sources: tuple[Source, ...]) -> list[Any]:
 def _judge_limits(limits: Limits) -> Limits:
     return Limits(
         wall_s=limits.wall_s,
-        cpu_s=limits.cpu_seconds,
+        cpu_s=limits.cpu_seconds + int(MOST_BUSY_S) + 1,
         memory_bytes=max(limits.memory_bytes, 512 << 20),
         output_bytes=limits.output_bytes,
         processes=limits.processes,
@@ -257,24 +296,23 @@ def _judge_limits(limits: Limits) -> Limits:
     )
 
 
-def _hand_over(connection: socket.socket, message: dict[str, Any], *, descriptor: int | None = None) -> None:
+def _hand_over(child: Child, message: dict[str, Any], *, descriptor: int | None = None) -> None:
     """Send the request. A child that dies meanwhile shows when its answer is awaited."""
-    data = json.dumps(message, separators=(",", ":")).encode()
-    frame = len(data).to_bytes(4, "big") + data
+    data = wire.frame(message)
     try:
         if descriptor is None:
-            connection.sendall(frame)
+            child.connection.sendall(data)
         else:
-            socket.send_fds(connection, [frame[:4]], [descriptor])
-            connection.sendall(frame[4:])
+            sent = socket.send_fds(child.connection, [data], [descriptor])
+            child.connection.sendall(data[sent:])
     except OSError:
         pass
 
 
-def _answer(connection: socket.socket, deadline: float) -> tuple[dict[str, Any], str]:
+def _answer(stream: Stream, deadline: float) -> tuple[dict[str, Any], str]:
     """Return one message, and why there is none: timeout, ended, or malformed."""
     try:
-        message = wire.receive(connection, deadline=deadline)
+        message = stream.receive(deadline=deadline)
     except TimeoutError:
         return {}, "timeout"
     except (EOFError, OSError):

@@ -6,11 +6,15 @@ Three styles: ``unittest`` (methods of TestCase classes), ``functions`` (``test_
 
 from __future__ import annotations
 
+import _symtable  # type: ignore[import-not-found]  # typeshed has no stub
 import ast
-import builtins
 import io
+import types
+import unittest
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from referee.sandbox.inside.proxy import Remote
@@ -54,7 +58,7 @@ class Run:
         else:
             self.add(passed=True)
 
-    def cases(self, module: Any, unittest: Any) -> None:
+    def cases(self, module: Any) -> None:
         """Run the TestCase classes of a module; each method is one check, skipped ones are none."""
         suite = unittest.defaultTestLoader.loadTestsFromModule(module)
         runner = unittest.TextTestRunner(stream=io.StringIO(), failfast=self.stop_early)
@@ -117,32 +121,54 @@ def style(tree: ast.Module) -> str:
     return "asserts"
 
 
-def used(tree: ast.Module) -> set[str]:
-    """Return the names that the tests read."""
-    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+@dataclass(frozen=True)
+class Tests:
+    """A test source: its code, the global names that it reads and binds, and its functions.
+
+    ``may_import`` is true where it may import the solution as a module.
+    """
+
+    source: str
+    code: types.CodeType
+    used: set[str]
+    bound: set[str]
+    functions: set[str]
+    may_import: bool
 
 
-def unresolved(tree: ast.Module, namespace: dict[str, Any]) -> list[str]:
-    """Return the names that the tests use and nobody defines: they are the solution's."""
+@lru_cache(maxsize=2)
+def read(source: str) -> Tests:
+    """Compile a test source and find its names as the compiler sees them; raises what compile raises."""
+    code = compile(source, "<tests>", "exec", dont_inherit=True)
+    top = _symtable.symtable(source, "<tests>", "exec")
+    used: set[str] = set()
     bound: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            if not isinstance(node.ctx, ast.Load):
-                bound.add(node.id)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            bound.add(node.name)
-        elif isinstance(node, ast.alias):
-            bound.add((node.asname or node.name).split(".")[0])
-        elif isinstance(node, ast.arg):
-            bound.add(node.arg)
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            bound.add(node.name)
-    known = bound | set(namespace) | set(dir(builtins))
-    return sorted(used(tree) - known)
+    pending = [top]
+    while pending:
+        scope = pending.pop()
+        pending.extend(scope.children)
+        for name, flags in scope.symbols.items():
+            where = flags >> _symtable.SCOPE_OFF & _symtable.SCOPE_MASK
+            if scope is top or where in (_symtable.GLOBAL_IMPLICIT, _symtable.GLOBAL_EXPLICIT):
+                if flags & _symtable.USE:
+                    used.add(name)
+                if flags & _symtable.DEF_BOUND:
+                    bound.add(name)
+    functions = {scope.name for scope in top.children if scope.type == _symtable.TYPE_FUNCTION}
+    may_import = "import" in source and any(module in source for module in SOLUTION_MODULES)
+    return Tests(source, code, used, bound, functions, may_import)
 
 
-def counted(tree: ast.Module) -> ast.Module:
-    """Return the tests with every assert of the top and of ``check`` counted by itself."""
+def has_cases(namespace: dict[str, Any]) -> bool:
+    """Tell whether the tests that ran define a TestCase."""
+    return any(isinstance(v, type) and issubclass(v, unittest.TestCase) for v in namespace.values())
+
+
+def counted(source: str) -> types.CodeType | None:
+    """Return the tests with every assert of the top and of ``check`` counted; None in another style."""
+    tree = ast.parse(source)
+    if style(tree) != "asserts":
+        return None
     counting = _Counting()
     body: list[ast.stmt] = []
     for node in tree.body:
@@ -151,7 +177,8 @@ def counted(tree: ast.Module) -> ast.Module:
             body.append(node)
         else:
             body.append(counting.visit(node))
-    return ast.fix_missing_locations(ast.Module(body=body, type_ignores=[]))
+    whole = ast.fix_missing_locations(ast.Module(body=body, type_ignores=[]))
+    return compile(whole, "<tests>", "exec", dont_inherit=True)
 
 
 class _Counting(ast.NodeTransformer):

@@ -6,51 +6,72 @@ that the solution never held.
 
 from __future__ import annotations
 
+import _socket
 import ast
+import builtins
 import contextlib
 import copy
+import gc
 import io
 import os
-import socket
 import sys
 import traceback
 import types
-import unittest
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from referee.sandbox.inside import checks
 from referee.sandbox.inside.proxy import Remote, SolutionGone
 from referee.sandbox.inside.solution import REQUEST_LIMIT
-from referee.sandbox.inside.wire import Malformed, Tree, parse, receive, send
+from referee.sandbox.inside.wire import Malformed, Stream, Tree, frame
 
 STATUS = 0  # the standard input is a slate that the host reads where a judge never answered
+MOST_KEPT = 1 << 20  # bytes of answers that a judge may have read, and judge again
 LOADED, CALLED = b"L", b"C"
 
 
-def main(host: socket.socket) -> None:
-    """Read the request and answer it."""
-    data, descriptors, _, _ = socket.recv_fds(host, 4, 1)
-    while len(data) < 4:
-        data += host.recv(4 - len(data))
-    request: Any = _rest(host, int.from_bytes(data, "big"))
-    if request["mode"] == "check":
-        send(host, _check(request))
-    else:
-        send(host, _judge(request, socket.socket(fileno=descriptors[0])))
+def main(fd: int) -> None:
+    """Answer requests until the host has no more that this process may go on to."""
+    gc.enable()
+    while carry_out(fd):
+        pass
     os._exit(0)
 
 
-def _rest(host: socket.socket, size: int) -> Any:
-    if size > REQUEST_LIMIT:
-        raise Malformed("the request is too large")
-    data = bytearray()
-    while len(data) < size:
-        chunk = host.recv(min(size - len(data), 1 << 20))
-        if not chunk:
-            os._exit(1)
-        data += chunk
-    return parse(data)
+def carry_out(fd: int) -> bool:
+    """Carry out one request, which comes with the connection to the solution; False at the end of them."""
+    host = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, fd)
+    data, ancillary, _, _ = host.recvmsg(1 << 16, _socket.CMSG_SPACE(4))
+    host.detach()
+    if not data:
+        return False
+    connection = Stream(int.from_bytes(ancillary[0][2][:4], sys.byteorder))
+    stream = Stream(fd, data)
+    request: Any = stream.receive(limit=REQUEST_LIMIT)
+    stream.send(_check(request) if request["mode"] == "check" else _judge(request, connection))
+    os.close(connection.fd)
+    return True
+
+
+def rehearse() -> None:
+    """Judge two solutions in the fork server: children then share what that made warm."""
+    tests = "def check(candidate):\n    assert candidate([1], 'a') == [1, 1]\n    assert candidate(2) == 4\n"
+    own = sys.modules["__main__"]
+    for right in (True, False):
+        host, judge = _socket.socketpair()
+        connection, solution = _socket.socketpair()
+        request: Tree = {
+            "mode": "judge", "tests": tests, "entry_point": "f", "setup": "", "stop_early": right,
+        }  # fmt: skip
+        rights = connection.fileno().to_bytes(4, sys.byteorder)
+        host.sendmsg([frame(request)], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
+        answers: list[Tree] = [{"loaded": True}, {"value": [1, 1]}, {"value": 4 if right else None}]
+        solution.send(b"".join(frame(a) for a in answers))
+        carry_out(judge.fileno())
+        for end in (host, judge, connection, solution):
+            end.close()
+    sys.modules["__main__"] = own
+    del sys.modules["__tests__"]
 
 
 def _check(request: dict[str, Any]) -> dict[str, Tree]:
@@ -72,23 +93,23 @@ def _check(request: dict[str, Any]) -> dict[str, Tree]:
     return {"score": 0.0, "error": error}
 
 
-def _judge(request: dict[str, Any], connection: socket.socket) -> dict[str, Tree]:
-    tests: str = request["tests"]
+def _judge(request: dict[str, Any], connection: Stream) -> dict[str, Tree]:
     try:
-        tree = ast.parse(tests)
+        tests = checks.read(request["tests"])
     except (SyntaxError, ValueError, MemoryError, RecursionError) as e:
         return {"bad_reference": f"the tests cannot be read: {type(e).__name__}: {e}"[:500]}
     try:
-        loaded = receive(connection)
+        loaded = connection.receive()
     except (EOFError, OSError, Malformed):
         loaded = {"error": "the solution's process ended while its code was loading", "ended": True}
     if not isinstance(loaded, dict) or loaded.get("loaded") is not True:
-        return {"unloaded": loaded if isinstance(loaded, dict) else {"error": "no answer"}}
+        unloaded: Tree = loaded if isinstance(loaded, dict) else {"error": "no answer"}
+        return {"unloaded": unloaded, "clean": connection.received <= MOST_KEPT}
     os.pwrite(STATUS, LOADED, 0)
     remote = Remote(connection)
     remote.on_first_call = _called
     run = checks.Run(stop_early=request["stop_early"])
-    error = _run(tests, tree, request, remote, run)
+    error = _run(tests, request, remote, run)
     report: dict[str, Tree] = {
         "passed": run.passed,
         "total": run.total,
@@ -100,14 +121,34 @@ def _judge(request: dict[str, Any], connection: socket.socket) -> dict[str, Tree
         report["error"] = error
     if not remote.calls:
         report["bad_reference"] = error or "the tests never called the solution"
+    report["clean"] = _clean(remote, tests)
     return report
+
+
+def _clean(remote: Remote, tests: checks.Tests) -> bool:
+    """Tell whether this process may judge the same tests again: nothing that the solution did is left in it.
+
+    Results lived in names that are gone. Not so what a call changed in place, what ran meanwhile, what was
+    written, and modules that stand for the solution.
+    """
+    threading = sys.modules.get("threading")
+    return not (
+        remote.gone
+        or remote.changed
+        or remote.callbacks
+        or remote.connection.received > MOST_KEPT
+        or tests.may_import
+        or (threading is not None and threading.active_count() > 1)
+        or os.fstat(1).st_size
+        or os.fstat(2).st_size
+    )
 
 
 def _called() -> None:
     os.pwrite(STATUS, CALLED, 0)
 
 
-def _run(tests: str, tree: ast.Module, request: dict[str, Any], remote: Remote, run: checks.Run) -> str:
+def _run(tests: checks.Tests, request: dict[str, Any], remote: Remote, run: checks.Run) -> str:
     """Run the tests, filling ``run``; return what ended them before their end, if anything did."""
     module = types.ModuleType("__tests__")
     sys.modules["__tests__"] = sys.modules["__main__"] = module
@@ -115,31 +156,33 @@ def _run(tests: str, tree: ast.Module, request: dict[str, Any], remote: Remote, 
     if request["setup"]:
         _trusted_setup(request["setup"], namespace)
     entry_point: str = request["entry_point"]
-    for name in checks.unresolved(tree, namespace):
-        namespace[name] = remote.function(name)
-    _importable(tree, remote)
-    for name in checks.used(tree) & set(namespace) - {entry_point}:
-        if isinstance(namespace[name], types.FunctionType):
-            namespace[name] = _helper(name, namespace[name], remote)
+    for name in tests.used:
+        if name in namespace:
+            if isinstance(namespace[name], types.FunctionType) and name != entry_point:
+                namespace[name] = _helper(name, namespace[name], remote)
+        elif name not in tests.bound and not hasattr(builtins, name):
+            namespace[name] = remote.function(entry_point if name == "candidate" and entry_point else name)
+    if tests.may_import:
+        _importable(ast.parse(tests.source), remote)
     if entry_point.startswith("Solution().") or "Solution" in namespace:
         namespace["Solution"] = lambda: _Methods(remote)
     if entry_point:
         candidate = remote.function(entry_point)
         namespace[entry_point.split(".")[-1]] = namespace.setdefault("candidate", candidate)
-    style = checks.style(tree)
-    if not request["stop_early"] and style == "asserts":
-        tree = checks.counted(tree)
+    code = tests.code
+    if not request["stop_early"] and (counted := checks.counted(tests.source)) is not None:
+        code = counted
         namespace[checks.RECORD], namespace[checks.REQUIRE] = run.record, checks.require
-    run.source = tests
+    run.source = tests.source
     sys.argv[:] = ["tests"]
     with _guarded(run, remote, whole=True):
-        exec(compile(tree, "<tests>", "exec"), namespace)  # noqa: S102  # the problem's own tests
+        exec(code, namespace)  # noqa: S102  # the problem's own tests
         check = namespace.get("check")
         if not remote.calls and not run.total and callable(check) and entry_point:
             check(namespace[entry_point.split(".")[-1]])
-        elif not remote.calls and style == "unittest":
-            run.cases(module, unittest)
-        elif not remote.calls and style == "functions":
+        elif not remote.calls and checks.has_cases(namespace):
+            run.cases(module)
+        elif not remote.calls and "check" not in tests.functions:
             run.functions(namespace, _guarded, remote)
     return run.error
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import builtins
 import reprlib
-import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from referee.sandbox.inside.wire import Malformed, Tree, Unplain, decode, encode, receive, send
+from referee.sandbox.inside.wire import Malformed, Stream, Tree, Unplain, decode, encode
 
 RESULT_LIMIT = 64 << 20
 _STEERING = (StopIteration, StopAsyncIteration)
@@ -31,9 +30,10 @@ class SolutionGone(Exception):
 class Remote:
     """The connection to a solution that answers calls."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: Stream) -> None:
         self.connection = connection
         self.calls = 0
+        self.changed = False  # an argument, in place
         self.gone = ""
         self.last = ""
         self.callbacks: list[Callable[..., Any]] = []
@@ -60,11 +60,12 @@ class Remote:
         shown = ", ".join([*(_short(a) for a in args), *(f"{k}={_short(a)}" for k, a in kwargs.items())])
         self.last = f"{name}({shown})"
         try:
-            send(self.connection, {"name": name, "args": sent, "kwargs": named})
+            self.connection.send({"name": name, "args": sent, "kwargs": named})
             answer = self._answer()
             value = None if "raised" in answer else decode(answer["value"])
             for argument, after in zip(args, answer.get("args") or (), strict=False):
                 if after is not None:
+                    self.changed = True
                     change(argument, decode(after))
         except (EOFError, OSError) as e:
             self.gone = f"the solution's process ended during {self.last}"
@@ -82,12 +83,12 @@ class Remote:
     def _answer(self) -> dict[str, Any]:
         """Return the answer, serving the callbacks that come before it."""
         while True:
-            answer = receive(self.connection, limit=RESULT_LIMIT)
+            answer = self.connection.receive(limit=RESULT_LIMIT)
             if not isinstance(answer, dict):
                 raise Malformed("an answer must be an object")
             if "callback" not in answer:
                 return answer
-            send(self.connection, self._call_back(answer))
+            self.connection.send(self._call_back(answer))
 
     def _call_back(self, request: dict[str, Any]) -> dict[str, Tree]:
         function = self.callbacks[int(request["callback"])]

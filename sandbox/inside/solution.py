@@ -6,51 +6,69 @@ may do to them what it likes: there is nothing here to learn and nothing to forg
 
 from __future__ import annotations
 
-import ast
+import _socket
+import _symtable  # type: ignore[import-not-found]  # typeshed has no stub
 import contextlib
-import inspect
 import os
-import re
-import socket
 import sys
 import textwrap
-import threading
-import traceback
 import types
 from collections.abc import Callable
 from typing import Any
 
-from referee.sandbox.inside.wire import Tree, Unplain, decode, encode, receive, send
+from referee.sandbox.inside.wire import Stream, Tree, Unplain, decode, encode, frame
 
 REQUEST_LIMIT = 256 << 20
 
 
-def main(connection: socket.socket) -> None:
+def main(fd: int) -> None:
     """Read the request, and carry it out."""
-    request: Any = receive(connection, limit=REQUEST_LIMIT)
+    os._exit(carry_out(Stream(fd)))
+
+
+def carry_out(connection: Stream) -> int:
+    """Carry out one request and return the exit status."""
+    request: Any = connection.receive(limit=REQUEST_LIMIT)
     module = types.ModuleType("__main__" if request["mode"] == "program" else "solution")
     sys.modules[module.__name__] = module
     try:
         code = load(request["sources"], request["entry_point"])
     except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError) as e:
-        send(connection, {"loaded": False, "syntax": True, "error": _one_line(e)})
-        os._exit(0)
+        connection.send({"loaded": False, "syntax": True, "error": _one_line(e)})
+        return 0
     if request["mode"] == "program":
-        os._exit(_program(connection, code, module))
+        return _program(connection, code, module)
     try:
         exec(code, module.__dict__)  # noqa: S102  # running it is what this process is for
     except BaseException as e:  # noqa: BLE001  # SystemExit and all
         _print_traceback()
-        send(connection, {"loaded": False, "syntax": False, **_raised(e)})
-        os._exit(0)
+        connection.send({"loaded": False, "syntax": False, **_raised(e)})
+        return 0
     _flush()
-    send(connection, {"loaded": True})
+    connection.send({"loaded": True})
     if request["mode"] == "calls":
         for arguments in request["calls"]:
-            send(connection, _answer(connection, module, request["entry_point"], arguments, {}))
+            connection.send(_answer(connection, module, request["entry_point"], arguments, {}))
     else:
         _serve(connection, module)
-    os._exit(0)
+    return 0
+
+
+def rehearse() -> None:
+    """Take a request of each kind through, in the fork server: children then share what that made warm."""
+    sources: list[Tree] = [{"code": "def twice(x):\n    return [x, x]\n", "before": ""}]
+    calls: list[Tree] = [[1], [[1.5, "a", {"t": "tuple", "v": [None]}]]]
+    for mode in ("calls", "serve"):
+        requests: list[Tree] = [{"mode": mode, "sources": sources, "entry_point": "twice", "calls": calls}]
+        if mode == "serve":
+            requests += [{"name": "twice", "args": arguments, "kwargs": {}} for arguments in calls]
+        mine, theirs = _socket.socketpair()
+        mine.send(b"".join(frame(r) for r in requests))
+        mine.shutdown(_socket.SHUT_WR)
+        carry_out(Stream(theirs.fileno()))
+        mine.close()
+        theirs.close()
+    del sys.modules["solution"]
 
 
 def load(sources: list[dict[str, str]], entry_point: str) -> types.CodeType:
@@ -60,69 +78,50 @@ def load(sources: list[dict[str, str]], entry_point: str) -> types.CodeType:
     where the whole still compiles. A source that does not define the entry point by itself may be the
     body that goes on where ``before`` stops.
     """
-    name = re.split(r"\W", entry_point)[0]
+    name = entry_point.partition(".")[0].partition("(")[0]
     failure: BaseException | None = None
     spare: types.CodeType | None = None
     for source in sources:
         code, before = source["code"], source["before"]
-        try:
-            alone = ast.parse(code)
-        except (SyntaxError, ValueError, MemoryError, RecursionError) as e:
-            failure, alone = failure or e, None
-        if alone is not None and (not name or defines(alone, name) or not before):
-            found = _compiled(before + "\n\n" + code) if before else None
-            if found is not None or (found := _compiled(code)) is not None:
-                if not name or defines(alone, name):
-                    return found
-                spare = spare or found
-            continue
-        if before:
+        alone, error = _compiled(code)
+        failure = failure or error
+        defined = alone is not None and (f"\ndef {name}(" in f"\n{code}" or defines(code, name))
+        if alone is not None and (defined or not before):
+            found = (_compiled(before + "\n\n" + code)[0] if before else None) or alone
+            if defined or not name:
+                return found
+            spare = spare or found
+        elif before:
             for text in (before + code, before + textwrap.indent(textwrap.dedent(code), "    ")):
-                if (found := _compiled(text)) is not None:
-                    return found
+                if (whole := _compiled(text)[0]) is not None:
+                    return whole
     if spare is not None:
         return spare
     raise failure or SyntaxError("there is no code")
 
 
-def defines(tree: ast.Module, name: str) -> bool:
-    """Tell whether a module's own statements bind ``name``, at the top or within if, try and with."""
-    pending: list[ast.AST] = list(tree.body)
-    while pending:
-        node = pending.pop()
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            if node.name == name or (isinstance(node, ast.ClassDef) and _has_method(node, name)):
-                return True
-        elif isinstance(node, ast.alias):
-            if (node.asname or node.name.split(".")[0]) in (name, "*"):
-                return True
-        elif isinstance(node, ast.Name):
-            if node.id == name and isinstance(node.ctx, ast.Store):
-                return True
-        else:
-            pending.extend(ast.iter_child_nodes(node))
-    return False
+def defines(code: str, name: str) -> bool:
+    """Tell whether a module's own statements bind ``name``, or its class ``Solution`` does."""
+    top = _symtable.symtable(code, "<solution>", "exec")
+    scopes = [top, *(c for c in top.children if c.name == "Solution")]
+    return any(scope.symbols.get(name, 0) & _symtable.DEF_BOUND for scope in scopes)
 
 
-def _has_method(node: ast.ClassDef, name: str) -> bool:
-    functions = ast.FunctionDef | ast.AsyncFunctionDef
-    return node.name == "Solution" and any(isinstance(n, functions) and n.name == name for n in node.body)
-
-
-def _compiled(text: str) -> types.CodeType | None:
+def _compiled(text: str) -> tuple[types.CodeType | None, BaseException | None]:
     try:
-        return compile(text, "<solution>", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError):
-        return None
+        return compile(text, "<solution>", "exec", dont_inherit=True), None
+    except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError) as e:
+        return None, e
 
 
-def _program(connection: socket.socket, code: types.CodeType, module: types.ModuleType) -> int:
+def _program(connection: Stream, code: types.CodeType, module: types.ModuleType) -> int:
     """Run the code as a program and return its exit status, as the interpreter would."""
     error: dict[str, Tree] = {}
     status = 0
     try:
         exec(code, module.__dict__)  # noqa: S102  # running it is what this process is for
-        threading._shutdown()  # type: ignore[attr-defined]  # waits for its threads
+        if threading := sys.modules.get("threading"):
+            threading._shutdown()  # waits for its threads
     except SystemExit as e:
         if e.code is not None and not isinstance(e.code, int):
             print(e.code, file=sys.stderr)  # noqa: T201  # as the interpreter does
@@ -134,26 +133,26 @@ def _program(connection: socket.socket, code: types.CodeType, module: types.Modu
         sys.stdout.flush()
     except (OSError, ValueError) as e:
         error = error or _raised(e)
-    send(connection, {"loaded": True, "status": status & 0xFF, **error})
+    connection.send({"loaded": True, "status": status & 0xFF, **error})
     return status & 0xFF
 
 
-def _serve(connection: socket.socket, module: types.ModuleType) -> None:
+def _serve(connection: Stream, module: types.ModuleType) -> None:
     while True:
         try:
-            call: Any = receive(connection, limit=REQUEST_LIMIT)
+            call: Any = connection.receive(limit=REQUEST_LIMIT)
         except (EOFError, OSError):
             return
-        send(connection, _answer(connection, module, call["name"], call["args"], call["kwargs"]))
+        connection.send(_answer(connection, module, call["name"], call["args"], call["kwargs"]))
 
 
-def _answer(connection: socket.socket, module: types.ModuleType, name: str, args: Any, kwargs: Any) -> Tree:
+def _answer(connection: Stream, module: types.ModuleType, name: str, args: Any, kwargs: Any) -> Tree:
     """Make one call, and return its result (and the arguments, where it changed them) as plain data."""
     try:
         arguments = [decode(a, 0, lambda key: _callback(connection, key)) for a in args]
         named = {k: decode(a, 0, lambda key: _callback(connection, key)) for k, a in kwargs.items()}
         result = find(module, name)(*arguments, **named)
-        awaited = inspect.iscoroutine(result)
+        awaited = isinstance(result, types.CoroutineType)
         if awaited:
             import asyncio  # large, and seldom needed: every fork would pay for its pages
 
@@ -194,10 +193,10 @@ def _changed(argument: Any, before: Tree) -> Tree:
     return None
 
 
-def _callback(connection: socket.socket, key: Tree) -> Callable[..., Any]:
+def _callback(connection: Stream, key: Tree) -> Callable[..., Any]:
     def callback(*args: Any) -> Any:
-        send(connection, {"callback": key, "args": [encode(a) for a in args]})
-        reply: Any = receive(connection, limit=REQUEST_LIMIT)
+        connection.send({"callback": key, "args": [encode(a) for a in args]})
+        reply: Any = connection.receive(limit=REQUEST_LIMIT)
         if "value" not in reply:
             raise RuntimeError(str(reply.get("error")))
         return decode(reply["value"])
@@ -219,7 +218,7 @@ def _one_line(error: BaseException) -> str:
 
 def _print_traceback() -> None:
     try:
-        traceback.print_exc(limit=20)
+        sys.__excepthook__(*sys.exc_info())
         sys.stderr.flush()
     except BaseException:  # noqa: BLE001, S110  # the report is a courtesy
         pass

@@ -13,14 +13,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import select
-import socket
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from decimal import Decimal
-from fractions import Fraction
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -91,9 +89,9 @@ def _encode_other(value: Any, depth: int, function: Callable[[Any], Tree] | None
         return {"t": "complex", "v": [encode(value.real), encode(value.imag)]}
     if isinstance(value, range):
         return {"t": "range", "v": [encode(value.start), encode(value.stop), encode(value.step)]}
-    if isinstance(value, Decimal):
-        return {"t": "Decimal", "v": Decimal.__str__(value)}
-    if isinstance(value, Fraction):
+    if (decimal := sys.modules.get("decimal")) is not None and isinstance(value, decimal.Decimal):
+        return {"t": "Decimal", "v": decimal.Decimal.__str__(value)}
+    if (fractions := sys.modules.get("fractions")) is not None and isinstance(value, fractions.Fraction):
         return {"t": "Fraction", "v": [encode(value.numerator), encode(value.denominator)]}
     if id(value) in _NAMES and _BUILTINS[_NAMES[id(value)]] is value:
         return {"t": "builtin", "v": _NAMES[id(value)]}
@@ -169,11 +167,15 @@ _DECODERS: dict[str, Callable[[Any, int, Any], Any]] = {
     "bytearray": lambda v, d, f: bytearray.fromhex(v),
     "complex": lambda v, d, f: complex(decode(v[0]), decode(v[1])),
     "range": lambda v, d, f: range(*(_integer(x) for x in v)),
-    "Decimal": lambda v, d, f: Decimal(v),
-    "Fraction": lambda v, d, f: Fraction(_integer(v[0]), _integer(v[1])),
+    "Decimal": lambda v, d, f: __import__("decimal").Decimal(v),
+    "Fraction": lambda v, d, f: __import__("fractions").Fraction(_integer(v[0]), _integer(v[1])),
     "iterator": lambda v, d, f: iter(_items(v, d, f)),
     "builtin": lambda v, d, f: _BUILTINS[v],
 }
+
+
+_scan: Callable[[str, int], tuple[Tree, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # json.loads, less its guesses at the encoding
+_write = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 def parse(data: bytes | bytearray) -> Tree:
@@ -183,47 +185,68 @@ def parse(data: bytes | bytearray) -> Tree:
         Malformed: where it is no JSON, or nested too deep.
     """
     try:
-        return json.loads(data)  # type: ignore[no-any-return]
-    except (ValueError, RecursionError) as e:
+        text = data.decode()
+        tree, end = _scan(text, 0)
+    except (ValueError, RecursionError, StopIteration) as e:
         raise Malformed(str(e)[:200]) from None
+    if end != len(text):
+        raise Malformed("a frame must be one JSON value")
+    return tree
 
 
-def send(connection: socket.socket, message: Tree) -> None:
-    """Send one frame."""
-    data = json.dumps(message, separators=(",", ":")).encode()
-    connection.sendall(len(data).to_bytes(4, "big") + data)
+def frame(message: Tree) -> bytes:
+    """Return a message as it crosses: its length, then its JSON."""
+    data = _write(message).encode()
+    return len(data).to_bytes(4, "big") + data
 
 
-def receive(connection: socket.socket, *, deadline: float | None = None, limit: int = MAX_FRAME) -> Tree:
-    """Wait for one frame, until ``deadline`` on the monotonic clock.
+class Stream:
+    """Frames over a connected socket, by its descriptor. What came too early is held."""
 
-    Raises:
-        Malformed: where it is larger than ``limit`` or no JSON.
-        TimeoutError: where the deadline passed.
-        EOFError: where the other side closed.
-    """
-    size = int.from_bytes(_exactly(connection, 4, deadline), "big")
-    if size > limit:
-        raise Malformed(f"a message must be at most {limit} bytes, got {size}")
-    return parse(_exactly(connection, size, deadline))
+    __slots__ = ("_held", "_poll", "fd", "received")
 
+    def __init__(self, fd: int, held: bytes = b"") -> None:
+        self.fd = fd
+        self.received = 0  # bytes, so far
+        self._held = bytearray(held)
+        self._poll: select.poll | None = None
 
-def _exactly(connection: socket.socket, count: int, deadline: float | None) -> bytearray:
-    data = bytearray()
-    while len(data) < count:
-        if deadline is not None:
-            wait_for(connection, deadline)
-        chunk = connection.recv(min(count - len(data), 1 << 16))
-        if not chunk:
-            raise EOFError("the other side closed the connection")
-        data += chunk
-    return data
+    def send(self, message: Tree) -> None:
+        """Send one frame."""
+        data = memoryview(frame(message))
+        while data:
+            data = data[os.write(self.fd, data) :]
 
+    def receive(self, *, deadline: float | None = None, limit: int = MAX_FRAME) -> Tree:
+        """Wait for one frame, until ``deadline`` on the monotonic clock.
 
-def wait_for(connection: socket.socket, deadline: float) -> None:
-    """Wait until there is something to read; TimeoutError once the deadline has passed."""
-    left = deadline - time.monotonic()
-    poll = select.poll()
-    poll.register(connection, select.POLLIN)
-    if left <= 0 or not poll.poll(left * 1000):
-        raise TimeoutError("the deadline passed")
+        Raises:
+            Malformed: where it is larger than ``limit`` or no JSON.
+            TimeoutError: where the deadline passed.
+            EOFError: where the other side closed.
+        """
+        held = self._held
+        while True:
+            if len(held) >= 4:
+                end = 4 + int.from_bytes(held[:4], "big")
+                if end > 4 + limit:
+                    raise Malformed(f"a message must be at most {limit} bytes, got {end - 4}")
+                if len(held) >= end:
+                    data = held[4:end]
+                    del held[:end]
+                    return parse(data)
+            if deadline is not None:
+                self._wait(deadline)
+            chunk = os.read(self.fd, 1 << 16)
+            if not chunk:
+                raise EOFError("the other side closed the connection")
+            held += chunk
+            self.received += len(chunk)
+
+    def _wait(self, deadline: float) -> None:
+        if self._poll is None:
+            self._poll = select.poll()
+            self._poll.register(self.fd, select.POLLIN)
+        left = deadline - time.monotonic()
+        if left <= 0 or not self._poll.poll(left * 1000):
+            raise TimeoutError("the deadline passed")

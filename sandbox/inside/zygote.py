@@ -4,28 +4,31 @@ It never sees code, tests, inputs or answers: those go straight to the child ove
 is handed, so that nothing of one sample is left in the heap that the next one is forked from. The
 host asks over a control socket (``SOCK_SEQPACKET``, one request a packet):
 
-    F <5 numbers> + 4 descriptors   fork a child with these limits: socket, stdin, stdout, stderr
-    K <pid>                         end that child, if it still runs
-    Q                               is anybody there? (answers Q)
-    B <count>                       time bare fork-and-waits of this very process (answers B <ns> ...)
+    F <n> <5 limits> + descriptors   fork children n, n + 1, ...: each one's socket, stdin, stdout, stderr
+    K <n>                            end that child, if it still runs
+    B <count>                        time bare fork-and-waits of this process (answers B <ns> ...)
 
-and is told ``P <pid>`` for each fork and ``X <pid> <status> <user s> <system s> <peak bytes>`` for
-each end. When the host closes the socket, or dies, the server ends and takes its children with it.
+and is told ``X <n> <status> <user s> <system s> <peak bytes>`` for each child that ended. A packet may
+hold several requests, a line each. When the host closes the socket, or dies, the server ends and takes
+its children with it.
 """
 
 from __future__ import annotations
 
+import _random
+import _socket
 import array
 import contextlib
+import functools
 import gc
 import importlib
 import json
 import os
+import random
 import re
 import resource
 import select
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -35,12 +38,16 @@ from referee.sandbox.inside import files
 from referee.sandbox.kernel import calls, landlock, namespaces, seccomp
 
 CONTROL = 3
+MOST_AT_ONCE = 8  # forks asked for in one packet
 SOCKET = 3  # in a child: the one socket it holds
 STACK_BYTES = 64 << 20
+ROOM = _socket.CMSG_SPACE(4 * 4 * MOST_AT_ONCE)
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 PR_SET_CHILD_SUBREAPER = 36
+REHEARSALS = 20  # the interpreter settles on how to run a function after some eight of its calls
 
-Body: TypeAlias = Callable[[socket.socket], None]
+Body: TypeAlias = Callable[[int], None]
+Limit: TypeAlias = tuple[int, tuple[int, int]]  # which, soft and hard
 
 
 _FILTERS = {
@@ -54,7 +61,7 @@ class Server:
     """A confined process that forks children on request."""
 
     def __init__(
-        self, options: dict[str, Any], readable: list[str], control: socket.socket, host: int, body: Body
+        self, options: dict[str, Any], readable: list[str], control: _socket.socket, host: int, body: Body
     ) -> None:
         self.control = control
         self.host = host
@@ -66,9 +73,13 @@ class Server:
         # elsewhere, and before Linux 5.14, the limit counts all that this user runs on the machine
         self.counts_threads = self.own_scratch and _linux() >= (5, 14)
         self.base_bytes = 0  # of address space, before any sample ran
-        self.children: dict[int, int] = {}  # pid -> pidfd
-        self.filter = bytearray(_FILTERS[options["role"]]())
-        self.pid_offsets = seccomp.own_pid_offsets(bytes(self.filter))
+        self.children: dict[int, tuple[int, int]] = {}  # pidfd -> the host's number for it, pid
+        self.filter = seccomp.Filter(_FILTERS[options["role"]]())
+        # where process 1 ends, its namespace ends with it; elsewhere a child must be told
+        self.die_with_parent = calls.prepared("prctl", calls.PR_SET_PDEATHSIG, signal.SIGKILL)
+        # fork handlers are those of the standard library alone, or it is for Python to run them
+        self.reseed = functools.partial(_random.Random.seed, random._inst)
+        self.fork_process = os.fork if options["preload"] else calls.fork
         self.poll = select.poll()
         self.poll.register(control, select.POLLIN)
         self.poll.register(host, select.POLLIN)
@@ -86,94 +97,105 @@ class Server:
 
     def request(self) -> None:
         """Read and carry out one request."""
-        room = socket.CMSG_LEN(4 * 4)
-        data, ancillary, _, _ = self.control.recvmsg(4096, room)
+        data, ancillary, _, _ = self.control.recvmsg(4096, ROOM)
         descriptors = array.array("i")
         for _level, _kind, content in ancillary:
             descriptors.frombytes(content[: len(content) - len(content) % 4])
         if not data:
             self.stop()
-        what, *words = data.decode("ascii").split()
-        if what == "F":
-            self.fork([int(w) for w in words], list(descriptors))
-        elif what == "K":
-            self.kill(int(words[0]))
-        elif what == "B":
-            self.tell("B", *(str(ns) for ns in self.bare(int(words[0]))))
-        else:
-            self.tell(what)
+        for line in data.decode("ascii").split("\n"):
+            what, *words = line.split(" ")
+            if what == "F":
+                self.fork([int(w) for w in words], list(descriptors))
+            elif what == "K":
+                self.kill(int(words[0]))
+            else:
+                self.tell(f"B {' '.join(map(str, self.bare(int(words[0]))))}")
 
-    def fork(self, limits: list[int], descriptors: list[int]) -> None:
-        """Fork a child that holds the four descriptors, under the limits."""
-        pid = os.fork()
-        if pid == 0:
-            self.child(limits, descriptors)
+    def fork(self, numbers: list[int], descriptors: list[int]) -> None:
+        """Fork a child for every four descriptors, under the limits."""
+        limits = self.limits(*numbers[1:])
+        for i in range(len(descriptors) // 4):
+            self.reseed()  # each child has random numbers of its own
+            pid = self.fork_process()
+            if pid == 0:
+                self.child(limits, descriptors[4 * i : 4 * i + 4])
+            pidfd = os.pidfd_open(pid)
+            self.children[pidfd] = numbers[0] + i, pid
+            self.poll.register(pidfd, select.POLLIN)
         for fd in descriptors:
             os.close(fd)
-        pidfd = os.pidfd_open(pid)
-        self.children[pid] = pidfd
-        self.poll.register(pidfd, select.POLLIN)
-        self.tell("P", str(pid))
 
-    def child(self, limits: list[int], descriptors: list[int]) -> NoReturn:
+    def child(self, limits: list[Limit], descriptors: list[int]) -> NoReturn:
         """Confine this process further, run the sample, and end."""
         try:
             connection, stdin, stdout, stderr = descriptors
             for fd, number in ((stdin, 0), (stdout, 1), (stderr, 2), (connection, SOCKET)):
                 os.dup2(fd, number)
-            self.control.detach()
             calls.close_from(SOCKET + 1)
             self.confine(limits)
-            self.body(socket.socket(fileno=SOCKET))
+            self.body(SOCKET)
         finally:
             os._exit(70)  # no way of ending is taken for success, and this one is a failure
 
-    def confine(self, limits: list[int]) -> None:
+    def confine(self, limits: list[Limit]) -> None:
         """Put the limits and the filter of system calls on this process."""
-        memory, cpu, output, processes, files = limits
-        calls.prctl(calls.PR_SET_PDEATHSIG, signal.SIGKILL)
         if self.program:
-            os.setsid()  # so that all it starts can be ended together
-            _limit(resource.RLIMIT_DATA, memory)  # JavaScript reserves address space without using it
-            calls.drop_capabilities()
-            if landlock.abi():
-                landlock.restrict(readable=self.readable, writable=["/tmp", *DEVICES], executable=True)
-        else:
-            _limit(resource.RLIMIT_AS, memory + self.base_bytes)
-        resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))  # SIGXCPU, then SIGKILL
-        _limit(resource.RLIMIT_FSIZE, max(output, self.scratch_bytes) if self.program else output)
-        if self.counts_threads:
-            _limit(resource.RLIMIT_NPROC, processes)
-        _limit(resource.RLIMIT_NOFILE, files)
-        _limit(resource.RLIMIT_CORE, 0)
-        _limit(resource.RLIMIT_STACK, STACK_BYTES)
-        pid = os.getpid().to_bytes(4, "little")
-        for at in self.pid_offsets:
-            self.filter[at : at + 4] = pid
-        seccomp.install(self.filter)
+            self.confine_program()
+        elif not self.own_scratch:
+            self.die_with_parent()
+        for which, soft_and_hard in limits:
+            resource.setrlimit(which, soft_and_hard)
+        self.filter.install()
 
-    def kill(self, pid: int) -> None:
+    def confine_program(self) -> None:
+        """Let a program write to its scratch folder alone, and be ended with all that it starts."""
+        self.die_with_parent()
+        os.setsid()
+        calls.drop_capabilities()
+        if landlock.abi():
+            landlock.restrict(readable=self.readable, writable=["/tmp", *DEVICES], executable=True)
+
+    def limits(self, memory: int, cpu: int, output: int, processes: int, files: int) -> list[Limit]:
+        """Return what a child is held to."""
+        # JavaScript reserves address space without using it
+        data = resource.RLIMIT_DATA if self.program else resource.RLIMIT_AS
+        held_to = {
+            data: memory if self.program else memory + self.base_bytes,
+            resource.RLIMIT_NOFILE: files,
+            resource.RLIMIT_CORE: 0,
+            resource.RLIMIT_STACK: STACK_BYTES,
+            resource.RLIMIT_FSIZE: max(output, self.scratch_bytes) if self.program else output,
+            # JavaScript reserves address space without using it
+            **(
+                {resource.RLIMIT_DATA: memory}
+                if self.program
+                else {resource.RLIMIT_AS: memory + self.base_bytes}
+            ),
+            **({resource.RLIMIT_NPROC: processes} if self.counts_threads else {}),
+        }
+        cpu_time = (resource.RLIMIT_CPU, (cpu, cpu + 1))  # SIGXCPU, then SIGKILL
+        return [cpu_time, *((which, (value, value)) for which, value in held_to.items())]
+
+    def kill(self, number: int) -> None:
         """End a child that still runs, and all that it started."""
-        if pid in self.children:
-            if self.program:
-                _kill_group(pid)
-            os.kill(pid, signal.SIGKILL)
+        for child, pid in self.children.values():
+            if child == number:
+                if self.program:
+                    _kill_group(pid)
+                os.kill(pid, signal.SIGKILL)
 
     def reap(self, pidfd: int) -> None:
         """Collect a child that has ended, and tell the host how."""
-        pid = next((p for p, fd in self.children.items() if fd == pidfd), None)
-        if pid is None:
-            return
+        number, pid = self.children.pop(pidfd)
         if self.program:
             _kill_group(pid)
         _, status, usage = os.wait4(pid, 0)
         self.poll.unregister(pidfd)
         os.close(pidfd)
-        del self.children[pid]
         if self.program:
             self.sweep()
-        times = f"{usage.ru_utime:.6f}", f"{usage.ru_stime:.6f}"
-        self.tell("X", str(pid), str(status), *times, str(usage.ru_maxrss * 1024))
+        self.tell(f"X {number} {status} {usage.ru_utime:.6f} {usage.ru_stime:.6f} {usage.ru_maxrss << 10}")
 
     def sweep(self) -> None:
         """Reap what a program left behind, and empty its scratch folder."""
@@ -189,23 +211,23 @@ class Server:
         out = []
         for _ in range(count):
             start = time.perf_counter_ns()
-            pid = os.fork()
+            pid = self.fork_process()
             if pid == 0:
                 os._exit(0)
             os.waitpid(pid, 0)
             out.append(time.perf_counter_ns() - start)
         return out
 
-    def tell(self, *words: str) -> None:
+    def tell(self, packet: str) -> None:
         """Send the host one packet; a host that is gone ends the server."""
         try:
-            self.control.send(" ".join(words).encode())
+            self.control.send(packet.encode())
         except OSError:
             self.stop()
 
     def stop(self) -> NoReturn:
         """End every child, then this server."""
-        for pid in self.children:
+        for _, pid in self.children.values():
             if self.program:
                 _kill_group(pid)
             os.kill(pid, signal.SIGKILL)
@@ -214,10 +236,6 @@ class Server:
 
 def _linux() -> tuple[int, ...]:
     return tuple(int(n) for n in re.findall(r"\d+", os.uname().release)[:2])
-
-
-def _limit(which: int, value: int) -> None:
-    resource.setrlimit(which, (value, value))
 
 
 def _kill_group(leader: int) -> None:
@@ -245,11 +263,11 @@ def main() -> NoReturn:
     os.dup2(null, 0)
     os.dup2(null, 1)
     os.close(null)
-    control = socket.socket(fileno=CONTROL)
-    data, descriptors, _, _ = socket.recv_fds(control, 1 << 18, 1)
-    options = json.loads(data)
+    control = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, CONTROL)
+    data, ancillary, _, _ = control.recvmsg(1 << 18, _socket.CMSG_SPACE(4))
+    options, host = json.loads(data), int.from_bytes(ancillary[0][2][:4], sys.byteorder)
     try:
-        server = _prepare(options, control, descriptors[0])
+        server = _prepare(options, control, host)
     except Exception as e:  # noqa: BLE001  # whatever it is, the host is told and nothing is run
         control.send(json.dumps({"error": f"{type(e).__name__}: {e}"}).encode())
         os._exit(1)
@@ -259,13 +277,13 @@ def main() -> NoReturn:
     server.serve()
 
 
-def _prepare(options: dict[str, Any], control: socket.socket, host: int) -> Server:
-    body = importlib.import_module(f"referee.sandbox.inside.{options['role']}").main
+def _prepare(options: dict[str, Any], control: _socket.socket, host: int) -> Server:
+    role = importlib.import_module(f"referee.sandbox.inside.{options['role']}")
     for name in options["modules"]:
         importlib.import_module(name)
     path = files.python_path(options["folders"])
     readable = files.SYSTEM if options["role"] == "program" else files.python_files(path)
-    server = Server(options, readable, control, host, body)
+    server = Server(options, readable, control, host, role.main)
     os.environ.clear()
     os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
     facts, statm = _confine_server(options, readable)
@@ -273,6 +291,8 @@ def _prepare(options: dict[str, Any], control: socket.socket, host: int) -> Serv
     sys.argv[:] = ["solution"]
     for name in options["preload"]:
         importlib.import_module(name)
+    for _ in range(REHEARSALS):
+        role.rehearse()
     os.environ.clear()
     server.base_bytes = int(os.read(statm, 64).split()[0]) * resource.getpagesize()
     os.close(statm)

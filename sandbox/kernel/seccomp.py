@@ -12,10 +12,11 @@ compilers and shells need (fork, exec, files): it is for languages that are run 
 from __future__ import annotations
 
 import ctypes
+import os
 import struct
 from collections.abc import Iterable
 
-from referee.sandbox.kernel.calls import MACHINE, PR_SET_NO_NEW_PRIVS, call, prctl
+from referee.sandbox.kernel.calls import MACHINE, prepared
 
 _ALLOW, _KILL, _EPERM, _ENOSYS = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
 _LOAD, _JEQ, _JGE, _JSET, _JA, _AND, _RET = 0x20, 0x15, 0x35, 0x45, 0x05, 0x54, 0x06
@@ -123,7 +124,7 @@ _PROGRAM_CHECKED: dict[str, list[_Test]] = {
 
 
 def solution_filter() -> bytes:
-    """Return the filter for a process that computes and starts threads; see :func:`install`."""
+    """Return the filter for a process that computes and starts threads; see :class:`Filter`."""
     return _assemble(_COMPUTE, _CHECKED)
 
 
@@ -138,18 +139,26 @@ def program_filter() -> bytes:
     return _assemble(names, _PROGRAM_CHECKED)
 
 
-def own_pid_offsets(program: bytes) -> list[int]:
-    """Return where in a filter the process's own number belongs."""
-    mark = _JEQ, 0xFFFFFFFF
-    return [i + 4 for i in range(0, len(program), 8) if _code_and_value(program, i) == mark]
+class Filter:
+    """A filter made ready, to be installed with the number of the process that it will hold."""
 
+    def __init__(self, program: bytes) -> None:
+        self._program = bytearray(program)
+        mark = _JEQ, 0xFFFFFFFF
+        self._own_pids = [
+            slice(i + 4, i + 8) for i in range(0, len(program), 8) if _code_and_value(program, i) == mark
+        ]
+        self._code = (ctypes.c_char * len(program)).from_buffer(self._program)
+        fprog = struct.pack("@HxxxxxxQ", len(program) // 8, ctypes.addressof(self._code))
+        self._fprog = ctypes.create_string_buffer(fprog, len(fprog))
+        self._install = prepared("seccomp", 1, 0, ctypes.addressof(self._fprog))
 
-def install(program: bytes | bytearray) -> None:
-    """Put the filter on this thread, for good; it takes PR_SET_NO_NEW_PRIVS first."""
-    prctl(PR_SET_NO_NEW_PRIVS, 1)
-    code = ctypes.create_string_buffer(bytes(program), len(program))
-    fprog = struct.pack("@HxxxxxxQ", len(program) // 8, ctypes.addressof(code))
-    call("seccomp", 1, 0, ctypes.create_string_buffer(fprog, len(fprog)))
+    def install(self) -> None:
+        """Put the filter on this thread, for good; it must have PR_SET_NO_NEW_PRIVS."""
+        own = os.getpid().to_bytes(4, "little")
+        for where in self._own_pids:
+            self._program[where] = own
+        self._install()
 
 
 def _code_and_value(program: bytes, at: int) -> tuple[int, int]:
