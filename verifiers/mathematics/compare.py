@@ -39,6 +39,7 @@ class Comparer:
         self.evaluator = Evaluator(Work())
         self.work = self.evaluator.work
         self.sets = Sets(self.evaluator)
+        self.known: dict[int, tuple[Node, Form]] = {}  # the forms of items that are compared many times
 
     def same(self, a: Node, g: Node) -> Match:
         """Compare an answer with a reference.
@@ -110,10 +111,16 @@ class Comparer:
         """Compare two plain expressions: rationals first, else by their normal forms."""
         if a.kind == "num" and g.kind == "num":
             return Match(self._near(a.value * scale, g.value), "exact rationals")
-        left, right = self.evaluator.form(a), self.evaluator.form(g)
+        left, right = self._form(a), self._form(g)
         if scale != 1:
             left = f.multiply(left, f.rational(scale), self.work)
         return self._forms(left, right)
+
+    def _form(self, node: Node) -> Form:
+        kept = self.known.get(id(node))
+        if kept is None:
+            kept = self.known[id(node)] = node, self.evaluator.form(node)
+        return kept[1]
 
     def _near(self, a: Fraction, g: Fraction) -> bool:
         if a == g:
@@ -254,6 +261,7 @@ class Comparer:
             return self._ordered(left, right)
         rest, tier = list(left), "structure"
         for g in right:
+            self.work.spend(4 * len(rest))
             for i, a in enumerate(rest):
                 match = self.same(a, g) if (a.kind == "set") is (g.kind == "set") else _NO
                 if match.equal:

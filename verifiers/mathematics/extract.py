@@ -34,12 +34,15 @@ class Extracted(NamedTuple):
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![A-Za-z])\s*")
 _DENIED_BEFORE = re.compile(
     r"(?:\b(?:not|never|no longer|cannot|neither|nor|without|except|excluding|instead of|rather than|unlike|"
-    r"(?:any|every)thing but|all but|far from|"
+    r"(?:any|every)thing but|all but|far from|no way|impossible|unlikely|untrue|different from|"
+    r"(?<!no )(?<!\ba )(?<!any )doubt(?:ful)?|(?:answer|result) is at (?:most|least)|"
+    r"(?:greater|less|more|fewer|larger|smaller|bigger|higher|lower) than|"
     r"other than|reject(?:ed|ing)?|discard(?:ed|ing)?|rul(?:e|ed|ing) out|"
     r"(?:mistake|error) (?:is|would be) to)\b|n['’]t\b|"
-    r"\\neq?(?![a-z])|≠|\b(?:wrong|incorrect|mistaken|erroneous|false)(?:ly)?(?:\s+answer)?\b)"
+    r"\\neq?(?![a-z])|≠|\b(?:wrong|incorrect|mistaken|erroneous|false)(?:ly)?"
+    r"(?:\s+(?:answer|solution|value|result|guess|choice|option|student|approach|method|reasoning))?\b)"
     r"\s*(?:(?:be|that|is|it|was|it's|equal|equals|to|the|answer|a|an|as|simply|just|correct|actually|"
-    r"say|think|guess|write|claim|final|would|of)\s+)*[\s$({\[:*\\]*$",
+    r"say|think|guess|write|claim|final|would|of|wrote|got|gave|says|gives|yields|claimed|for|our|my)\s+)*[\s$({\[:*\\]*$",
     re.I,
 )
 _DENYING = (
@@ -71,6 +74,14 @@ _DENYING = (
     "thing but",
     "all but",
     "far from",
+    "no way",
+    "impossible",
+    "doubt",
+    "unlikely",
+    "untrue",
+    "different",
+    " than",
+    "is at ",
 )  # one of these stands in whatever the pattern above finds
 _SUBJECT = r"(?:(?:the|our|my|this|your)\s+)?(?:final\s+|correct\s+)?(?:answer|result|solution|value|it)\b"
 _SUPPOSED_BEFORE = re.compile(
@@ -94,19 +105,32 @@ _SIGN_BEFORE = re.compile(r"(?:=[\s$]*|\$)-\s*$|:\s*-$")
 _SUPPOSING = ("suppos", "assum", "imagin", "pretend", "would", "could", "might", "should", "if ")
 _GUESSED_BEFORE = re.compile(
     r"\b(?:guess(?:ed|ing)?|(?:first|initially|originally|previously|earlier)\s+"
-    r"(?:thought|guessed|got|said|wrote|believed|had)|initially|mistakenly|at first)\b[^.\n]{0,40}$",
+    r"(?:thought|guessed|got|said|wrote|believed|had)|initially|mistakenly|at first)\b"
+    r"(?:(?!\b(?:but|however|actually|now|so|then|yet)\b)[^.\n]){0,40}$",
     re.I,
 )
 _DENIED_AFTER = re.compile(
     r"[\s$.*)}\]]*(?:(?:is|was|would be|are|seems|looks)\s+(?:clearly\s+|definitely\s+|actually\s+)?"
     r"(?:wrong|incorrect|false|invalid|impossible|not\b)|\?\s*(?:no|nope|wait|hmm|not)\b"
-    r"|\((?:wrong|incorrect|false)\)"
+    r"|\((?:wrong|incorrect|false)\)|(?:is|was)\s+what\s+(?:I|we|one|you|many|most|some)\s+(?:\w+\s+){0,2}"
+    r"(?:thought|guessed|got|said|wrote|expect|think|guess|say)"
     r"|,?\s*(?:(?:but|though|although|however|yet|wait|no|oh|hmm|actually|sorry)[,.!…]*\s+){0,3}"
     r"(?:that|this|it|which)(?:['’]s|\s+is|\s+was)\s+(?:clearly\s+|actually\s+|also\s+)?"
     r"(?:wrong|incorrect|false|invalid|a mistake|an error|not (?:right|correct|true|the answer))(?!\s+to\b))",
     re.I,
 )
-_DENYING_AFTER = ("?", "wrong", "incorrect", "false", "invalid", "impossible", "not", "mistake", "error")
+_DENYING_AFTER = (
+    "?",
+    "wrong",
+    "incorrect",
+    "false",
+    "invalid",
+    "impossible",
+    "not",
+    "mistake",
+    "error",
+    "what",
+)
 _JOINING = frozenset(
     """
     and or maybe perhaps possibly alternatively also either could be it is the answer answers another

@@ -68,6 +68,12 @@ class Work:
         if self.left < 0:
             raise TooBig("the expression takes more work than the bound allows")
 
+    def weigh(self, value: Number) -> None:
+        """Take from the budget what arithmetic with a long coefficient costs beyond a short one's."""
+        bits = max(value.numerator.bit_length(), value.denominator.bit_length())
+        if bits > 1024:
+            self.spend(bits >> 8 if type(value) is int else (bits >> 10) ** 2)
+
     def atom(self, name: str, *args: Form) -> str:
         """Name a function of forms, and keep what it is made of."""
         key = f"{name}[{';'.join(a.key for a in args)}]"
@@ -184,6 +190,7 @@ def multiply_polys(a: Poly, b: Poly, work: Work) -> Poly:
         for mb, cb in b.items():
             c, mono = multiply_monos(ma, mb)
             value = check(number(c * ca * cb))
+            work.weigh(value)
             rooted = rooted or any(n[:5] == "root[" and type(e) is int for n, e in mono)
             total = out.get(mono, 0) + value
             if total:
@@ -238,6 +245,10 @@ def make(top: Poly, bottom: Poly, work: Work) -> Form:
 
 def add(a: Form, b: Form, work: Work, sign: int = 1) -> Form:
     """Return ``a + sign b``."""
+    small, large = (a.top, b.top) if len(a.top) < len(b.top) else (b.top, a.top)
+    for mono, c in small.items():
+        work.weigh(c)
+        work.weigh(large.get(mono, 0))
     if a.bottom == b.bottom:
         return make(add_polys(a.top, b.top, sign), a.bottom, work)
     left = multiply_polys(a.top, b.bottom, work)

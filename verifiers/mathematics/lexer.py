@@ -549,7 +549,7 @@ def _letters(run: str, spaced: bool, out: list[Token], text: str, start: int, en
     elif (split := _function_prefix(run)) is not None:
         out.append(Token("c", split, spaced))
         out.extend(Token("v", c) for c in run[len(split) :])
-    elif _is_word(run, text, start, end):
+    elif _is_word(run, text, start, end) and not (run in _FACTORS and out and _joins(out[-1], text, end)):
         _word(run, spaced, out)
     else:
         out.append(Token("v", run[0], spaced))
@@ -573,6 +573,15 @@ def _function_prefix(run: str) -> str | None:
         if run[:size] in FUNCTIONS and len(run) - size == 1 and (size > 2 or run[:2] == "ln"):
             return run[:size]
     return None
+
+
+_FACTORS = frozenset(["an", "as", "at", "by", "am", "if", "it"])  # also products of variables: v + at
+
+
+def _joins(before: Token, text: str, end: int) -> bool:
+    return text[end : end + 1] in ("^", "_") or (
+        before.kind == "o" and before.text in ("+", "-", "=", "*", "/")
+    )
 
 
 def _is_word(run: str, text: str, start: int, end: int) -> bool:
