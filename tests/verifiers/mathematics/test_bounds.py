@@ -59,6 +59,11 @@ BOMBS = {
     "fractional_powers": "(x^{1/2}+x^{1/3}+x^{1/5})^{40}",
     "gaussian_power": "(3+4i)^{3000}",
     "decimal_power": "1.0000001^{100000000}",
+    "growing_denominators": r"\sum_{i=1}^{400}\frac{1}{i^{400}}",
+    "growing_numerators": r"\prod_{i=1}^{400} i^{100}",
+    "long_progression": r"1+2+4+\cdots+2^{5000}",
+    "sines": r"\sin^{200} x",
+    "set_of_many_forms": r"\{" + ",".join(rf"x^{{{i}}}+\sqrt{{{i}}}" for i in range(2, 42)) + r"\}",
     "boxes_in_boxes": r"\boxed{" * 500 + "}" * 500,
 }
 
@@ -206,6 +211,14 @@ def test_any_text_can_be_a_completion_and_a_reference(text):
     assert Math()(text, Problem(answer="5")).score in (0.0, 1.0)
     assert Math()(r"\boxed{5}", Problem(answer=text)).score in (0.0, 1.0, None)
     read(text)
+
+
+def test_two_sets_of_forty_forms_are_compared_inside_the_deadline():
+    forms = [rf"x^{{{i}}}+\sqrt{{{i}}}" for i in range(2, 43)]
+    gold, near = (r"\{" + ",".join(items) + r"\}" for items in (forms[:40], forms[:39:-1] + forms[:39]))
+    started = time.process_time()
+    assert Math()(f"\\boxed{{{near}}}", Problem(answer=gold)).score == 0.0
+    assert time.process_time() - started < LIMIT_S
 
 
 def test_the_budget_of_one_decision_is_spent_once():
