@@ -155,7 +155,8 @@ class TRLEpisode:
         rubric = self._factory.rubric or Rubric({self._factory.family.name: self._factory.family})
         gave_up = () if isinstance(self._factory.family, Game) else (Message(role="assistant"),)
         left = Completion(messages=(*episode.transcript, *gave_up))
-        return replace(episode.rollout(), stop=Stop.TERMINATED, reward=rubric(left, episode.problem))
+        left_off = episode.rollout(reward=rubric(left, episode.problem))
+        return replace(left_off, stop=Stop.TERMINATED)
 
     def _under_way(self) -> Episode:
         if self._episode is None:

@@ -8,18 +8,21 @@ unbounded unless you state it: combinators that need scores from 0 to 1 ask for
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from referee.envs.prime_classic import called, reward_functions
+from referee.envs.prime_tasks import score_task, trace_of
 from referee.trainers.adapters.reading import kept
 from referee.verifiers.combine import Composable
 from referee.verifiers.evaluate import run_coroutine
 from referee.verifiers.jsonl import to_dict
 from referee.verifiers.protocol import Item, Range, as_verdict, failure
-from referee.verifiers.records import Completion, Json, Message, Problem, Verdict
+from referee.verifiers.records import Completion, Json, Message, Problem, Reason, Verdict
 
 UNBOUNDED: Range = (-math.inf, math.inf)
 
@@ -120,52 +123,50 @@ class FromVerl(Composable):
 
 def from_verifiers(
     function: Callable[..., Any], *, parser: Any = None, range: Range = UNBOUNDED
-) -> FromVerifiers:
-    """Return a reward function of the classic ``verifiers`` API, or its whole ``Rubric``, as a verifier.
+) -> FromVerifiers | FromVerifiersV1:
+    """Return a reward of PrimeIntellect ``verifiers``, classic or v1, as a verifier.
 
-    A function gets, by the names of its parameters, any of ``prompt``, ``completion`` (messages),
-    ``answer``, ``info``, ``state``, ``task``, ``parser`` and the entries of the problem's info. Of a
-    ``Rubric`` every function is called and the weighted sum paid, but what one raises is an
-    abstention and not its 0.0. Group functions (``completions``, ``states`` ...) are not taken.
+    Classic: a reward function, which gets by the names of its parameters any of ``prompt``,
+    ``completion`` (messages), ``answer``, ``info``, ``state``, ``task``, ``parser`` and the entries of
+    the problem's info; or a whole ``Rubric`` or group of them, whose every weighted function is called
+    and the sum paid. What one raises is an abstention and not its 0.0. Group functions
+    (``completions``, ``states`` ...) are not taken.
+
+    v1: a reward function ``(task, trace)``, or a ``Task`` class, all of whose rewards and judges are
+    paid by their weights. The task's data are the problem's prompt, answer, id and the entries of its
+    info; the trace holds the completion's messages.
 
     Raises:
         ValueError: where a function scores groups.
     """
-    functions = getattr(function, "funcs", None)
-    weights = getattr(function, "weights", None)
-    if functions is None:
-        functions, weights = [function], [1.0]
-    if parser is None:
-        parser = getattr(function, "parser", None)
-    for f in functions:
-        if plural := _GROUP & set(inspect.signature(f).parameters):
-            raise ValueError(
-                f"function must score one rollout, got {_name(f)} with {', '.join(sorted(plural))}"
-            )
-    return FromVerifiers(
-        functions=tuple(functions),
-        weights=tuple(map(float, weights or ())),
-        parser=parser,
-        range=_range(range),
-    )
+    if hasattr(function, "data_type") or "trace" in _parameters(function):
+        return FromVerifiersV1(function=function, range=_range(range))
+    rubric: Any = function if hasattr(function, "funcs") else _OneFunction(funcs=(function,), parser=parser)
+    reward_functions(rubric)  # raises where one scores groups
+    return FromVerifiers(rubric=rubric, parser=parser, range=_range(range))
 
 
-_GROUP = {"prompts", "completions", "answers", "states", "tasks", "infos"}
+@dataclass(frozen=True)
+class _OneFunction:
+    """A function in the shape of a classic rubric."""
+
+    funcs: tuple[Callable[..., Any], ...]
+    parser: Any = None
+    weights: tuple[float, ...] = (1.0,)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FromVerifiers(Composable):
     """Classic reward functions as a verifier: the weighted sum of what they return."""
 
-    functions: tuple[Callable[..., Any], ...]
-    weights: tuple[float, ...]
+    rubric: Any
     parser: Any = None
     range: Range = UNBOUNDED
 
     @property
     def name(self) -> str:
         """The functions' names."""
-        return "+".join(map(_name, self.functions))
+        return "+".join(_name(f) for f, _, _ in reward_functions(self.rubric))
 
     def __call__(self, completion: Completion, problem: Problem) -> Verdict:
         """Return the verdict on one completion."""
@@ -176,12 +177,12 @@ class FromVerifiers(Composable):
             "answer": "" if problem.answer is None else problem.answer,
             "info": dict(problem.info),
             "task": problem.info.get("task", "default"),
-            "parser": self.parser,
         }
         known["state"] = {k: known[k] for k in ("prompt", "completion", "answer", "info", "task")}
         total, scores = 0.0, {}
-        for function, weight in zip(self.functions, self.weights, strict=True):
-            verdict = as_verdict(_called(function, **_wanted(function, known)), self)
+        for function, weight, objects in reward_functions(self.rubric):
+            given = {**objects, "parser": self.parser} if self.parser is not None else objects
+            verdict = as_verdict(called(function, {**known, **given}), self)
             if verdict.score is None:
                 return verdict
             scores[_name(function)] = verdict.score
@@ -189,11 +190,41 @@ class FromVerifiers(Composable):
         return _with_detail(as_verdict(total, self), scores if len(scores) > 1 else {})
 
 
-def _wanted(function: Callable[..., Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    parameters = inspect.signature(function).parameters.values()
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return dict(known)
-    return {p.name: known[p.name] for p in parameters if p.name in known}
+@dataclass(frozen=True, kw_only=True)
+class FromVerifiersV1(Composable):
+    """A v1 reward function, or all rewards of a v1 task class, as a verifier."""
+
+    function: Callable[..., Any]
+    range: Range = UNBOUNDED
+
+    @property
+    def name(self) -> str:
+        """The function's or the class's name."""
+        return _name(self.function)
+
+    def __call__(self, completion: Completion, problem: Problem) -> Verdict:
+        """Return the verdict on one completion."""
+        row: dict[str, Any] = {
+            **problem.info,
+            "prompt": problem.prompt,
+            "answer": problem.answer,
+            "id": problem.id or None,
+        }
+        if not isinstance(problem.prompt, str):
+            row["prompt"] = _prompt_messages(problem)
+        kind: Any = self.function
+        is_task = hasattr(kind, "data_type")
+        model = kind.data_type() if is_task else importlib.import_module("verifiers.v1").WireTaskData
+        try:
+            data = model.model_validate(row)
+        except ValueError as e:  # pydantic's own is one
+            return failure(e, Reason.BAD_REFERENCE)
+        if is_task:
+            return as_verdict(score_task(kind(data), completion), self)
+        value = called(kind, {"task": data, "trace": trace_of(data, completion)})
+        if isinstance(value, Mapping):
+            return _with_detail(as_verdict(math.fsum(value.values()), self), value)
+        return as_verdict(value, self)
 
 
 def _called(function: Callable[..., Any], **arguments: Any) -> Any:
@@ -226,6 +257,13 @@ def _with_detail(verdict: Verdict, detail: Mapping[str, Any]) -> Verdict:
     return Verdict(
         score=verdict.score, reason=verdict.reason, answer=verdict.answer, detail={**extra, **verdict.detail}
     )
+
+
+def _parameters(function: Any) -> tuple[str, ...]:
+    try:
+        return tuple(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # a rubric, which is not called
+        return ()
 
 
 def _name(function: Any) -> str:

@@ -106,7 +106,7 @@ class Pool:
         clock = self._context.RawArray("d", 3)
         clock[0] = worker.IDLE
         process = self._context.Process(target=worker.serve, args=(there, clock, self._bytes), daemon=True)
-        process.start()
+        _start_from_anywhere(process)
         there.close()
         return _Worker(process, here, clock, time.monotonic())
 
@@ -221,3 +221,19 @@ def _cpu_use(pid: int) -> tuple[float, bool]:
     except psutil.Error:
         return 0.0, True
     return float(times.user + times.system), status != psutil.STATUS_RUNNING
+
+
+def _start_from_anywhere(process: multiprocessing.process.BaseProcess) -> None:
+    """Start a worker also where this process is a daemon, as TRL's rollout workers are.
+
+    Python forbids daemons to have children, which would outlive them; ours die with their parent.
+    """
+    here = multiprocessing.current_process()
+    daemon = here.daemon
+    if daemon:
+        here.daemon = False
+    try:
+        process.start()
+    finally:
+        if daemon:
+            here.daemon = True

@@ -5,6 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "prime_verifiers_classic"))
 
+from test_prime_environment import *  # noqa: F403
 from test_prime_verifiers_classic import *  # noqa: F403
 from test_prime_verifiers_classic import vf
 

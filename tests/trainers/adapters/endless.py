@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 
+from referee.trainers import Scorer
+from referee.verifiers.records import Completion, Problem
 from referee.verifiers.rubric import Rubric
 
 
@@ -28,3 +31,12 @@ def polite(completion, problem):
 ENDLESS = Rubric({"endless": endless})
 SLEEPY = Rubric({"sleepy": sleepy})
 POLITE = Rubric({"polite": polite})
+
+
+def score_in_a_daemon(pipe):
+    """What a process like those of TRL's rollout workers does; Python allows it no children."""
+    scorer = Scorer(rubric=ENDLESS, deadline_s=0.5)
+    problem = Problem(prompt="p", answer="4")
+    rewards = scorer.score([(Completion(text=t), problem) for t in ("a", "hang", "b")])
+    pipe.send(([r.total for r in rewards], multiprocessing.current_process().daemon))
+    scorer.close()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from endless import ENDLESS, SLEEPY
+from endless import ENDLESS, SLEEPY, score_in_a_daemon
 
 from referee.trainers import Scorer, to_trl, to_verl
 from referee.verifiers.records import Completion, Problem, Reason, Verdict
@@ -86,3 +87,13 @@ def test_what_cannot_be_used_is_refused_at_construction():
         Scorer(rubric=ENDLESS, deadline_s=0)
     with pytest.raises(ValueError, match="workers must be at least 1, got 0"):
         Scorer(rubric=ENDLESS, workers=0)
+
+
+def test_worker_processes_start_also_where_the_trainer_scores_in_a_daemon_process():
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=score_in_a_daemon, args=(there,), daemon=True)
+    process.start()
+    assert here.poll(60)
+    assert here.recv() == ([1.0, 0.0, 1.0], True)
+    process.join()
