@@ -225,7 +225,7 @@ class Lane:
         if error:
             slate = os.pread(judge.stdin, 1, 0)
             report = {"gone": error, "slate": slate.decode("latin-1")}
-        lost = error or report.get("gone") or report.get("unloaded", {}).get("ended")
+        lost = error or report.get("gone") or ("ended" if report.get("unloaded", {}).get("ended") else "")
         ended = self._wait_if_lost(child, str(lost or ""))
         outcome, why = _trial_outcome(report, error)
         outcome, why = _explain(outcome, why, child, ended)
@@ -275,7 +275,7 @@ class Lane:
 
     def _wait_if_lost(self, child: Child, error: str) -> Exit | None:
         """Where the child stopped answering without being late, learn how it ended."""
-        if not error or error == "timeout":
+        if "ended" not in error:
             return None
         return self.channel("solution").wait(child, GRACE_S)
 
@@ -357,13 +357,11 @@ def _trial_outcome(report: dict[str, Any], error: str) -> tuple[Outcome, str]:
         return Outcome.BAD_REFERENCE, str(report["bad_reference"])
     if report["gone"]:
         return Outcome.KILLED, str(report["gone"])
-    good = report["total"] > 0 and report["passed"] == report["total"] and not report.get("error")
+    if report["total"] > 0 and report["passed"] == report["total"] and not report.get("error"):
+        return Outcome.OK, ""
     failures = report.get("failures") or [{}]
-    return (
-        (Outcome.OK, "")
-        if good
-        else (Outcome.WRONG, str(failures[0].get("error") or report.get("error") or ""))
-    )
+    why = str(failures[0].get("error") or report.get("error") or "")
+    return (Outcome.MEMORY if report["out_of_memory"] else Outcome.WRONG), why
 
 
 def _program_outcome(

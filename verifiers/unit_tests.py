@@ -135,7 +135,7 @@ class UnitTests(Composable):
         extra: dict[str, Json] = {"guarantee": str(run.report.get("guarantee") or "isolated")}
         if failures[0]:
             extra["failed"] = failures[0]
-        done = run.outcome in (Outcome.OK, Outcome.WRONG, Outcome.KILLED) and total > 0
+        done = run.outcome in (Outcome.OK, Outcome.WRONG, Outcome.KILLED, Outcome.MEMORY) and total > 0
         fraction = passed / total if done else 0.0
         return self._verdict(run, code, fraction if self.score != "all" else None, passed, total, extra)
 

@@ -116,6 +116,7 @@ def _judge(request: dict[str, Any], connection: Stream) -> dict[str, Tree]:
         "failures": [*run.failures][:20],
         "calls": remote.calls,
         "gone": remote.gone,
+        "out_of_memory": remote.out_of_memory,
     }
     if error:
         report["error"] = error

@@ -34,6 +34,7 @@ class Remote:
         self.connection = connection
         self.calls = 0
         self.changed = False  # an argument, in place
+        self.out_of_memory = False
         self.gone = ""
         self.last = ""
         self.callbacks: list[Callable[..., Any]] = []
@@ -76,7 +77,9 @@ class Remote:
         if "raised" in answer:
             message = str(answer.get("error"))[:500]
             self.last += f" raised {message}"
-            raise exception(answer["raised"], message)
+            error = exception(answer["raised"], message)
+            self.out_of_memory = self.out_of_memory or isinstance(error, MemoryError)
+            raise error
         self.last += f" returned {_short(value)}"
         return _awaitable(value) if answer.get("awaited") else value
 
@@ -91,7 +94,10 @@ class Remote:
             self.connection.send(self._call_back(answer))
 
     def _call_back(self, request: dict[str, Any]) -> dict[str, Tree]:
-        function = self.callbacks[int(request["callback"])]
+        key = request["callback"]
+        if type(key) is not int or not 0 <= key < len(self.callbacks):
+            raise Malformed("there is no such callback")
+        function = self.callbacks[key]
         arguments = [decode(a) for a in request["args"]]
         try:
             return {"value": encode(function(*arguments))}

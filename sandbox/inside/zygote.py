@@ -16,8 +16,8 @@ its children with it.
 from __future__ import annotations
 
 import _random
+import _signal  # type: ignore[import-not-found]  # signal itself makes hundreds of objects
 import _socket
-import array
 import contextlib
 import functools
 import gc
@@ -28,7 +28,7 @@ import random
 import re
 import resource
 import select
-import signal
+import struct
 import sys
 import time
 from collections.abc import Callable
@@ -76,7 +76,7 @@ class Server:
         self.children: dict[int, tuple[int, int]] = {}  # pidfd -> the host's number for it, pid
         self.filter = seccomp.Filter(_FILTERS[options["role"]]())
         # where process 1 ends, its namespace ends with it; elsewhere a child must be told
-        self.die_with_parent = calls.prepared("prctl", calls.PR_SET_PDEATHSIG, signal.SIGKILL)
+        self.die_with_parent = calls.prepared("prctl", calls.PR_SET_PDEATHSIG, _signal.SIGKILL)
         # fork handlers are those of the standard library alone, or it is for Python to run them
         self.reseed = functools.partial(_random.Random.seed, random._inst)
         self.fork_process = os.fork if options["preload"] else calls.fork
@@ -98,15 +98,14 @@ class Server:
     def request(self) -> None:
         """Read and carry out one request."""
         data, ancillary, _, _ = self.control.recvmsg(4096, ROOM)
-        descriptors = array.array("i")
-        for _level, _kind, content in ancillary:
-            descriptors.frombytes(content[: len(content) - len(content) % 4])
+        packed = ancillary[0][2] if ancillary else b""
+        descriptors = list(struct.unpack(f"{len(packed) // 4}i", packed))
         if not data:
             self.stop()
         for line in data.decode("ascii").split("\n"):
             what, *words = line.split(" ")
             if what == "F":
-                self.fork([int(w) for w in words], list(descriptors))
+                self.fork([int(w) for w in words], descriptors)
             elif what == "K":
                 self.kill(int(words[0]))
             else:
@@ -183,7 +182,7 @@ class Server:
             if child == number:
                 if self.program:
                     _kill_group(pid)
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, _signal.SIGKILL)
 
     def reap(self, pidfd: int) -> None:
         """Collect a child that has ended, and tell the host how."""
@@ -230,7 +229,7 @@ class Server:
         for _, pid in self.children.values():
             if self.program:
                 _kill_group(pid)
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, _signal.SIGKILL)
         os._exit(0)
 
 
@@ -240,7 +239,7 @@ def _linux() -> tuple[int, ...]:
 
 def _kill_group(leader: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):  # no group yet, or none any more
-        os.killpg(leader, signal.SIGKILL)
+        os.killpg(leader, _signal.SIGKILL)
 
 
 def empty_scratch(size: int, *, own: bool) -> None:
@@ -272,6 +271,7 @@ def main() -> NoReturn:
         control.send(json.dumps({"error": f"{type(e).__name__}: {e}"}).encode())
         os._exit(1)
     gc.collect()
+    calls.give_back_memory()
     gc.freeze()
     gc.disable()
     server.serve()
@@ -344,4 +344,4 @@ def _become_first_process() -> None:
         calls.close_from(0)
         os.waitpid(child, 0)
         os._exit(0)
-    calls.prctl(calls.PR_SET_PDEATHSIG, signal.SIGKILL)
+    calls.prctl(calls.PR_SET_PDEATHSIG, _signal.SIGKILL)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import platform
 from collections.abc import Callable
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -13,7 +12,7 @@ _libc.syscall.restype = ctypes.c_long
 _quick = ctypes.CFUNCTYPE(ctypes.c_long, *[ctypes.c_long] * 6, use_errno=True)(("syscall", _libc))
 _python = ctypes.PyDLL(None, use_errno=True)  # calls through it keep the interpreter's lock
 
-MACHINE = platform.machine()
+MACHINE = os.uname().machine
 
 # The two machines differ in the older calls; those added since 2011 share one number everywhere.
 _NUMBERS = {
@@ -81,6 +80,12 @@ def prctl(option: int, *arguments: int) -> int:
     if result < 0:
         raise _error(f"prctl {option}")
     return result
+
+
+def give_back_memory() -> None:
+    """Give freed memory back to the kernel, so that no fork has to share it."""
+    with contextlib.suppress(AttributeError):  # not every C library has it
+        _libc.malloc_trim(0)
 
 
 def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:

@@ -28,7 +28,7 @@ RIGHT = "def add(a, b):\n    return a + b\n"
         ("<think>" + RIGHT, 0.0, Reason.NO_ANSWER),
         ("", 0.0, Reason.NO_ANSWER),
         ("def add(a, b):\n    while True: pass", 0.0, Reason.TIMEOUT),
-        ("def add(a, b):\n    return 'x' * (1 << 40)", 0.0, Reason.INCORRECT),
+        ("def add(a, b):\n    return 'x' * (1 << 40)", 0.0, Reason.RESOURCE_LIMIT),
         ("I cannot do that.", 0.0, Reason.INCORRECT),
     ],
 )
