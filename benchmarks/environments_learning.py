@@ -1,337 +1,366 @@
-"""Does a tiny policy learn on the environments, and does the curriculum save rollouts?
+"""Does a tiny policy learn on the environments, from nothing but verdicts, on one core?
 
-    python benchmarks/environments_learning.py --only families,game,curriculum [--seeds 3] [--json]
+    python benchmarks/environments_learning.py [--tasks gcd,guess_number] [--seeds 3] [--json]
 
-``families``   GRPO on six single-turn families, from a short supervised start on other problems: held-out
-               pass@1 before and after with 95 % Wilson intervals, and the same run with rewards shuffled
-               within the batch, which must not rise.
-``game``       the same for a game of several turns (guess the number), through token-exact rollouts; the
-               start imitates a player who draws legal moves at random.
-``curriculum`` rollouts until the held-out accuracy of a mixture from trivial to impossible reaches
-               ``REACH``, for Thompson sampling and for uniform choice, from the same weights.
+For each task and seed a tiny policy with random weights is shown worked problems until it gets a stated
+share of some training problems right, sampled. From those very weights two runs of GRPO go on: one is paid
+by the family's verdicts, the other has each step's rewards dealt out at random, and must not rise. Held-out
+problems are those whose prompt falls on the other side of a digest (games: those of another seed, for
+their prompts do not tell what is hidden).
 
-Held-out problems are those whose prompt falls on the other side of a digest; of the game, those of
-another seed.
-Every finished run is a line in benchmarks/results/environments_learning.jsonl; started again, the program
-goes on with the runs that are missing.
+- ``sampled`` and ``greedy``: held-out pass@1 at temperature 1, which is what training raises, and at 0, with
+  Wilson's 95 % interval, before, four times on the way, and after;
+- ``chance``: computed on the held-out problems: the best constant answer among the golds of training
+  problems; for a game, a player who draws legal moves at random;
+- a run has learnt where its sampled pass@1 rose by 10 points or more with intervals apart, while its
+  control did not rise with intervals apart; a task is learnt where every seed has, and ends above chance.
+
+A task whose run has not learnt gets no further seeds; it stays in the file and in the summary.
+Every finished pair of runs adds two lines to benchmarks/results/environments_learning.jsonl; started again,
+the program goes on with what is missing. It then prints the summary and draws the curves
+(environments_learning.svg beside it).
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
 
-from referee.envs.curriculum import Cell, Curriculum, CurriculumState
-from referee.envs.dialogue import PlainDialogue
-from referee.envs.episode import Episode
 from referee.envs.families import family
 from referee.envs.game import Game
 from referee.envs.mixture import FamilySource
-from referee.envs.records import Group, Rollout
-from referee.envs.rollout import roll_out, tokens_of
 from referee.envs.stream import Stream
-from referee.trainers.batch import Row
 from referee.trainers.grpo import GroupTrainer
-from referee.trainers.heldout import measure, wilson
+from referee.trainers.heldout import HeldOut, measure
 from referee.trainers.policy import Policy, Tiny, load_policy
 from referee.trainers.presets import preset
-from referee.trainers.sampling import Sampling, sample, seed_of
-from referee.trainers.sft import SFT, sft
+from referee.trainers.rollouts import MultiTurn, Rollouts, SingleTurn, demonstration
+from referee.trainers.sampling import Sampling
+from referee.trainers.sft import SFT, Demonstration, fine_tune
 from referee.trainers.training import Training
-from referee.verifiers.combine import route
-from referee.verifiers.records import Completion, Problem
+from referee.verifiers.records import Problem
 from referee.verifiers.rubric import Rubric
 
 RESULTS = Path(__file__).parent / "results" / "environments_learning.jsonl"
-SINGLE = {  # family -> (level, supervised steps): enough for a start that is neither nothing nor everything
-    "arithmetic": (1, 150),
-    "comparison": (1, 60),
-    "counting_letters": (1, 100),
-    "gcd": (2, 80),
-    "sorting": (0, 100),
-    "string_rewriting": (0, 60),
+CHUNK, MOST = 10, 400  # supervised steps between two looks, and in all
+HELD = 250
+SHOWN, LOOKED_AT = 10**6, 2 * 10**6  # indices far from those that are trained on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A family at a level, and how many steps of reinforcement it gets."""
+
+    name: str
+    level: int
+    steps: int = 100
+    start: float = 0.2  # of training problems that it samples right, where supervision ends
+    learning_rate: float = 3e-4
+    batch_size: int = 128
+
+
+TASKS = {
+    t.name: t
+    for t in (
+        Task(name="guess_number", level=0, start=0.45, batch_size=64),
+        Task(name="sorting", level=0),
+        Task(name="comparison", level=2, start=0.35),
+        Task(name="gcd", level=1, start=0.15, steps=150),
+        Task(name="maze", level=0, start=0.12),
+        Task(name="sudoku4", level=0),
+        Task(name="string_rewriting", level=0),
+        Task(name="shortest_path", level=0),
+        Task(name="knights_and_knaves", level=0),
+        Task(name="polynomial_roots", level=0),
+    )
 }
-GAME, GAME_LEVEL, GAME_WARM = "guess_number", 1, 60
-MIXED = (  # from trivial to impossible, for a policy that has seen a little of the first four
-    Cell("comparison", 0),
-    Cell("arithmetic", 0),
-    Cell("arithmetic", 1),
-    Cell("sorting", 0),
-    Cell("sorting", 3),
-    Cell("base_conversion", 4),
-    Cell("countdown", 4),
-    Cell("python_tool", 1),
-)
-REACH = 0.05  # the rise in held-out accuracy over the mixture that the curriculum is timed to
-HELD = 300
-GRPO = replace(
-    preset("grpo_trl"),
-    name="grpo",
-    group_size=8,
-    batch_size=128,
-    learning_rate=3e-4,
-    max_new_tokens=12,
-    temperature=1.0,
-)
 
 
-class GameTrainer(GroupTrainer):
-    """The group trainer on episodes of several turns: what was sampled is trained on, the rest masked."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What a task is made of: problems on both sides, what is paid, and how problems are gone through."""
 
-    def rollout(self, positions: Sequence[int]) -> list[Group]:
-        """Play a group of episodes for the problem at each position."""
-        problems = [self._problem(p) for p in positions]
-        seeds = [
-            seed_of(self.training.seed, "sample", p, g) for p in positions for g in range(GRPO.group_size)
-        ]
-        rollouts = play(
-            self.policy, [p for p in problems for _ in range(GRPO.group_size)], seeds, self.sampling
+    task: Task
+    rubric: Rubric
+    rollouts: Rollouts
+    heldout: tuple[Problem, ...]
+    alphabet: str
+    max_new_tokens: int
+
+    def problem(self, index: int) -> Problem:
+        """Return a training problem."""
+        it = family(self.task.name, terse=True)
+        if isinstance(it, Game):
+            return it.problem(0, index, self.task.level)
+        return FamilySource(family=it, level=self.task.level)(index)
+
+    def shown(self, policy: Policy, index: int) -> Demonstration:
+        """Return a worked problem; of a game, one that is played with legal moves drawn at random."""
+        it, problem = family(self.task.name, terse=True), self.problem(SHOWN + index)
+        if not isinstance(it, Game):
+            return problem, it.gold(problem)
+        stream = Stream(f"shown/{problem.id}")
+        return demonstration(
+            policy, it, problem, it.play(problem, lambda state: it.random_move(problem, state, stream))
         )
-        size = GRPO.group_size
-        groups = [
-            Group(problem=p, rollouts=tuple(rollouts[i * size : (i + 1) * size]))
-            for i, p in enumerate(problems)
-        ]
-        return self._shuffled(groups) if self.training.shuffle_rewards else groups
 
-    def _row(self, rollout: Rollout) -> Any:
-        row = tokens_of(rollout)
-        return Row(token_ids=row.token_ids, mask=row.mask, logprobs=row.logprobs)
+    def chance(self) -> float:
+        """Return what someone gets on the held-out problems who does not read them."""
+        it = family(self.task.name, terse=True)
+        if isinstance(it, Game):
+            texts = [[it.random(p, Stream(f"chance/{p.id}")) for p in self.heldout]]
+        else:
+            golds = Counter(it.gold(self.problem(LOOKED_AT + i)) for i in range(500))
+            texts = [[text] * len(self.heldout) for text, _ in golds.most_common(10)]
+        paid = [[it(t, p).score or 0.0 for t, p in zip(ts, self.heldout, strict=True)] for ts in texts]
+        return max(fmean(float(s == 1.0) for s in scores) for scores in paid)
 
-
-class CurriculumTrainer(GroupTrainer):
-    """The group trainer with its problems chosen by a curriculum, which hears what every group passed."""
-
-    def __init__(self, *args: Any, curriculum: Curriculum, **options: Any) -> None:
-        self.curriculum, self.state, self.chosen = curriculum, CurriculumState(), list[Cell]()
-        super().__init__(*args, **options)
-
-    def rollout(self, positions: Sequence[int]) -> list[Group]:
-        """Choose a cell for each group, sample, and tell the curriculum what came of it."""
-        self.chosen = self.curriculum.choose(self.state, len(positions))
-        cells = dict(zip(positions, self.chosen, strict=True))
-        self.problems = lambda p: source(cells[p].family, cells[p].level)(p)
-        groups = super().rollout(positions)
-        results = [
-            (c, sum(t == 1.0 for t in g.totals), sum(t is not None for t in g.totals))
-            for c, g in zip(self.chosen, groups, strict=True)
-        ]
-        self.state = self.curriculum.update(self.state, results)
-        return groups
+    def rate(self, policy: Policy, temperature: float, problems: Sequence[Problem] = ()) -> HeldOut:
+        """Measure pass@1, on the held-out problems unless others are given."""
+        sampling = Sampling(max_new_tokens=self.max_new_tokens, temperature=temperature)
+        asked = problems or self.heldout
+        return measure(policy, asked, self.rubric, sampling=sampling, rollouts=self.rollouts)[0]
 
 
-def source(name: str, level: int, side: str = "train") -> FamilySource:
-    """Return a side of a family's problems, asked tersely."""
-    it = family(name, terse=True)
-    return FamilySource(family=it, level=level, split=side, share=0.2, seed=0)  # type: ignore[arg-type]
-
-
-def heldout(name: str, level: int, count: int) -> list[Problem]:
-    """Return different held-out problems."""
-    drawn = source(name, level, "heldout")
-    found: dict[str, Problem] = {}
-    for index in range(20 * count):
-        problem = drawn(index)
-        found.setdefault(problem.prompt_text, problem)
-        if len(found) == count:
+@cache
+def setting(task: Task) -> Setting:
+    """Return a task's setting; the policy's alphabet is what its texts are written in."""
+    it = family(task.name, terse=True)
+    game = isinstance(it, Game)
+    held: dict[str, Problem] = {}
+    for index in range(20 * HELD):
+        if game:
+            problem = it.problem(99, index, task.level)
+        else:
+            problem = FamilySource(family=it, level=task.level, split="heldout")(index)
+        held.setdefault(problem.id if game else problem.prompt_text, problem)
+        if len(held) == HELD:
             break
-    return list(found.values())
-
-
-def fresh(seed: int) -> Policy:
-    """Return a tiny policy with random weights."""
-    return load_policy("tiny", tiny=Tiny(layers=2, width=128, heads=4, context=160), seed=seed)
-
-
-def play(policy: Policy, problems: list[Problem], seeds: Sequence[int], sampling: Sampling) -> list[Rollout]:
-    """Play games, all of them at once."""
-
-    def sampler(prefixes: Sequence[Sequence[int]], turn_seeds: Sequence[int]) -> list[Completion]:
-        return [c for (c,) in sample(policy, prefixes, sampling=sampling, seeds=turn_seeds)]
-
-    game = family(GAME, terse=True)
-    return roll_out(
-        [Episode(game, p) for p in problems], sampler, PlainDialogue(policy.tokenizer), seeds=seeds
+    some = [it.problem(5, i, task.level) for i in range(500)]
+    golds = [it.gold(p) for p in some]
+    letters = set("".join(p.prompt_text for p in some)) | set("".join(golds))
+    if game:
+        letters |= set(" .\nabcdefghijklmnopqrstuvwxyzT")
+    longest = max(len(line) for g in golds for line in (g.split("\n") if game else [g]))
+    return Setting(
+        task=task,
+        rubric=Rubric({task.name: it}),
+        rollouts=MultiTurn(families=(it,)) if game else SingleTurn(),
+        heldout=tuple(held.values()),
+        alphabet="".join(sorted(letters)),
+        max_new_tokens=longest + 1,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A pass rate with its Wilson interval."""
-
-    rate: float
-    low: float
-    high: float
-
-
-def greedy() -> Sampling:
-    """Return how held-out problems are answered."""
-    return Sampling(max_new_tokens=GRPO.max_new_tokens, temperature=0.0)
-
-
-def single_rate(policy: Policy, name: str, level: int) -> Measured:
-    """Measure held-out pass@1 of a single-turn family."""
-    rubric = Rubric({name: family(name, terse=True)})
-    held, _ = measure(policy, heldout(name, level, HELD), rubric, sampling=greedy())
-    return Measured(held.pass_at_1, held.low, held.high)
+def start(it: Setting, seed: int) -> tuple[Policy, int]:
+    """Return a tiny policy that gets a share of training problems right, and the steps that took."""
+    tiny = Tiny(alphabet=it.alphabet, layers=2, width=64, heads=4, context=320)
+    policy = load_policy("tiny", tiny=tiny, seed=seed)
+    some = [it.problem(LOOKED_AT + i) for i in range(HELD)]
+    steps = 0
+    while steps < MOST and it.rate(policy, 1.0, some).pass_at_1 < it.task.start:
+        offset = (seed * MOST + steps) * 64
+        fine_tune(policy, lambda i, o=offset: it.shown(policy, o + i), options=SFT(steps=CHUNK, seed=seed))
+        steps += CHUNK
+    return policy, steps
 
 
-def game_rate(policy: Policy) -> Measured:
-    """Measure how many held-out games are won."""
-    problems = [family(GAME, terse=True).problem(99, i, GAME_LEVEL) for i in range(HELD)]
-    rollouts = play(policy, problems, range(HELD), greedy())
-    won = sum(r.reward is not None and r.reward.total == 1.0 for r in rollouts)
-    return Measured(won / HELD, *wilson(won, HELD))
+def pair(task: Task, seed: int) -> list[dict[str, Any]]:
+    """Run the task and its control from one start; return a line for each."""
+    it = setting(task)
+    began = time.process_time()
+    first, supervised = start(it, seed)
+    lines = []
+    for shuffled in (False, True):
+        policy = replace(first, model=copy.deepcopy(first.model))
+        trainer = GroupTrainer(
+            policy,
+            it.problem,
+            it.rubric,
+            preset=replace(
+                preset("grpo_trl"),
+                group_size=8,
+                batch_size=task.batch_size,
+                learning_rate=task.learning_rate,
+                max_new_tokens=it.max_new_tokens,
+            ),
+            training=Training(steps=task.steps, seed=seed, shuffle_rewards=shuffled),
+            rollouts=it.rollouts,
+        )
+        points = [{"step": 0, **_rates(it, policy)}]
+        while trainer.step < task.steps:
+            trainer.take_step()
+            if trainer.step % (task.steps // 5) == 0:
+                points.append({"step": trainer.step, **_rates(it, policy)})
+        lines.append(
+            {
+                "run": _key(task, seed, shuffled=shuffled),
+                "task": task.name,
+                "level": task.level,
+                "seed": seed,
+                "rewards": "shuffled" if shuffled else "paid",
+                "supervised_steps": supervised,
+                "steps": task.steps,
+                "learning_rate": task.learning_rate,
+                "batch_size": task.batch_size,
+                "heldout": len(it.heldout),
+                "chance": it.chance(),
+                "curve": points,
+                "cpu_s": round(time.process_time() - began, 1),
+                "date": str(date.today()),
+                "machine": f"{platform.machine()}, one core",
+            }
+        )
+    return lines
 
 
-def run_family(name: str, seed: int, steps: int, shuffled: bool) -> dict[str, Any]:
-    """Train on one single-turn family and return its curve."""
-    level, warm = SINGLE[name]
-    it, train = family(name, terse=True), source(name, level)
-    policy = fresh(seed)
-    sft(policy, lambda i: (p := train(10**6 + i), it.gold(p)), options=SFT(steps=warm, seed=seed))
-    training = Training(steps=1, seed=seed, shuffle_rewards=shuffled)
-    trainer = GroupTrainer(policy, train, Rubric({name: it}), preset=GRPO, training=training)
-    return curve(trainer, steps, lambda: single_rate(policy, name, level))
+def _rates(it: Setting, policy: Policy) -> dict[str, list[float]]:
+    held = {"greedy": it.rate(policy, 0.0), "sampled": it.rate(policy, 1.0)}
+    return {name: [round(x, 4) for x in (h.pass_at_1, h.low, h.high)] for name, h in held.items()}
 
 
-def run_game(seed: int, steps: int, shuffled: bool) -> dict[str, Any]:
-    """Train on the game and return its curve."""
-    game = family(GAME, terse=True)
-    assert isinstance(game, Game)
-    policy = fresh(seed)
-    sft(policy, lambda i: random_turn(game, i), options=SFT(steps=GAME_WARM, seed=seed))
-    training = Training(steps=1, seed=seed, shuffle_rewards=shuffled)
-    rubric = Rubric({GAME: game})
-    trainer = GameTrainer(
-        policy, lambda p: game.problem(0, p, GAME_LEVEL), rubric, preset=GRPO, training=training
+def _key(task: Task, seed: int, *, shuffled: bool) -> str:
+    rule = f"{task.steps}x{task.batch_size}/{task.learning_rate:g}/{task.start:g}"
+    return f"{task.name}/{task.level}/{rule}/{seed}/{'shuffled' if shuffled else 'paid'}"
+
+
+def rose(line: dict[str, Any], mode: str = "sampled") -> tuple[float, bool]:
+    """Return how far a run's held-out pass@1 rose, and whether its intervals are apart."""
+    before, after = line["curve"][0][mode], line["curve"][-1][mode]
+    return after[0] - before[0], after[1] > before[2]
+
+
+def learnt(paid: dict[str, Any], control: dict[str, Any]) -> bool:
+    """Tell whether a run rose by 10 points with intervals apart, and its control did not rise."""
+    rise, apart = rose(paid)
+    return rise >= 0.1 and apart and not rose(control)[1]
+
+
+def summary(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for each task and setting that was tried."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for line in lines:
+        groups.setdefault(line["run"].rsplit("/", 2)[0], []).append(line)
+    out = []
+    for name, runs in groups.items():
+        paid = [r for r in runs if r["rewards"] == "paid"]
+        control = [r for r in runs if r["rewards"] == "shuffled"]
+        means = {
+            f"{mode}_{when}": fmean(r["curve"][i][mode][0] for r in paid)
+            for mode in ("sampled", "greedy")
+            for when, i in (("before", 0), ("after", -1))
+        }
+        chance = paid[0]["chance"]
+        out.append(
+            {
+                "setting": name,
+                "task": paid[0]["task"],
+                "seeds": len(paid),
+                "chance": chance,
+                **means,
+                "rises": [round(rose(r)[0], 3) for r in paid],
+                "control_rises": [round(rose(r)[0], 3) for r in control],
+                "greedy_rises": [round(rose(r, "greedy")[0], 3) for r in paid],
+                "learnt": all(learnt(p, c) for p, c in zip(paid, control, strict=True))
+                and means["sampled_after"] > chance,
+            }
+        )
+    return out
+
+
+def draw(lines: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Draw each learnt task's curves, sampled held-out pass@1 of every seed, beside chance."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "referee"
+    from matplotlib import pyplot as plt
+
+    count = len(rows)
+    figure, axes = plt.subplots(-(-count // 3), 3, figsize=(10, 2.8 * -(-count // 3)), squeeze=False)
+    for place in axes.flat[count:]:
+        place.set_visible(False)
+    for row, place in zip(rows, axes.flat, strict=False):
+        for line in lines:
+            if line["run"].rsplit("/", 2)[0] != row["setting"]:
+                continue
+            paid = line["rewards"] == "paid"
+            x = [p["step"] for p in line["curve"]]
+            y, low, high = zip(*(p["sampled"] for p in line["curve"]), strict=True)
+            place.plot(x, y, color="tab:blue" if paid else "tab:gray", linestyle="-" if paid else "--")
+            if paid:
+                place.fill_between(x, low, high, color="tab:blue", alpha=0.1, linewidth=0)
+        place.axhline(row["chance"], color="tab:red", linewidth=0.8, linestyle=":")
+        place.set_title(f"{row['setting'].split('/')[0]}, level {row['setting'].split('/')[1]}", fontsize=9)
+        place.set_ylim(0, 1)
+    figure.suptitle(
+        "Held-out pass@1, sampled, by step: paid (blue, 95 %), rewards shuffled (grey), chance (red)",
+        fontsize=9,
     )
-    return curve(trainer, steps, lambda: game_rate(policy))
-
-
-def random_turn(game: Game, index: int) -> tuple[Problem, str]:
-    """Return a position in a game of random moves, and the random move that comes next."""
-    problem, stream = game.problem(1, index, GAME_LEVEL), Stream(f"random turn/{index}")
-    state, text = game.start(problem), problem.prompt_text
-    for _ in range(stream.below(3)):
-        said = game.random_move(problem, state, stream)
-        move = game.move(problem, state, said)
-        if move.verdict is not None:
-            break
-        state, text = move.state, f"{text}{said}<eos>\n{move.observation}\n"
-    return replace(problem, prompt=text), game.random_move(problem, state, stream)
-
-
-def curve(trainer: GroupTrainer, steps: int, rate: Callable[[], Measured]) -> dict[str, Any]:
-    """Take steps, measuring ten times on the way."""
-    started = time.perf_counter()
-    points = [(0, rate())]
-    for step in range(1, steps + 1):
-        trainer.take_step()
-        if step == steps or step % max(steps // 10, 1) == 0:
-            points.append((step, rate()))
-    first, last = points[0][1], points[-1][1]
-    return {
-        "before": [first.rate, first.low, first.high],
-        "after": [last.rate, last.low, last.high],
-        "rise": last.rate - first.rate,
-        "apart": last.low > first.high,
-        "curve": [[step, m.rate] for step, m in points],
-        "steps": steps,
-        "seconds": round(time.perf_counter() - started, 1),
-    }
-
-
-def run_curriculum(rule: str, seed: int, steps: int) -> dict[str, Any]:
-    """Train on the mixture until its held-out accuracy has risen by REACH; return the rollouts that took."""
-    policy = fresh(seed)
-    start = [(c, family(c.family, terse=True)) for c in MIXED[:4]]
-
-    def demonstration(i: int) -> tuple[Problem, str]:
-        cell, it = start[i % len(start)]
-        problem = source(cell.family, cell.level)(10**6 + i)
-        return problem, it.gold(problem)
-
-    sft(policy, demonstration, options=SFT(steps=250, seed=seed))
-    rubric = Rubric({"right": route("family", {c.family: family(c.family, terse=True) for c in MIXED})})
-    asked = [p for c in MIXED for p in heldout(c.family, c.level, 60)]
-
-    def accuracy() -> float:
-        return measure(policy, asked, rubric, sampling=greedy())[0].pass_at_1
-
-    trainer = CurriculumTrainer(
-        policy,
-        lambda p: asked[0],  # replaced by what the curriculum chooses
-        rubric,
-        preset=GRPO,
-        training=Training(steps=1, seed=seed),
-        curriculum=Curriculum(cells=MIXED, rule=rule, seed=seed),  # type: ignore[arg-type]
-    )
-    began = accuracy()
-    points, reached = [[0, began]], None
-    for step in range(1, steps + 1):
-        trainer.take_step()
-        if step % 5 == 0:
-            points.append([step * GRPO.batch_size, accuracy()])
-            if reached is None and points[-1][1] >= began + REACH:
-                reached = step * GRPO.batch_size
-                break
-    taken = {f"{c.family}/{c.level}": n for c, n in sorted(trainer.state.taken.items())}
-    return {"rule": rule, "before": began, "reached": reached, "curve": points, "taken": taken}
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
 
 
 def main() -> None:
-    """Run what is missing of what was asked for, and print it."""
+    """Run what is missing, then print and draw all there is."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", default="families,game,curriculum")
+    parser.add_argument("--tasks", default=",".join(TASKS), help="which tasks, by name")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--steps", type=int, help="fewer steps than the tasks state, to try the program")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    jobs: dict[str, Callable[[], dict[str, Any]]] = {}
-    for seed in range(options.seeds):
-        for shuffled in (False, True):
-            end = f"{'shuffled' if shuffled else 'paid'}/{options.steps}/{seed}"
-            if "families" in options.only:
-                for name in SINGLE:
-                    jobs[f"{name}/{end}"] = lambda n=name, s=seed, x=shuffled: run_family(
-                        n, s, options.steps, x
-                    )
-            if "game" in options.only:
-                jobs[f"{GAME}/{end}"] = lambda s=seed, x=shuffled: run_game(s, options.steps, x)
-        if "curriculum" in options.only:
-            for rule in ("thompson", "uniform"):
-                end = f"{rule}/{options.steps}/{seed}"
-                jobs[f"curriculum/{end}"] = lambda r=rule, s=seed: run_curriculum(r, s, options.steps)
     options.results.parent.mkdir(parents=True, exist_ok=True)
-    lines = options.results.read_text().splitlines() if options.results.exists() else []
-    done: dict[str, dict[str, Any]] = {(row := json.loads(line))["run"]: row for line in lines}
-    for key, job in jobs.items():
-        if key not in done:
-            about = {"run": key, "date": str(date.today()), "machine": platform.machine()}
-            done[key] = {**about, **job()}
+    lines = (
+        [json.loads(x) for x in options.results.read_text().splitlines()] if options.results.exists() else []
+    )
+    for seed in range(options.seeds):
+        for name in filter(None, options.tasks.split(",")):
+            task = replace(TASKS[name], steps=options.steps or TASKS[name].steps)
+            done = {line["run"]: line for line in lines}
+            pairs = [[done.get(_key(task, s, shuffled=x)) for x in (False, True)] for s in range(seed)]
+            if _key(task, seed, shuffled=True) in done or not all(p and c and learnt(p, c) for p, c in pairs):
+                continue
+            fresh = pair(task, seed)
+            lines += fresh
             with options.results.open("a") as file:
-                file.write(json.dumps(done[key]) + "\n")
-        shown = {k: v for k, v in done[key].items() if k in ("before", "after", "rise", "apart", "reached")}
-        print(key, json.dumps(shown), flush=True)
+                file.writelines(json.dumps(line) + "\n" for line in fresh)
+            for line in fresh:
+                print(
+                    f"{line['run']}: {rose(line)[0]:+.3f}, greedy {rose(line, 'greedy')[0]:+.3f}", flush=True
+                )
+    rows = summary(lines)
+    print(f"{'setting':40} seeds chance  sampled       greedy        rises (control)")
+    for r in rows:
+        print(
+            f"{r['setting']:40} {r['seeds']:5} {r['chance']:6.2f}  "
+            f"{r['sampled_before']:.2f} -> {r['sampled_after']:.2f}  "
+            f"{r['greedy_before']:.2f} -> {r['greedy_after']:.2f}  {r['rises']} ({r['control_rises']})"
+            f"{'  learnt' if r['learnt'] else ''}"
+        )
+    if rows:
+        draw(lines, [r for r in rows if r["learnt"]] or rows, options.results.with_suffix(".svg"))
     if options.json:
-        print(json.dumps({"runs": [done[key] for key in jobs]}))
+        print(json.dumps({"tasks": rows, "learnt": [r["task"] for r in rows if r["learnt"]]}))
 
 
 if __name__ == "__main__":

@@ -8,12 +8,15 @@ Vectorise with :func:`make_vec`: text needs ``shared_memory=False`` (shared memo
 varying length), and one-turn episodes need ``AutoresetMode.SAME_STEP`` (under NEXT_STEP every second
 action goes nowhere).
 
-A reward must be a number to gymnasium. Where the rubric abstains it is 0.0, and ``info["abstained"]``
-is True: leave such episodes out.
+A reward must be a number to gymnasium, and a verifier that failed has none to give. Such an episode is
+truncated (it did not end by its rules), ``info["abstained"]`` is True, and the reward is NaN: no number that
+a learner could take for a wrong answer, and one that no sum hides. Leave such episodes out, or state as
+``on_abstention`` what they shall be worth.
 """
 
 from __future__ import annotations
 
+import math
 import string
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -57,8 +60,8 @@ class TextEnv(gymnasium.Env[str, str]):
     """A family as a gymnasium environment.
 
     An observation is a text: the prompt, then what the environment answered. An action is a text.
-    ``info`` holds ``problem`` (its id), ``level``, ``index``, and at the end ``stop``, ``reason`` and
-    ``abstained``.
+    ``info`` holds ``problem`` (its id), ``level``, ``index``, and at the end ``stop``, ``reasons`` and
+    ``abstained``. ``on_abstention`` is the reward where there is no verdict.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012  # gymnasium's own name and type
@@ -73,6 +76,7 @@ class TextEnv(gymnasium.Env[str, str]):
         rubric: Rubric | None = None,
         max_length: int = 100_000,
         render_mode: str | None = None,
+        on_abstention: float = math.nan,
     ) -> None:
         if not 0 <= level < family.levels:
             raise ValueError(f"level must be from 0 to {family.levels - 1}, got {level}")
@@ -81,6 +85,7 @@ class TextEnv(gymnasium.Env[str, str]):
         self.render_mode = render_mode
         self.observation_space = Text(max_length)
         self.action_space = Text(max_length)
+        self._on_abstention = float(on_abstention)
         self._options: dict[str, Any] = {"tools": tools, "limits": limits, "rubric": rubric}
         self._stream: int | None = None
         self._index = 0
@@ -123,8 +128,8 @@ class TextEnv(gymnasium.Env[str, str]):
         assert paid is not None
         reasons: Json = {name: verdict.reason for name, verdict in paid.parts.items()}
         info |= {"stop": str(step.stop), "abstained": paid.abstains, "reasons": reasons}
-        reward += paid.total or 0.0
-        terminated = not step.stop.truncated
+        reward += self._on_abstention if paid.total is None else paid.total
+        terminated = not (step.stop.truncated or paid.abstains)
         return observation, reward, terminated, not terminated, info
 
     def render(self) -> str:
@@ -133,9 +138,18 @@ class TextEnv(gymnasium.Env[str, str]):
         return "\n".join(f"{m.role}: {m.content}" for m in lines)
 
 
-def make_env(name: str, *, terse: bool = False, level: int = 0, render_mode: str | None = None) -> TextEnv:
+def make_env(
+    name: str,
+    *,
+    terse: bool = False,
+    level: int = 0,
+    render_mode: str | None = None,
+    on_abstention: float = math.nan,
+) -> TextEnv:
     """Return the environment of the family called ``name``."""
-    return TextEnv(family(name, terse=terse), level=level, render_mode=render_mode)
+    return TextEnv(
+        family(name, terse=terse), level=level, render_mode=render_mode, on_abstention=on_abstention
+    )
 
 
 def make_vec(
@@ -145,11 +159,12 @@ def make_vec(
     mode: Literal["sync", "async"] = "sync",
     terse: bool = False,
     level: int = 0,
+    on_abstention: float = math.nan,
 ) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
     """Return ``num_envs`` copies as one of gymnasium's vector environments, set up for text."""
 
     def one() -> gymnasium.Env[str, str]:
-        return make_env(name, terse=terse, level=level)
+        return make_env(name, terse=terse, level=level, on_abstention=on_abstention)
 
     if mode == "sync":
         return gymnasium.vector.SyncVectorEnv([one] * num_envs, autoreset_mode=AutoresetMode.SAME_STEP)

@@ -212,7 +212,7 @@ class GroupTrainer:
         size = self.preset.group_size
         rollouts = [r for g in groups for r in g.rollouts]
         decided_B = torch.tensor([r.reward is not None and not r.reward.abstains for r in rollouts])
-        active_B = decided_B.clone()
+        active_B = decided_B & torch.tensor([bool(r.sampled_ids) for r in rollouts])
         if self.preset.mask_truncated:
             active_B &= ~torch.tensor([r.truncated for r in rollouts])
         if not active_B.any():

@@ -9,18 +9,25 @@
     training: {steps: 200, eval_every: 20}
     rubric: {parts: {right: numeric}}           # or a rubric's file; a family judges itself
 
-Problems come from a ``family``, a ``file`` or a ``dataset`` (a name or folder for the ``datasets``
-library). With ``chat`` a text prompt becomes a user's message, after ``system`` where there is one.
+Problems come from a ``family``, a ``mixture`` of them, a ``file`` or a ``dataset`` (a name or folder for
+the ``datasets`` library). With ``chat`` a text prompt becomes a user's message, after ``system`` where
+there is one.
+
+    problems: {mixture: [{family: gcd, level: 1}, {family: guess_number, weight: 2}], terse: true}
+    curriculum: {rule: thompson, target: 0.5}   # chooses among the mixture, or a family's levels
+    episode: {turns: 10, seconds: 60}           # games and tools: several turns, and their limits
+
+What they turn into is in :mod:`referee.trainers.recipe_problems`.
 """
 
 from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -30,8 +37,7 @@ from referee.trainers.run import Run
 from referee.trainers.sft import SFT
 from referee.trainers.training import Training
 from referee.verifiers.jsonl import to_dict
-from referee.verifiers.records import Json, Message, Problem
-from referee.verifiers.rubric import Rubric
+from referee.verifiers.records import Json
 
 
 class RecipeError(ValueError):
@@ -49,11 +55,21 @@ class PolicyOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MixturePart:
+    """A family at a level, and how often it is drawn beside the others."""
+
+    family: str
+    level: int = 0
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProblemOptions:
-    """Where problems come from: exactly one of ``family``, ``file`` and ``dataset``."""
+    """Where problems come from: exactly one of ``family``, ``mixture``, ``file`` and ``dataset``."""
 
     family: str = ""
     level: int = 0
+    mixture: tuple[MixturePart, ...] = ()
     terse: bool = False
     file: str = ""
     layout: str = ""
@@ -62,6 +78,28 @@ class ProblemOptions:
     chat: bool = False
     system: str = ""
     seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurriculumOptions:
+    """How families and levels are chosen: see :class:`~referee.envs.curriculum.Curriculum`."""
+
+    rule: Literal["thompson", "ucb", "uniform"] = "thompson"
+    target: float = 0.5
+    decay: float = 0.9
+    explore: float = 0.05
+    ucb: float = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeOptions:
+    """Limits of an episode, and ``tools`` (calculator, python) in place of its family's own."""
+
+    turns: int | None = 20
+    tokens: int | None = None
+    seconds: float | None = None
+    context_tokens: int | None = None
+    tools: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +123,8 @@ class Recipe:
     options: dict[str, Json] = field(default_factory=dict)
     training: Training = field(default_factory=Training)
     trackers: tuple[str, ...] = ()
+    curriculum: CurriculumOptions | None = None
+    episode: EpisodeOptions | None = None
 
     def preset(self) -> Preset:
         """Return the algorithm with its options."""
@@ -116,8 +156,10 @@ def recipe_from(data: object) -> Recipe:
     """Make a recipe from what such a file holds."""
     recipe: Recipe = _record(Recipe, data, "")
     p = recipe.problems
-    if sum(bool(x) for x in (p.family, p.file, p.dataset)) != 1:
-        raise RecipeError("problems must name exactly one of family, file and dataset")
+    if sum(bool(x) for x in (p.family, p.mixture, p.file, p.dataset)) != 1:
+        raise RecipeError("problems must name exactly one of family, mixture, file and dataset")
+    if recipe.curriculum is not None and not (p.family or p.mixture):
+        raise RecipeError("curriculum needs problems of a family or a mixture of families")
     recipe.preset()
     return recipe
 
@@ -150,39 +192,6 @@ def change(data: object, changes: Sequence[str]) -> object:
     return out
 
 
-def problems_of(recipe: Recipe) -> tuple[Sequence[Problem] | Callable[[int], Problem], list[Problem]]:
-    """Return the problems to train on and the held-out ones, which share no prompt."""
-    p, held = recipe.problems, recipe.heldout
-    if p.family:
-        return _family_problems(recipe)
-    problems = [_asked(problem, p) for problem in _loaded(p)]
-    if held.file:
-        heldout = [_asked(problem, p) for problem in _loaded(replace(p, file=held.file, dataset=""))]
-    else:
-        heldout, problems = problems[: held.count], problems[held.count :]
-    known = {problem.prompt_text for problem in heldout}
-    problems = [problem for problem in problems if problem.prompt_text not in known]
-    if not problems:
-        raise RecipeError(f"heldout leaves no problem to train on: lower heldout.count ({held.count})")
-    return problems, heldout
-
-
-def rubric_of(recipe: Recipe) -> Rubric:
-    """Return what is paid: the recipe's rubric, else the family's own verdict."""
-    from referee.verifiers.rubric_file import RubricError, load_rubric, rubric_from
-
-    if isinstance(recipe.rubric, str):
-        return load_rubric(recipe.rubric)
-    if recipe.rubric is not None:
-        try:
-            return rubric_from(recipe.rubric)
-        except RubricError as e:
-            raise RecipeError(f"rubric: {e}") from None
-    if not recipe.problems.family:
-        raise RecipeError("rubric must be given where problems are not of a family")
-    return Rubric({recipe.problems.family: _family(recipe.problems)})
-
-
 def run_of(recipe: Recipe, folder: Path, *, writes: bool = True) -> Run:
     """Open a run's folder and write the recipe into it; an older run there must be of this recipe.
 
@@ -212,55 +221,6 @@ def _essence(recipe: Recipe) -> Recipe:
     return replace(
         recipe, trackers=(), training=replace(recipe.training, **{n: getattr(plain, n) for n in kept})
     )
-
-
-def _family(options: ProblemOptions) -> Any:
-    from referee.envs.families import family
-
-    try:
-        found = family(options.family, terse=options.terse)
-    except ValueError as e:
-        raise RecipeError(f"problems: {e}") from None
-    if not 0 <= options.level < found.levels:
-        raise RecipeError(f"problems.level must be from 0 to {found.levels - 1}, got {options.level}")
-    return found
-
-
-def _family_problems(recipe: Recipe) -> tuple[Callable[[int], Problem], list[Problem]]:
-    p, found = recipe.problems, _family(recipe.problems)
-    heldout: dict[str, Problem] = {}
-    for index in range(20 * recipe.heldout.count):
-        problem = found.problem(p.seed + 1, index, p.level)
-        heldout.setdefault(problem.prompt_text, _asked(problem, p))
-        if len(heldout) == recipe.heldout.count:
-            break
-
-    def draw(position: int) -> Problem:
-        for attempt in range(1000):
-            problem: Problem = found.problem(p.seed, position + attempt * 10_000_019, p.level)
-            if problem.prompt_text not in heldout:
-                return _asked(problem, p)
-        raise RecipeError("heldout leaves hardly a problem to train on: lower heldout.count")
-
-    return draw, list(heldout.values())
-
-
-def _loaded(options: ProblemOptions) -> list[Problem]:
-    from referee.envs.loaders import load, load_rows
-
-    layout = options.layout or None
-    if options.file:
-        return load(options.file, layout=layout)
-    import datasets
-
-    return load_rows(datasets.load_dataset(options.dataset, split=options.split), layout=layout)
-
-
-def _asked(problem: Problem, options: ProblemOptions) -> Problem:
-    if not options.chat or not isinstance(problem.prompt, str):
-        return problem
-    system = (Message(role="system", content=options.system),) if options.system else ()
-    return replace(problem, prompt=(*system, Message(role="user", content=problem.prompt)))
 
 
 def _record(cls: type, data: object, where: str) -> Any:
@@ -303,6 +263,9 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         if value not in choices:
             raise RecipeError(f"{where} must be one of {', '.join(map(str, choices))}, got {value!r}")
         return value
+    if origin is tuple and is_dataclass(choices[0]):
+        listed = value if isinstance(value, list) else [value]
+        return tuple(_value(choices[0], v, f"{where}[{i}]") for i, v in enumerate(listed))
     if origin is tuple:
         return tuple(value) if isinstance(value, list) else (value,)
     return _scalar(hint, value, where)

@@ -22,7 +22,7 @@ from referee.trainers.batch import Row, completion_row
 from referee.trainers.policy import Policy
 from referee.trainers.sampling import Sampling, sample, seed_of
 from referee.verifiers.protocol import Item
-from referee.verifiers.records import Completion, Problem
+from referee.verifiers.records import Completion, FinishReason, Problem
 from referee.verifiers.rubric import Rubric
 
 
@@ -152,6 +152,24 @@ class MultiTurn:
             "turns": sum(len(r.turns) for r in rollouts) / len(rollouts),
             **{f"stops/{stop}": ends[stop] / len(rollouts) for stop in Stop},
         }
+
+
+def demonstration(policy: Policy, family: Family, problem: Problem, moves: Sequence[str]) -> Rollout:
+    """Return the rollout of someone who plays ``moves``, as the policy would read and write it.
+
+    It can be fine-tuned on: each move is trained on, in the tokens that it is encoded in.
+    """
+    left = iter(moves)
+
+    def sampler(prefixes: Sequence[Sequence[int]], turn_seeds: Sequence[int]) -> list[Completion]:
+        text = next(left)
+        ids = [int(i) for i in policy.tokenizer(text, add_special_tokens=False)["input_ids"]]
+        return [Completion(text=text, token_ids=(*ids, policy.eos_ids[0]), finish_reason=FinishReason.STOP)]
+
+    limits = EpisodeLimits(turns=len(moves))
+    episode = Episode(family, problem, limits=limits)
+    (rollout,) = roll_out([episode], sampler, dialogue_for(policy.tokenizer), seeds=[0])
+    return rollout
 
 
 def row_of(rollout: Rollout, policy: Policy) -> Row:

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import torch
 from accelerate import Accelerator
 
+from referee.envs.records import Rollout
 from referee.trainers.batch import Row, batch_logprobs, collate, completion_row
 from referee.trainers.policy import Policy
+from referee.trainers.rollouts import row_of
 from referee.trainers.sampling import seed_of
 from referee.trainers.training import Training
 from referee.verifiers.records import Problem
+
+Demonstration: TypeAlias = "tuple[Problem, str] | Rollout"
+"""A problem with a completion that shows how, or a whole episode that does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +51,7 @@ def demonstration_row(policy: Policy, problem: Problem, completion: str) -> Row:
 
 def fine_tune(
     policy: Policy,
-    demonstrations: Sequence[tuple[Problem, str]] | Callable[[int], tuple[Problem, str]],
+    demonstrations: Sequence[Demonstration] | Callable[[int], Demonstration],
     *,
     options: SFT | None = None,
     accelerator: Accelerator | None = None,
@@ -74,7 +79,10 @@ def fine_tune(
         chosen = [
             _demonstration(demonstrations, step * o.batch_size + i, o.seed) for i in range(o.batch_size)
         ]
-        rows = [demonstration_row(policy, problem, text) for problem, text in chosen]
+        rows = [
+            row_of(shown, policy) if isinstance(shown, Rollout) else demonstration_row(policy, *shown)
+            for shown in chosen
+        ]
         tokens = sum(sum(row.mask) for row in rows)
         batch = collate(rows[rank::world], pad_id=policy.pad_id, device=accelerator.device)
         total = torch.zeros((), device=accelerator.device)
@@ -95,8 +103,8 @@ def fine_tune(
 
 
 def _demonstration(
-    source: Sequence[tuple[Problem, str]] | Callable[[int], tuple[Problem, str]], position: int, seed: int
-) -> tuple[Problem, str]:
+    source: Sequence[Demonstration] | Callable[[int], Demonstration], position: int, seed: int
+) -> Demonstration:
     if callable(source):
         return source(position)
     round_, index = divmod(position, len(source))

@@ -10,11 +10,11 @@ from accelerate import Accelerator
 from referee.trainers.grpo import GroupTrainer
 from referee.trainers.policy import load_policy
 from referee.trainers.ppo import PPOTrainer
-from referee.trainers.recipe import Recipe, RecipeError, problems_of, rubric_of, run_of
+from referee.trainers.recipe import Recipe, run_of
+from referee.trainers.recipe_problems import demonstrations_of, problems_of, rollouts_of, rubric_of
 from referee.trainers.run import Run
 from referee.trainers.sft import fine_tune
 from referee.verifiers.jsonl import to_dict
-from referee.verifiers.records import Problem
 
 OnStep = Callable[[str, Mapping[str, float]], None]
 
@@ -42,12 +42,9 @@ def carry_out(recipe: Recipe, folder: Path, *, on_step: OnStep | None = None) ->
         options = {k: v for k, v in to_dict(recipe.preset()).items() if isinstance(v, int | float | str)}
         accelerator.init_trackers("referee", config=options)
     if recipe.warm_start is not None and not run.checkpoints():
-        _check_answers(problems(0) if callable(problems) else problems[0])
         fine_tune(
             policy,
-            (lambda i: _shown(problems(i)))
-            if callable(problems)
-            else [_shown(problem) for problem in problems],
+            demonstrations_of(recipe, problems, policy),
             options=recipe.warm_start,
             accelerator=accelerator,
             on_step=(lambda figures: on_step("warm start", figures)) if on_step else None,
@@ -64,17 +61,8 @@ def carry_out(recipe: Recipe, folder: Path, *, on_step: OnStep | None = None) ->
         heldout=heldout,
         accelerator=accelerator,
         on_step=(lambda figures: on_step("training", figures)) if on_step else None,
+        rollouts=rollouts_of(recipe),
     )
     trainer.train()
     accelerator.end_training()
     return run
-
-
-def _shown(problem: Problem) -> tuple[Problem, str]:
-    """Return a problem with a completion that is right: a worked solution, else the reference."""
-    return problem, str(problem.info.get("solution") or problem.answer)
-
-
-def _check_answers(problem: Problem) -> None:
-    if problem.answer is None and not problem.info.get("solution"):
-        raise RecipeError("warm_start needs problems with answers, which it shows to the policy; got none")

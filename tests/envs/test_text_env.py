@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -60,14 +61,47 @@ def test_a_step_before_the_first_reset_and_after_the_end_is_refused() -> None:
         env.step("1")
 
 
-def test_a_rubric_that_abstains_is_reported_and_pays_nothing() -> None:
-    def broken(completion: Any, problem: Any) -> Verdict:
-        return Verdict(score=None, reason=Reason.UNAVAILABLE)
+def abstains(completion: Any, problem: Any) -> Verdict:
+    """A verifier whose machine is down."""
+    return Verdict(score=None, reason=Reason.UNAVAILABLE)
 
-    env = TextEnv(SUMS, rubric=Rubric({"broken": broken}))
+
+def test_where_no_verdict_could_be_had_the_reward_is_no_number_and_the_episode_is_cut_off() -> None:
+    env = TextEnv(SUMS, rubric=Rubric({"down": abstains}))
     env.reset(seed=0)
-    _, reward, _, _, info = env.step("1")
-    assert (reward, info["abstained"]) == (0.0, True)
+    _, reward, terminated, truncated, info = env.step("1")
+    assert math.isnan(reward)
+    assert (terminated, truncated, info["abstained"]) == (False, True, True)
+    assert info["reasons"] == {"down": "unavailable"}
+
+
+def test_a_user_may_state_what_an_abstention_is_worth() -> None:
+    env = TextEnv(SUMS, rubric=Rubric({"down": abstains}), on_abstention=-1.0)
+    env.reset(seed=0)
+    _, reward, terminated, truncated, info = env.step("1")
+    assert (reward, terminated, truncated, info["abstained"]) == (-1.0, False, True, True)
+
+
+def test_an_environment_that_fails_is_no_wrong_answer_either() -> None:
+    class Down(type(family("guess_number"))):  # type: ignore[misc]
+        def move(self, problem: Any, state: Any, text: str) -> Any:
+            raise OSError("down")
+
+    env = TextEnv(Down())
+    env.reset(seed=0)
+    _, reward, terminated, truncated, info = env.step("1")
+    assert math.isnan(reward)
+    assert (terminated, truncated, info["stop"], info["abstained"]) == (False, True, "failed", True)
+
+
+def test_gymnasium_itself_warns_of_an_abstention() -> None:
+    """Its own checker, which ``gymnasium.make`` wraps around, names a reward that is no number."""
+    from gymnasium.wrappers import PassiveEnvChecker
+
+    env = PassiveEnvChecker(TextEnv(SUMS, rubric=Rubric({"down": abstains})))
+    env.reset(seed=0)
+    with pytest.warns(UserWarning, match="NaN"):
+        env.step("1")
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])

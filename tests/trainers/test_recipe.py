@@ -10,11 +10,10 @@ from referee.trainers.recipe import (
     change,
     dump_recipe,
     load_recipe,
-    problems_of,
     recipe_from,
-    rubric_of,
     run_of,
 )
+from referee.trainers.recipe_problems import problems_of, rubric_of
 from referee.verifiers.records import Completion
 
 SUMS = {"problems": {"family": "arithmetic", "level": 2, "terse": True}, "heldout": {"count": 30}}
@@ -48,7 +47,7 @@ def test_numbers_that_yaml_reads_as_texts_are_numbers(tmp_path):
     [
         ([], "the recipe must be a mapping, got list"),
         ({}, "problems"),
-        ({"problems": {}}, "problems must name exactly one of family, file and dataset"),
+        ({"problems": {}}, "problems must name exactly one of family, mixture, file and dataset"),
         ({"problems": {"family": "arithmetic", "file": "x"}}, "exactly one of"),
         ({**SUMS, "trainin": {}}, "the recipe has no key 'trainin'"),
         ({**SUMS, "training": {"stepz": 1}}, "training has no key 'stepz'; its keys are steps"),
