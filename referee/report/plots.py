@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import matplotlib as mpl
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 # Stand-ins that matplotlib can draw with, and what the page's style sheet calls them.
@@ -95,6 +96,28 @@ def bars(counts: Mapping[str, int], *, title: str, y_label: str = "") -> Markup:
     axes.set_ylabel(y_label)
     axes.yaxis.set_major_formatter(lambda v, _: f"{v:,.0f}")
     return _svg(figure, title, f"{title}: " + ", ".join(f"{k} {v}" for k, v in counts.items()))
+
+
+def strips(
+    rows: Mapping[str, Sequence[float]], x: Sequence[float], *, title: str, x_label: str = "step"
+) -> Markup:
+    """Return a strip for each name: the darker, the nearer to 1 of 0 to 1; gaps where values are not finite.
+
+    For shares of many names over time, where lines would hide each other.
+    """
+    figure, axes = _figure(4.6, 0.75 + 0.24 * len(rows))
+    edges = [x[0] - (x[1] - x[0] if len(x) > 1 else 1.0), *x]
+    widths = [b - a for a, b in itertools.pairwise(edges)]
+    for place, values in enumerate(rows.values()):
+        colours = [to_rgba(_SERIES[0], min(max(v, 0.0), 1.0) if math.isfinite(v) else 0.0) for v in values]
+        axes.barh([place] * len(widths), widths, left=edges[:-1], height=0.8, color=colours, linewidth=0)
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.invert_yaxis()
+    axes.grid(visible=False)
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_xlabel(x_label)
+    ends = "; ".join(f"{name} ends at {_last(values)}" for name, values in rows.items())
+    return _svg(figure, title, f"{title} over {x_label}: {ends}")
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +21,7 @@ from referee.verifiers.records import Reason
 SAMPLE = 6_000  # completions that the page holds
 SMOOTH = 20  # steps in a moving mean
 POINTS = 400  # on a curve
+BINS = 60  # in a strip
 
 
 def write_training_report(folder: str | Path, out: str | Path | None = None) -> Path:
@@ -52,6 +55,7 @@ def training_report(folder: str | Path, *, title: str = "") -> str:
         seconds=sum(line["step_seconds"] for line in timings) if timings else 0.0,
         heldout=_heldout_rows(heldout),
         learning=_learning(metrics, heldout, parts),
+        curriculum=_curriculum(metrics),
         health=_health(metrics),
         alarms=alarms(metrics, heldout),
         reasons=[_reasons(metrics, part) for part in parts],
@@ -92,6 +96,32 @@ def _learning(
         by_part = {part: _curve(metrics, f"reward/{part}") for part in parts}
         out.append(plots.curves(by_part, title="Reward by part", y_label="unweighted"))
     return out
+
+
+def _curriculum(metrics: Sequence[Mapping[str, Any]]) -> list[Markup]:
+    """Which problems were asked, and how often they were solved; nothing where no curriculum chose them."""
+    prefix, known = "curriculum/share/", "curriculum/rate/"
+    cells = [k.removeprefix(prefix) for k in metrics[-1] if k.startswith(prefix)]
+    if not cells:
+        return []
+    count = min(BINS, len(metrics))
+    edges = [len(metrics) * i // count for i in range(count + 1)]
+    bins = [metrics[a:b] for a, b in itertools.pairwise(edges)]
+    x = [rows[-1]["step"] for rows in bins]
+
+    def means(key: str) -> list[float]:
+        return [_mean(rows, key) if any(key in r for r in rows) else math.nan for rows in bins]
+
+    names = {
+        cell: cell.rpartition("-")[0].replace("_", " ") + ", level " + cell.rpartition("-")[2]
+        for cell in cells
+    }
+    asked = {name: means(prefix + cell) for cell, name in names.items()}
+    passed = {name: means(known + cell) for cell, name in names.items()}
+    return [
+        plots.strips(asked, x, title="Problems asked: share of the groups"),
+        plots.strips(passed, x, title="Pass rate, as the curriculum estimates it"),
+    ]
 
 
 def _health(metrics: Sequence[Mapping[str, Any]]) -> list[Markup]:

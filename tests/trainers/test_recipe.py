@@ -13,7 +13,7 @@ from referee.trainers.recipe import (
     recipe_from,
     run_of,
 )
-from referee.trainers.recipe_problems import problems_of, rubric_of
+from referee.trainers.recipe_problems import problems_of, rollouts_of, rubric_of
 from referee.verifiers.records import Completion
 
 SUMS = {"problems": {"family": "arithmetic", "level": 2, "terse": True}, "heldout": {"count": 30}}
@@ -131,3 +131,120 @@ def test_a_folder_takes_one_recipe(tmp_path):
         run_of(recipe_from({**SUMS, "algorithm": "rloo"}), tmp_path)
     with pytest.raises(RecipeError, match=r"problems\.level must be from 0 to"):
         problems_of(recipe_from({"problems": {"family": "arithmetic", "level": 99}}))
+
+
+MIXED = {
+    "problems": {
+        "mixture": [
+            {"family": "comparison", "level": 0},
+            {"family": "arithmetic", "level": 1, "weight": 3.0},
+            {"family": "guess_number"},
+        ],
+        "terse": True,
+    },
+    "heldout": {"count": 9},
+}
+
+
+def test_a_mixture_draws_by_weight_and_holds_out_some_of_each():
+    recipe = recipe_from(MIXED)
+    problems, heldout = problems_of(recipe)
+    names = [p.info["family"] for p in heldout]
+    assert [names.count(f) for f in ("comparison", "arithmetic", "guess_number")] == [3, 3, 3]
+    drawn = [problems(i) for i in range(500)]
+    assert 240 < sum(p.info["family"] == "arithmetic" for p in drawn) < 360
+    single = {p.prompt for p in heldout if p.info["family"] != "guess_number"}
+    assert not single & {p.prompt for p in drawn}
+    assert not {p.id for p in heldout} & {p.id for p in drawn}
+    rubric = rubric_of(recipe)
+    assert rubric(Completion(text=str(drawn[0].answer)), drawn[0]).total is not None
+
+
+def test_games_and_tools_are_played_in_episodes():
+    assert rollouts_of(recipe_from(SUMS)) is None
+    assert len(rollouts_of(recipe_from(MIXED)).families) == 3
+    assert rollouts_of(recipe_from({"problems": {"family": "python_tool"}})) is not None
+    asked = {**SUMS, "episode": {"turns": 3, "seconds": 5.0, "tools": ["calculator"]}}
+    episodes = rollouts_of(recipe_from(asked))
+    assert (episodes.limits.turns, episodes.limits.seconds) == (3, 5.0)
+    assert [tool.name for tool in episodes.tools] == ["calculator"]
+
+
+def test_a_curriculum_is_of_a_mixture_or_of_a_familys_levels(tmp_path):
+    recipe = recipe_from({**MIXED, "curriculum": {"rule": "ucb", "target": 0.4}})
+    source, _ = problems_of(recipe)
+    assert (source.curriculum.rule, len(source.curriculum.cells)) == ("ucb", 3)
+    levels, heldout = problems_of(recipe_from({**SUMS, "curriculum": {}}))
+    assert [c.level for c in levels.curriculum.cells] == [0, 1, 2, 3, 4, 5]
+    assert {p.info["level"] for p in heldout} == {0, 1, 2, 3, 4, 5}
+    (tmp_path / "r.yaml").write_text(dump_recipe(recipe))
+    assert load_recipe(tmp_path / "r.yaml") == recipe
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (
+            {"problems": {"mixture": [{"family": "gcd", "levle": 1}]}},
+            r"problems.mixture\[0\] has no key 'levle'",
+        ),
+        (
+            {"problems": {"mixture": [{"family": "gcd", "level": 9}]}},
+            r"problems.mixture\[0\].level must be from 0",
+        ),
+        ({"problems": {"mixture": [{"family": "gdc"}]}}, "problems: family must be one of"),
+        ({"problems": {"mixture": [{"family": "gcd"}] * 2}}, "must name each family at each level once"),
+        (
+            {"problems": {"mixture": [{"family": "gcd"}, {"family": "maze", "weight": 0}]}},
+            "weight must be above 0",
+        ),
+        ({"problems": {"file": "x"}, "curriculum": {}}, "curriculum needs problems of a family or a mixture"),
+        ({**SUMS, "curriculum": {"rule": "best"}}, "curriculum.rule must be one of thompson, ucb, uniform"),
+        ({**SUMS, "curriculum": {"target": 2.0}}, "curriculum: target must be from 0.0 to 1.0"),
+        ({**SUMS, "episode": {"turns": 0}}, "episode: turns must be above 0"),
+        (
+            {**SUMS, "episode": {"tools": ["shell"]}},
+            "episode.tools must be of calculator, python, got 'shell'",
+        ),
+    ],
+    ids=lambda x: "" if isinstance(x, dict) else x[:30],
+)
+def test_what_is_wrong_in_a_mixture_is_named_by_its_key(data, message):
+    def read():
+        recipe = recipe_from(data)
+        return problems_of(recipe), rollouts_of(recipe)
+
+    with pytest.raises(RecipeError, match=message):
+        read()
+
+
+def test_a_mixture_with_a_curriculum_and_a_game_is_carried_out_resumed_and_reported(tmp_path):
+    from referee.report.training import training_report
+    from referee.trainers.start import carry_out
+
+    recipe = recipe_from(
+        {
+            **MIXED,
+            "policy": {"tiny": {"layers": 1, "width": 32, "heads": 2}},
+            "curriculum": {},
+            "warm_start": {"steps": 2, "batch_size": 6},
+            "algorithm": "grpo_trl",
+            "options": {"batch_size": 12, "group_size": 3, "max_new_tokens": 4},
+            "training": {"steps": 2, "eval_every": 1, "save_every": 1},
+        }
+    )
+    run = carry_out(recipe, tmp_path / "whole")
+    line = run.read("metrics")[-1]
+    assert line["turns"] >= 1.0
+    assert {k for k in line if k.startswith("curriculum/share/")} == {
+        "curriculum/share/comparison-0",
+        "curriculum/share/arithmetic-1",
+        "curriculum/share/guess_number-0",
+    }
+    first = load_recipe(tmp_path / "whole" / "recipe.yaml", ["training.steps=1"])
+    carry_out(first, tmp_path / "cut")
+    again = carry_out(recipe, tmp_path / "cut")
+    assert again.read("metrics") == run.read("metrics")
+    page = training_report(tmp_path / "whole")
+    assert "Problems asked" in page
+    assert "guess number, level 0" in page
