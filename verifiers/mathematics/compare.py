@@ -10,9 +10,10 @@ from referee.verifiers.mathematics import forms as f
 from referee.verifiers.mathematics.evaluate import Evaluator, counted
 from referee.verifiers.mathematics.forms import Form, Number, Work
 from referee.verifiers.mathematics.intervals import INEQUALITIES, Sets, infinite, is_set_like, variables
+from referee.verifiers.mathematics.names import drawn, name_of, same_name, same_words
 from referee.verifiers.mathematics.numeric import Zero, is_zero, real_value
 from referee.verifiers.mathematics.policy import Policy
-from referee.verifiers.mathematics.tree import MINUS_ONE, UNNAMED, Node, TooBig, Unreadable, neg
+from referee.verifiers.mathematics.tree import UNNAMED, Node, TooBig, Unreadable, neg
 
 Vector: TypeAlias = "tuple[tuple[int, int], tuple[str, str] | None, list[Node | Form]]"
 _MAX_UNORDERED = 40
@@ -60,7 +61,7 @@ class Comparer:
 
     def _same(self, a: Node, g: Node) -> Match:
         if a.kind == "text" or g.kind == "text":
-            return Match(a.kind == g.kind and _same_words(a.value, g.value), "text")
+            return Match(a.kind == g.kind and same_words(a.value, g.value), "text")
         a, g = self._plus_minus(a), self._plus_minus(g)
         if is_set_like(a) or is_set_like(g):
             return self._as_sets(a, g)
@@ -95,8 +96,8 @@ class Comparer:
         side = infinite(a), infinite(g)
         if side != (0, 0):
             return Match(side[0] == side[1], "structure")
-        if (drawn := _drawn(a, g)) is not None:
-            return Match(drawn, "structure")
+        if (points := drawn(a, g)) is not None:
+            return Match(points, "structure")
         if a.kind == "const" and g.kind == "const" and a.value not in ("pi", "e", "i"):
             return Match(a.value == g.value, "structure")
         if "unit" in (a.kind, g.kind):
@@ -280,21 +281,21 @@ class Comparer:
             return None, node
         signs, sides = list(node.value), list(node.args)
         if signs == ["in"]:
-            name = _name(sides[0])
+            name = name_of(sides[0])
             return None if name is None else (name, sides[1])
         if signs == ["=="] and sides[1].kind == "mod":
-            name = _name(sides[0])
+            name = name_of(sides[0])
             return None if name is None else (name, sides[1])
         if any(s not in ("=", "~") for s in signs):
             return None
         name = None
-        if (first := _name(sides[0])) is not None:
+        if (first := name_of(sides[0])) is not None:
             name = first
             sides, signs = sides[1:], signs[1:]
-            while len(sides) > 1 and _name(sides[0]) is not None and _name(sides[0]) != "e":
+            while len(sides) > 1 and name_of(sides[0]) is not None and name_of(sides[0]) != "e":
                 sides, signs = sides[1:], signs[1:]
-        elif len(sides) == 2 and _name(sides[1]) is not None and sides[0].kind != "const":
-            return _name(sides[1]), sides[0]
+        elif len(sides) == 2 and name_of(sides[1]) is not None and sides[0].kind != "const":
+            return name_of(sides[1]), sides[0]
         value = sides[0]
         for sign, side in zip(signs, sides[1:], strict=True):
             if sign == "~":
@@ -335,14 +336,14 @@ class Comparer:
         if "~" not in rel.value or len(rel.args) < 2:
             return _NO
         last, before = rel.args[-1], rel.args[-2]
-        if _name(before) is None and not self._close(before, last):
+        if name_of(before) is None and not self._close(before, last):
             return _NO
         return self.same(last, other)
 
     def _equations(self, a: Node, g: Node) -> Match:
         left, right = self._value_of(a), self._value_of(g)
         if left is not None and right is not None and left[0] is not None and right[0] is not None:
-            if _same_name(left[0], right[0]):
+            if same_name(left[0], right[0]):
                 match = self.same(left[1], right[1])
                 if match.equal or " " not in left[0] + right[0]:
                     return match
@@ -581,74 +582,6 @@ def _choose(node: Node, sign: int) -> Node:
     return Node(node.kind, node.value, tuple(_choose(a, sign) for a in node.args))
 
 
-def _name(node: Node) -> str | None:
-    """Return the name that an assignment gives a value to: ``x``, ``f(x)``, ``(x, y)``, ``|AB|``."""
-    if node.kind == "fn" and node.value == "abs":
-        inner = node.args[0]
-        ends = inner.args if inner.kind == "mul" else ()
-        both = len(ends) == 2 and all(a.kind == "var" and str(a.value).isupper() for a in ends)
-        return _name(inner) if both else None
-    if node.kind == "var":
-        return str(node.value)
-    if node.kind == "const":
-        return "..." if node.value == "dots" else None
-    if node.kind == "mul" and all(a.kind == "var" for a in node.args):
-        return " ".join(str(a.value) for a in node.args)
-    if (
-        node.kind == "mul"
-        and len(node.args) == 2
-        and node.args[0].kind in ("var", "pow")
-        and node.args[1].kind in ("num", "group")
-    ):
-        head = _name(node.args[0])
-        return None if head is None else f"{head} of {node.args[1].value}"
-    if node.kind == "pow" and node.args[0].kind == "var" and node.args[1] in (MINUS_ONE,):
-        return f"inverse {node.args[0].value}"
-    if (
-        node.kind == "mul"
-        and node.args[0].kind == "pow"
-        and node.args[0].args[1] == MINUS_ONE
-        and node.args[1].kind == "var"
-    ):
-        head = _name(node.args[0])
-        return None if head is None else f"{head} {node.args[1].value}"
-    if node.kind == "div" and all(
-        a.kind == "mul" and len(a.args) == 2 and a.args[0] == Node("var", "d") for a in node.args
-    ):
-        return "derivative"
-    if node.kind == "group" and all(a.kind == "var" for a in node.args):
-        return ",".join(str(a.value) for a in node.args)
-    return None
-
-
-def _drawn(a: Node, g: Node) -> bool | None:
-    """Compare names of points: a segment, an angle or a triangle, whose sign may be left out on one side."""
-    names = [_points(a), _points(g)]
-    if None in names or not any(names[i] and names[i][0] for i in (0, 1)):  # type: ignore[index]
-        return None
-    (x, p), (y, q) = names  # type: ignore[misc]
-    if x and y and x != y:
-        return False
-    kind = x or y
-    if kind in ("angle", "measuredangle"):
-        return p in (q, q[::-1])
-    return sorted(p) == sorted(q)
-
-
-def _points(node: Node) -> tuple[str, str] | None:
-    if node.kind == "var":
-        kind, _, letters = str(node.value).rpartition(" ")
-        return (kind, letters) if letters.isupper() and (len(letters) > 1 or kind != "overline") else None
-    if node.kind != "mul" or any(a.kind != "var" for a in node.args):
-        return None
-    letters = "".join(a.value for a in node.args)
-    return ("", letters) if len(letters) == len(node.args) and letters.isupper() else None
-
-
-def _same_name(a: str, b: str) -> bool:
-    return a == b or (" " in a and b == "y") or (" " in b and a == "y")
-
-
 def _cleared(x: Form) -> Form:
     """Multiply an equation's side by the variables that it is divided by, so that y - 1/x becomes xy - 1."""
     lowest: dict[str, Number] = {}
@@ -660,13 +593,6 @@ def _cleared(x: Form) -> Form:
         return Form(x.top)
     by = tuple(sorted((name, -e) for name, e in lowest.items()))
     return Form({f.multiply_monos(mono, by)[1]: c for mono, c in x.top.items()})
-
-
-def _same_words(a: str, g: str) -> bool:
-    if a == g:
-        return True
-    left, right = (sorted(part for part in w.replace(" and ", ",").split(",") if part) for w in (a, g))
-    return len(left) > 1 and left == right
 
 
 __all__ = ["Comparer", "Match", "TooBig"]

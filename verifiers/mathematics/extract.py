@@ -17,6 +17,15 @@ import re
 from itertools import pairwise
 from typing import NamedTuple
 
+from referee.verifiers.mathematics.boxes import (
+    GUESSED_BEFORE,
+    NEAR,
+    Box,
+    alternatives,
+    denied,
+    find_boxes,
+    joined,
+)
 from referee.verifiers.mathematics.policy import Boxes, Profile
 from referee.verifiers.mathematics.reader import is_placeholder, literal, read, strip
 
@@ -31,70 +40,6 @@ class Extracted(NamedTuple):
     why: str = ""
 
 
-_BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![A-Za-z])\s*")
-_DENIED_BEFORE = re.compile(
-    r"(?:\b(?:not|never|no longer|cannot|neither|nor|without|except|excluding|instead of|rather than|unlike|"
-    r"(?:any|every)thing but|all but|far from|no way|impossible|unlikely|untrue|different from|"
-    r"(?<!no )(?<!\ba )(?<!any )doubt(?:ful)?|(?:answer|result) is at (?:most|least)|"
-    r"(?:greater|less|more|fewer|larger|smaller|bigger|higher|lower) than|"
-    r"other than|reject(?:ed|ing)?|discard(?:ed|ing)?|rul(?:e|ed|ing) out|"
-    r"(?:mistake|error) (?:is|would be) to)\b|n['’]t\b|"
-    r"\\neq?(?![a-z])|≠|\b(?:wrong|incorrect|mistaken|erroneous|false)(?:ly)?"
-    r"(?:\s+(?:answer|solution|value|result|guess|choice|option|student|approach|method|reasoning))?\b)"
-    r"\s*(?:(?:be|that|is|it|was|it's|equal|equals|to|the|answer|a|an|as|simply|just|correct|actually|"
-    r"say|think|guess|write|claim|final|would|of|wrote|got|gave|says|gives|yields|claimed|for|our|my)\s+)*[\s$({\[:*\\]*$",
-    re.I,
-)
-_DENYING = (
-    "not",
-    "n't",
-    "n’t",
-    "nor",
-    "never",
-    "neither",
-    "without",
-    "xcept",
-    "xclud",
-    "instead",
-    "rather",
-    "unlike",
-    "other",
-    "\\ne",
-    "≠",
-    "wrong",
-    "incorrect",
-    "mistak",
-    "erron",
-    "false",
-    "reject",
-    "discard",
-    "rul",
-    "error",
-    "longer",
-    "thing but",
-    "all but",
-    "far from",
-    "no way",
-    "impossible",
-    "doubt",
-    "unlikely",
-    "untrue",
-    "different",
-    " than",
-    "is at ",
-)  # one of these stands in whatever the pattern above finds
-_SUBJECT = r"(?:(?:the|our|my|this|your)\s+)?(?:final\s+|correct\s+)?(?:answer|result|solution|value|it)\b"
-_SUPPOSED_BEFORE = re.compile(
-    rf"\b(?:suppos|assum|imagin|pretend)(?:e|es|ed|ing)?\b(?:\s+for\s+(?:a\s+)?contradiction,?)?"
-    rf"(?:\s+that)?\s+{_SUBJECT}[^.,;\n]{{0,30}}$"
-    rf"|\bif\s+{_SUBJECT}\s+(?:is|was|were|equals|had been)[\s$:({{\[*\\]*$"
-    r"|\b(?:would|could|might|should)(?:n['’]t)?\s+have\s+been\b[\w\s$:({\[*\\]{0,20}$",
-    re.I,
-)  # what a box says under a condition that does not hold
-_WOULD_BEFORE = re.compile(
-    r"\b(?:would|could|might)\s+(?:then\s+|only\s+)?(?:be|equal|become|give)[\s$:*]*$", re.I
-)
-_IF_AFTER = re.compile(r"[\s$.,)*}\]]*\b(?:only\s+)?(?:if|unless|were|had|provided|whenever)\b", re.I)
 _ASKED_AFTER = re.compile(
     r"[\s$)}*]*\?(?![\s$)*]*(?:yes|indeed|right|correct|exactly|that|it|we|so)\b)", re.I
 )
@@ -102,52 +47,9 @@ _LARGER_AFTER = re.compile(
     r"\d|[.,]\d|\$?\^\s*\{?\s*-?\s*(?:\d+|[a-z])\s*(?:\}|(?![\w{]))|\s*(?:\\times|\\cdot|×|\*)\s*10\s*\^"
 )  # the box is a part of a number or a power
 _SIGN_BEFORE = re.compile(r"(?:=[\s$]*|\$)-\s*$|:\s*-$")
-_SUPPOSING = ("suppos", "assum", "imagin", "pretend", "would", "could", "might", "should", "if ")
-_GUESSED_BEFORE = re.compile(
-    r"\b(?:guess(?:ed|ing)?|(?:first|initially|originally|previously|earlier)\s+"
-    r"(?:thought|guessed|got|said|wrote|believed|had)|initially|mistakenly|at first)\b"
-    r"(?:(?!\b(?:but|however|actually|now|so|then|yet)\b)[^.\n]){0,40}$",
-    re.I,
-)
-_DENIED_AFTER = re.compile(
-    r"[\s$.*)}\]]*(?:(?:is|was|would be|are|seems|looks)\s+(?:clearly\s+|definitely\s+|actually\s+)?"
-    r"(?:wrong|incorrect|false|invalid|impossible|not\b)|\?\s*(?:no|nope|wait|hmm|not)\b"
-    r"|\((?:wrong|incorrect|false)\)|(?:is|was)\s+what\s+(?:I|we|one|you|many|most|some)\s+(?:\w+\s+){0,2}"
-    r"(?:thought|guessed|got|said|wrote|expect|think|guess|say)"
-    r"|,?\s*(?:(?:but|though|although|however|yet|wait|no|oh|hmm|actually|sorry)[,.!…]*\s+){0,3}"
-    r"(?:that|this|it|which)(?:['’]s|\s+is|\s+was)\s+(?:clearly\s+|actually\s+|also\s+)?"
-    r"(?:wrong|incorrect|false|invalid|a mistake|an error|not (?:right|correct|true|the answer))(?!\s+to\b))",
-    re.I,
-)
-_DENYING_AFTER = (
-    "?",
-    "wrong",
-    "incorrect",
-    "false",
-    "invalid",
-    "impossible",
-    "not",
-    "mistake",
-    "error",
-    "what",
-)
-_JOINING = frozenset(
-    """
-    and or maybe perhaps possibly alternatively also either could be it is the answer answers another
-    equally even might as well both then else otherwise can are may equivalently i.e ie that one other
-    first second third option solution solutions respectively
-    """.split()
-)
-_OR_AFTER = re.compile(
-    r"[\s$*.)]*,?\s*\(?\bor\b,?\s+(?:(?:maybe|perhaps|possibly|even|else|is it|it is|it could be)\s+)?"
-    r"(?:\$([^$\n]{1,80})\$|(-?\d[\d,]*(?:\.\d+)?(?:/\d+)?))(?![\w/])",
-    re.I,
-)
-_EITHER_BEFORE = re.compile(r"\beither\s+\$?(-?[\w.,/^\\{}()+ -]{1,40}?)\$?,?\s+or\s+\$?\s*$", re.I)
 _SCALE_AFTER = re.compile(
     r"[\s$\\]*(?:text\{)?\s*(hundred|thousand|million|billion|trillion|dozen)s?\b(?!\})", re.I
 )
-_NEAR = 160  # characters behind a box that can take it back; bounds the patterns that look there
 _INSIDE = frozenset("()[]{}^_\\*/+<>|")
 _PLAIN_NUMBER = re.compile(r"-?[\d,]*\d(?:\.\d+)?")
 _TAG = re.compile(r"<(/?)answer>", re.I)
@@ -271,25 +173,19 @@ def _after_thinking(text: str) -> tuple[str, str]:
     return rest, ""
 
 
-class _Box(NamedTuple):
-    start: int
-    end: int
-    content: str
-
-
 def _boxed(text: str, policy: Boxes) -> Extracted | None:
-    found, broken = _find_boxes(text)
+    found, broken = find_boxes(text)
     if broken:
         return Extracted(None, "boxed", "the last box is not closed")
     if not found:
         return None
-    asserted = [b for b in found if not _denied(text, b)]
+    asserted = [b for b in found if not denied(text, b)]
     if not asserted:
         return Extracted(None, "boxed", "every box is denied")
     firm = asserted
     if len(asserted) > 1:
         firm = [
-            b for b in asserted if not _GUESSED_BEFORE.search(text[max(0, b.start - 80) : b.start])
+            b for b in asserted if not GUESSED_BEFORE.search(text[max(0, b.start - 80) : b.start])
         ] or asserted
     last = firm[-1]
     if is_placeholder(last.content):
@@ -305,7 +201,7 @@ def _boxed(text: str, policy: Boxes) -> Extracted | None:
         return Extracted(last.content, "boxed")
     group = [last]
     for before in reversed([b for b in firm if b.end <= last.start][-20:]):
-        if not _joined(text[before.end : group[0].start]):
+        if not joined(text[before.end : group[0].start]):
             break
         group.insert(0, before)
     joiner = " and "
@@ -316,117 +212,17 @@ def _boxed(text: str, policy: Boxes) -> Extracted | None:
     for b in group:
         if literal(strip(b.content)) not in {literal(strip(c)) for c in contents}:
             contents.append(b.content)
-    if alternatives := _alternatives(text, group):
-        contents, joiner = contents + alternatives, " or "
+    if others := alternatives(text, group):
+        contents, joiner = contents + others, " or "
     if len(contents) == 1:
         if _SIGN_BEFORE.search(text, max(0, last.start - 20), last.start):
             contents = [f"-({contents[0]})"]
-        scale = _SCALE_AFTER.match(text[last.end : last.end + _NEAR])
+        scale = _SCALE_AFTER.match(text[last.end : last.end + NEAR])
         return Extracted(f"{contents[0]} {scale[1]}" if scale else contents[0], "boxed")
     return Extracted(joiner.join(strip(c) for c in contents), "boxes")
 
 
-def _find_boxes(text: str) -> tuple[list[_Box], bool]:
-    """Return the outermost boxes in order, and whether the last one is never closed."""
-    out: list[_Box] = []
-    pos = 0
-    other = "fbox" in text or "framebox" in text
-    for _ in range(400):
-        if other:
-            m = _BOX.search(text, pos)
-        else:
-            at = text.find("\\boxed", pos)
-            m = _BOX.search(text, at) if at >= 0 else None
-        if m is None:
-            return out, False
-        start = m.end()
-        if start >= len(text):
-            return out, True
-        if text[start] != "{":
-            short = re.compile(r"\\[A-Za-z]+(?:\{[^{}]*\})*|-?\d+(?:\.\d+)?|[A-Za-z]").match(text, start)
-            if short is None:
-                pos = start
-                continue
-            out.append(_Box(m.start(), short.end(), short[0]))
-            pos = short.end()
-            continue
-        end = _closing(text, start)
-        if end < 0:
-            return out, True
-        out.append(_Box(m.start(), end, text[start + 1 : end - 1]))
-        pos = end
-    # very many boxes: only the last ones can count
-    tail = text.rfind("\\boxed")
-    rest, broken = (out, False) if tail < pos else _find_boxes(text[-2000:])
-    if rest is out:
-        return out, broken
-    shift = len(text) - 2000
-    return [_Box(b.start + shift, b.end + shift, b.content) for b in rest], broken
-
-
-def _closing(text: str, start: int) -> int:
-    level = 0
-    for m in _BRACES.finditer(text, start):
-        sign = m[0]
-        if sign == "{":
-            level += 1
-        elif sign == "}":
-            level -= 1
-            if level == 0:
-                return m.end()
-    return -1
-
-
-_BRACES = re.compile(r"\\.|[{}]", re.S)
-
-
-def _denied(text: str, box: _Box) -> bool:
-    before = text[max(0, box.start - 80) : box.start]
-    lower = before.lower()
-    if any(word in lower for word in _DENYING) and _DENIED_BEFORE.search(before):
-        return True
-    after = text[box.end : box.end + _NEAR]
-    if _conditional(text, box, lower, after):
-        return True
-    if len(after) < 4 or not any(word in after.lower() for word in _DENYING_AFTER):
-        return False
-    return _DENIED_AFTER.match(after) is not None
-
-
-def _conditional(text: str, box: _Box, lower: str, after: str) -> bool:
-    """Tell whether a box is only what the answer would be."""
-    if not any(word in lower for word in _SUPPOSING):
-        return False
-    before = text[max(0, box.start - _NEAR) : box.start]
-    if _SUPPOSED_BEFORE.search(before):
-        return True
-    return _WOULD_BEFORE.search(before) is not None and _IF_AFTER.match(after) is not None
-
-
-def _joined(gap: str) -> bool:
-    """Tell whether nothing but joining words stands between two boxes."""
-    if len(gap) > 80:
-        return False
-    gap = re.sub(r"\\(?:text|q?quad|[hv]space\*?\{[^{}]*\})(?![A-Za-z])", " ", gap)
-    gap = re.sub(r"[${}.,;:*_\s=()\[\]!?&/|~%<>\\-]+", " ", gap)
-    numbered = "nswer" in gap or "ption" in gap
-    return all(
-        w.lower() in _JOINING or (len(w) == 1 and (w.isalpha() or (numbered and w.isdigit())))
-        for w in gap.split()
-    )
-
-
-def _alternatives(text: str, group: list[_Box]) -> list[str]:
-    out = []
-    if m := _OR_AFTER.match(text[group[-1].end : group[-1].end + _NEAR]):
-        out.append(m[1] or m[2])
-    before = text[max(0, group[0].start - 80) : group[0].start]
-    if "ither" in before and (m := _EITHER_BEFORE.search(before)):
-        out.append(m[1])
-    return out
-
-
-def _later_statement(text: str, box: _Box) -> Extracted | None:
+def _later_statement(text: str, box: Box) -> Extracted | None:
     """Return what a plain "the answer is" behind the last box states, where it is a formula."""
     tail = text[box.end :]
     return _formula_stated(tail) if len(tail) >= 8 and "nswer" in tail else None

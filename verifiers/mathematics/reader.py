@@ -7,7 +7,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from referee.verifiers.mathematics.lexer import FUNCTIONS, ascii_math, join_thousands, tokenize
+from referee.verifiers.mathematics.lexer import FUNCTIONS, tokenize
+from referee.verifiers.mathematics.notation import ascii_math, join_thousands
 from referee.verifiers.mathematics.parser import Parser
 from referee.verifiers.mathematics.tree import MAX_CHARS, Node, TooBig, Unreadable, neg, num
 from referee.verifiers.mathematics.units import number_word

@@ -1,0 +1,82 @@
+"""What names are the same: of values, of points, and in words."""
+
+from __future__ import annotations
+
+from referee.verifiers.mathematics.tree import MINUS_ONE, Node
+
+
+def name_of(node: Node) -> str | None:
+    """Return the name that an assignment gives a value to: ``x``, ``f(x)``, ``(x, y)``, ``|AB|``."""
+    if node.kind == "fn" and node.value == "abs":
+        inner = node.args[0]
+        ends = inner.args if inner.kind == "mul" else ()
+        both = len(ends) == 2 and all(a.kind == "var" and str(a.value).isupper() for a in ends)
+        return name_of(inner) if both else None
+    if node.kind == "var":
+        return str(node.value)
+    if node.kind == "const":
+        return "..." if node.value == "dots" else None
+    if node.kind == "mul" and all(a.kind == "var" for a in node.args):
+        return " ".join(str(a.value) for a in node.args)
+    if (
+        node.kind == "mul"
+        and len(node.args) == 2
+        and node.args[0].kind in ("var", "pow")
+        and node.args[1].kind in ("num", "group")
+    ):
+        head = name_of(node.args[0])
+        return None if head is None else f"{head} of {node.args[1].value}"
+    if node.kind == "pow" and node.args[0].kind == "var" and node.args[1] in (MINUS_ONE,):
+        return f"inverse {node.args[0].value}"
+    if (
+        node.kind == "mul"
+        and node.args[0].kind == "pow"
+        and node.args[0].args[1] == MINUS_ONE
+        and node.args[1].kind == "var"
+    ):
+        head = name_of(node.args[0])
+        return None if head is None else f"{head} {node.args[1].value}"
+    if node.kind == "div" and all(
+        a.kind == "mul" and len(a.args) == 2 and a.args[0] == Node("var", "d") for a in node.args
+    ):
+        return "derivative"
+    if node.kind == "group" and all(a.kind == "var" for a in node.args):
+        return ",".join(str(a.value) for a in node.args)
+    return None
+
+
+def drawn(a: Node, g: Node) -> bool | None:
+    """Compare names of points: a segment, an angle or a triangle, whose sign may be left out on one side."""
+    names = [_points(a), _points(g)]
+    if None in names or not any(names[i] and names[i][0] for i in (0, 1)):  # type: ignore[index]
+        return None
+    (x, p), (y, q) = names  # type: ignore[misc]
+    if x and y and x != y:
+        return False
+    kind = x or y
+    if kind in ("angle", "measuredangle"):
+        return p in (q, q[::-1])
+    return sorted(p) == sorted(q)
+
+
+def _points(node: Node) -> tuple[str, str] | None:
+    if node.kind == "var":
+        kind, _, letters = str(node.value).rpartition(" ")
+        return (kind, letters) if letters.isupper() and (len(letters) > 1 or kind != "overline") else None
+    if node.kind != "mul" or any(a.kind != "var" for a in node.args):
+        return None
+    letters = "".join(a.value for a in node.args)
+    return ("", letters) if len(letters) == len(node.args) and letters.isupper() else None
+
+
+def same_name(a: str, b: str) -> bool:
+    """Tell whether two names may name one value: f(x) may be called y."""
+    return a == b or (" " in a and b == "y") or (" " in b and a == "y")
+
+
+def same_words(a: str, g: str) -> bool:
+    """Compare words; a list of them may stand in any order."""
+    if a == g:
+        return True
+    left, right = (sorted(part for part in w.replace(" and ", ",").split(",") if part) for w in (a, g))
+    return len(left) > 1 and left == right
