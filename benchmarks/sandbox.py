@@ -150,7 +150,7 @@ def _latencies(
 
 def _throughput(programs: int) -> dict[str, Any]:
     """Return programs a second with two workers, clean and with a tenth hostile, and memory growth."""
-    box = Embedded(workers=2, preload=("json",))
+    box = Embedded(workers=2)
     box.start()
     verifier = UnitTests(box)
     out: dict[str, Any] = {"programs": programs}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import _symtable  # type: ignore[import-not-found]  # typeshed has no stub
 import ast
 import io
+import sys
 import types
 import unittest
 from collections.abc import Callable, Iterable
@@ -125,7 +126,7 @@ def style(tree: ast.Module) -> str:
 class Tests:
     """A test source: its code, the global names that it reads and binds, and its functions.
 
-    ``may_import`` is true where it may import the solution as a module.
+    ``may_import`` is true where it may import the solution as a module; ``modules`` are those it names.
     """
 
     source: str
@@ -134,6 +135,7 @@ class Tests:
     bound: set[str]
     functions: set[str]
     may_import: bool
+    modules: set[str]
 
 
 @lru_cache(maxsize=2)
@@ -156,7 +158,14 @@ def read(source: str) -> Tests:
                     bound.add(name)
     functions = {scope.name for scope in top.children if scope.type == _symtable.TYPE_FUNCTION}
     may_import = "import" in source and any(module in source for module in SOLUTION_MODULES)
-    return Tests(source, code, used, bound, functions, may_import)
+    modules = {name for name in _attributes(code) if name in sys.modules}
+    return Tests(source, code, used, bound, functions, may_import, modules)
+
+
+def _attributes(code: types.CodeType) -> set[str]:
+    """Return every name that code reads or sets other than its own variables."""
+    inner = [_attributes(c) for c in code.co_consts if isinstance(c, types.CodeType)]
+    return set(code.co_names).union(*inner)
 
 
 def has_cases(namespace: dict[str, Any]) -> bool:

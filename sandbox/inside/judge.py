@@ -22,7 +22,7 @@ from typing import Any
 
 from referee.sandbox.inside import checks
 from referee.sandbox.inside.proxy import Remote, SolutionGone
-from referee.sandbox.inside.solution import REQUEST_LIMIT
+from referee.sandbox.inside.solution import REQUEST_LIMIT, flush
 from referee.sandbox.inside.wire import Malformed, Stream, Tree, frame
 
 STATUS = 0  # the standard input is a slate that the host reads where a judge never answered
@@ -106,6 +106,7 @@ def _judge(request: dict[str, Any], connection: Stream) -> dict[str, Tree]:
         unloaded: Tree = loaded if isinstance(loaded, dict) else {"error": "no answer"}
         return {"unloaded": unloaded, "clean": connection.received <= MOST_KEPT}
     os.pwrite(STATUS, LOADED, 0)
+    before = {name: dict(vars(sys.modules[name])) for name in tests.modules}
     remote = Remote(connection)
     remote.on_first_call = _called
     run = checks.Run(stop_early=request["stop_early"])
@@ -122,17 +123,18 @@ def _judge(request: dict[str, Any], connection: Stream) -> dict[str, Tree]:
         report["error"] = error
     if not remote.calls:
         report["bad_reference"] = error or "the tests never called the solution"
-    report["clean"] = _clean(remote, tests)
+    report["clean"] = _clean(remote, tests) and all(vars(sys.modules[n]) == was for n, was in before.items())
     return report
 
 
 def _clean(remote: Remote, tests: checks.Tests) -> bool:
-    """Tell whether this process may judge the same tests again: nothing that the solution did is left in it.
+    """Tell whether this process may judge the same tests again: nothing of this solution is left in it.
 
     Results lived in names that are gone. Not so what a call changed in place, what ran meanwhile, what was
     written, and modules that stand for the solution.
     """
     threading = sys.modules.get("threading")
+    flush()
     return not (
         remote.gone
         or remote.changed

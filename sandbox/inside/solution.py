@@ -44,7 +44,7 @@ def carry_out(connection: Stream) -> int:
         _print_traceback()
         connection.send({"loaded": False, "syntax": False, **_raised(e)})
         return 0
-    _flush()
+    flush()
     connection.send({"loaded": True})
     if request["mode"] == "calls":
         for arguments in request["calls"]:
@@ -161,7 +161,7 @@ def _answer(connection: Stream, module: types.ModuleType, name: str, args: Any, 
         after: list[Tree] = [_changed(a, before) for a, before in zip(arguments, args, strict=True)]
         if any(a is not None for a in after):
             answer["args"] = after
-        _flush()
+        flush()
         return answer
     except BaseException as e:  # noqa: BLE001  # whatever it raises is its answer
         return _raised(e)
@@ -224,7 +224,8 @@ def _print_traceback() -> None:
         pass
 
 
-def _flush() -> None:
+def flush() -> None:
+    """Write out what was printed, where there is still something to write it to."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):  # closed, or something else in its place
             stream.flush()

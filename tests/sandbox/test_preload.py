@@ -1,0 +1,70 @@
+"""Packages that the user names are there for the solution, imported ahead."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from referee.sandbox import Calls, Embedded, Outcome, Program, Source, Trial
+from referee.verifiers import Problem, Reason, UnitTests
+
+
+@pytest.fixture(scope="module")
+def numerical():
+    pytest.importorskip("numpy")
+    box = Embedded(workers=1, preload=("numpy",))
+    yield box
+    box.close()
+
+
+def test_numpy_computes_and_its_arrays_cross_as_lists(numerical):
+    code = "import numpy as np\ndef f(x): return np.array(x) * np.float64(2)\n"
+    run = numerical.execute(Calls(sources=(Source(code=code),), entry_point="f", arguments=(([1, 2],),)))
+    assert run.outcome is Outcome.OK, run
+    assert list(run.values) == [[2.0, 4.0]]
+
+
+def test_tests_may_use_numpy_too(numerical):
+    code = "import numpy as np\ndef f(n): return np.arange(n).sum()\n"
+    tests = "import numpy as np\ndef check(candidate):\n    assert np.isclose(candidate(5), 10)\n"
+    run = numerical.execute(Trial(sources=(Source(code=code),), tests=tests, entry_point="f"))
+    assert run.outcome is Outcome.OK, run
+
+
+def test_preloaded_random_numbers_differ_from_run_to_run(numerical):
+    draw = Program(sources=(Source(code="import random; print(random.random())"),))
+    assert numerical.execute(draw).stdout != numerical.execute(draw).stdout
+
+
+def test_random_numbers_differ_from_run_to_run_and_from_worker_to_worker(embedded):
+    draw = Program(sources=(Source(code="import random; print(random.random())"),))
+    assert len({embedded.execute(draw).stdout for _ in range(6)}) == 6
+
+
+def test_a_package_that_is_not_installed_is_refused_at_construction():
+    with pytest.raises(ImportError, match="pip install no_such_package"):
+        Embedded(preload=("no_such_package",))
+
+
+def test_without_preload_a_solution_cannot_import_what_is_installed_here(embedded):
+    problem = Problem(info={"calls": [[[1], 1]], "entry_point": "f"})
+    verdict = UnitTests(embedded)("import numpy\ndef f(x): return x\n", problem)
+    assert (verdict.score, verdict.reason) == (0.0, Reason.INCORRECT)
+
+
+def test_no_large_module_is_imported_by_the_fork_servers():
+    code = (
+        "import sys, types\n"
+        "for name, path in (('referee', []), ('referee.sandbox', [sys.argv[1]])):\n"
+        "    sys.modules[name] = types.ModuleType(name); sys.modules[name].__path__ = path\n"
+        "from referee.sandbox.inside import solution, zygote\n"
+        "print(*sorted({'socket', 'pathlib', 'inspect', 'ast', 'asyncio', 'subprocess', 'signal', 'threading'}"
+        " & set(sys.modules)))"
+    )
+    folder = __import__("referee.sandbox").sandbox.__path__[0]
+    done = subprocess.run(
+        [sys.executable, "-s", "-S", "-P", "-c", code, folder], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == ""
