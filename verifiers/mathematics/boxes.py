@@ -16,11 +16,15 @@ _DENIED_BEFORE = re.compile(
     r"(?:any|every)thing but|all but|far from|no way|impossible|unlikely|untrue|different from|"
     r"(?<!no )(?<!\ba )(?<!any )doubt(?:ful)?|(?:answer|result) is at (?:most|least)|"
     r"(?:greater|less|more|fewer|larger|smaller|bigger|higher|lower) than|"
-    r"other than|reject(?:ed|ing)?|discard(?:ed|ing)?|rul(?:e|ed|ing) out|"
+    r"other than|reject(?:ed|ing)?|discard(?:ed|ing)?|eliminat(?:e|ed|ing)|rul(?:e|ed|ing) out|contrary to|"
+    r"nearly|almost|just (?:under|over|below|above|short of)|"
+    r"(?:twice|half|double|triple) the (?:answer|result)|"
+    r"(?:negative|opposite|square|reciprocal|inverse|root) of the (?:answer|result)|"
+    r"(?:many|most|some) (?:students|people)(?: might| would| will)?|if only|"
     r"(?:mistake|error) (?:is|would be) to)\b|n['’]t\b|"
-    r"\\neq?(?![a-z])|≠|\b(?:wrong|incorrect|mistaken|erroneous|false)(?:ly)?"
+    r"\\neq?(?![a-z])|≠|\b(?:wrong|incorrect|mistaken|erroneous|false|naive|tempting)(?:ly)?"
     r"(?:\s+(?:answer|solution|value|result|guess|choice|option|student|approach|method|reasoning))?\b)"
-    r"\s*(?:(?:be|that|is|it|was|it's|equal|equals|to|the|answer|a|an|as|simply|just|correct|actually|"
+    r"\s*(?:(?:be|that|is|it|was|it's|equal|equals|to|the|answer|a|an|as|simply|just|correct|actually|quite|exactly|really|necessarily|even|were|get|answer|choose|believe|"
     r"say|think|guess|write|claim|final|would|of|wrote|got|gave|says|gives|yields|claimed|for|our|my)\s+)*[\s$({\[:*\\]*$",
     re.I,
 )
@@ -60,6 +64,18 @@ _DENYING = (
     "unlikely",
     "untrue",
     "different",
+    "eliminat",
+    "contrary",
+    "nearly",
+    "almost",
+    "just ",
+    " the answer",
+    " the result",
+    "students",
+    "people",
+    "if only",
+    "naive",
+    "tempting",
     " than",
     "is at ",
 )  # one of these stands in whatever the pattern above finds
@@ -70,6 +86,7 @@ _SUPPOSED_BEFORE = re.compile(
     rf"\b(?:suppos|assum|imagin|pretend)(?:e|es|ed|ing)?\b(?:\s+for\s+(?:a\s+)?contradiction,?)?"
     rf"(?:\s+that)?\s+{_SUBJECT}[^.,;\n]{{0,30}}$"
     rf"|\bif\s+{_SUBJECT}\s+(?:is|was|were|equals|had been)[\s$:({{\[*\\]*$"
+    r"|\bhad\s+(?:we|I|it|they|one)\b[^.\n]{0,80}\bwould\b[^.\n]{0,20}$"
     r"|\b(?:would|could|might|should)(?:n['’]t)?\s+have\s+been\b[\w\s$:({\[*\\]{0,20}$",
     re.I,
 )  # what a box says under a condition that does not hold
@@ -80,7 +97,7 @@ _WOULD_BEFORE = re.compile(
 
 _IF_AFTER = re.compile(r"[\s$.,)*}\]]*\b(?:only\s+)?(?:if|unless|were|had|provided|whenever)\b", re.I)
 
-_SUPPOSING = ("suppos", "assum", "imagin", "pretend", "would", "could", "might", "should", "if ")
+_SUPPOSING = ("suppos", "assum", "imagin", "pretend", "would", "could", "might", "should", "if ", "had ")
 
 GUESSED_BEFORE = re.compile(
     r"\b(?:guess(?:ed|ing)?|(?:first|initially|originally|previously|earlier)\s+"
@@ -91,7 +108,8 @@ GUESSED_BEFORE = re.compile(
 
 _DENIED_AFTER = re.compile(
     r"[\s$.*)}\]]*(?:(?:is|was|would be|are|seems|looks)\s+(?:clearly\s+|definitely\s+|actually\s+)?"
-    r"(?:wrong|incorrect|false|invalid|impossible|not\b)|\?\s*(?:no|nope|wait|hmm|not)\b"
+    r"(?:wrong|incorrect|false|invalid|impossible|not\b|ruled out|rejected|discarded|excluded|eliminated)"
+    r"|\?\s*(?:no|nope|wait|hmm|not)\b"
     r"|\((?:wrong|incorrect|false)\)|(?:is|was)\s+what\s+(?:I|we|one|you|many|most|some)\s+(?:\w+\s+){0,2}"
     r"(?:thought|guessed|got|said|wrote|expect|think|guess|say)"
     r"|,?\s*(?:(?:but|though|although|however|yet|wait|no|oh|hmm|actually|sorry)[,.!…]*\s+){0,3}"
@@ -100,6 +118,14 @@ _DENIED_AFTER = re.compile(
     re.I,
 )
 
+_FAILS_AFTER = re.compile(
+    r"[\s$*)}\]]*(?:fail(?:s|ed)?\b|"
+    r"(?:can|must|may|could|should)\s+be\s+(?:ruled out|rejected|discarded|excluded|eliminated|ignored)|"
+    r"(?:does|did)(?:n['’]t|\s+not)\s+(?:work|hold|satisf|fit|suffice|count|qualify|check)|"
+    r"can(?:not|['’]t)\s+"
+    r"(?:hold|work|occur|happen|be\s+(?:right|correct|true|it|the answer|a solution|valid)))",
+    re.I,
+)
 _DENYING_AFTER = (
     "?",
     "wrong",
@@ -111,6 +137,16 @@ _DENYING_AFTER = (
     "mistake",
     "error",
     "what",
+    "ruled",
+    "reject",
+    "discard",
+    "exclud",
+    "eliminat",
+    "does",
+    "did",
+    "fail",
+    "can",
+    "ignored",
 )
 
 _JOINING = frozenset(
@@ -205,7 +241,7 @@ def denied(text: str, box: Box) -> bool:
         return True
     if len(after) < 4 or not any(word in after.lower() for word in _DENYING_AFTER):
         return False
-    return _DENIED_AFTER.match(after) is not None
+    return _DENIED_AFTER.match(after) is not None or _FAILS_AFTER.match(after) is not None
 
 
 def _conditional(text: str, box: Box, lower: str, after: str) -> bool:

@@ -211,6 +211,8 @@ class Comparer:
             parts = self._items(sequence)
             if other.kind == "group" and other.value != ("(", ")"):
                 return _NO
+            if other.kind == "matrix" and 1 not in other.value:
+                return _NO
             if (
                 len(parts) > 1
                 and sequence.value in ("comma", "and")

@@ -230,7 +230,7 @@ def _later_statement(text: str, box: Box) -> Extracted | None:
 
 def _formula_stated(text: str) -> Extracted | None:
     found = _phrase(text)
-    if found is None or found.answer is None:
+    if found is None or found.answer is None or "\\boxed" in found.answer:
         return None
     node = read(found.answer).node
     return found if node is not None and node.kind != "text" else None
