@@ -6,7 +6,7 @@ REINFORCE, REINFORCE with a learned baseline, actor-critic, TRPO and PPO, each b
 ``referee.trainers`` functions and nothing else: ``gae``, ``discounted_returns``, ``whiten``,
 ``policy_loss``, ``value_loss``, ``aggregate``. All have the same policy network (4-64-2, tanh), where
 they have a critic the same critic (4-64-1), the same batches (10 whole episodes), the same discount,
-and the same tuning budget: three settings of the one step size each has (Adam's learning rate;
+and the same tuning budget: four settings of the one step size each has (Adam's learning rate;
 TRPO's KL), five runs of 300 episodes each on seeds of their own, and the one with the greatest area
 under the curve is taken.
 
@@ -42,7 +42,7 @@ from referee.trainers.losses import aggregate, loss_normaliser, policy_loss, val
 GAMMA, LAM, HIDDEN, PER_BATCH, MAX_STEPS = 0.99, 0.95, 64, 10, 500
 CRITIC_LR, CRITIC_STEPS, PPO_EPOCHS, CLIP = 1e-2, 5, 10, 0.2
 SCALE = 1 - GAMMA  # rewards are scaled so that returns lie within 0 to 1; the scores reported are not
-STEP_SIZES = (3e-3, 1e-2, 3e-2)
+STEP_SIZES = (3e-3, 1e-2, 3e-2, 1e-1)
 TUNING_RUNS, TUNING_EPISODES = 5, 300
 Net: TypeAlias = list[Tensor]  # two layers of R networks: weights (R, in, out), biases (R, 1, out)
 
