@@ -43,6 +43,7 @@ from referee.envs.records import Group
 from referee.trainers.grpo import GroupTrainer
 from referee.trainers.heldout import measure
 from referee.trainers.policy import Policy, Tiny, load_policy, tiny_policy
+from referee.trainers.ppo import PPOTrainer
 from referee.trainers.presets import Preset, preset
 from referee.trainers.sampling import Sampling
 from referee.trainers.sft import SFT, fine_tune
@@ -53,10 +54,14 @@ from referee.verifiers.rubric import Rubric
 RESULTS = Path(__file__).parent / "results" / "trainer.jsonl"
 STEPS, LAST = 200, 20
 TINY = Tiny(alphabet="0123456789+=", layers=3, width=128, heads=4)
-WARM = SFT(steps=250, batch_size=256, learning_rate=1e-3, warmup_steps=10)
+WARM = SFT(steps=250, batch_size=256, learning_rate=2e-3, warmup_steps=10)
 OURS = {
     "grpo": replace(preset("grpo_trl"), name="grpo"),
     "rloo": replace(preset("rloo"), kl_coef=0.0),
+    # One update of all 128 completions a step, as the others take: what is compared is the advantage.
+    "ppo": replace(
+        preset("ppo"), kl_coef=0.0, adaptive_kl=False, stop_kl=None, mini_batch_size=128, update_epochs=1
+    ),
 }
 
 
@@ -189,10 +194,9 @@ def ours(
         rewards.append(figures["reward"])
         ends.append(time.perf_counter())
 
-    trainer = GroupTrainer(
-        policy, problems, rubric, preset=options, training=Training(steps=steps, seed=seed), on_step=seen
-    )
-    trainer.train()
+    trainer = PPOTrainer if options.advantage == "gae" else GroupTrainer
+    training = Training(steps=steps, seed=seed)
+    trainer(policy, problems, rubric, preset=options, training=training, on_step=seen).train()
     return rewards, [b - a for a, b in itertools.pairwise(ends)]
 
 

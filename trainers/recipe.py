@@ -1,7 +1,7 @@
 """A training run as a YAML file, and the run that it describes.
 
     policy: {name: tiny}                        # or a name or folder that transformers loads
-    problems: {family: arithmetic, level: 2, terse: true}
+    problems: {family: addition, level: 1, terse: true}
     heldout: {count: 200}
     warm_start: {steps: 250}                    # supervised steps before; leave out for none
     algorithm: grpo                             # a preset, and what to change in it

@@ -10,6 +10,7 @@ from typing import Any
 from referee.envs.procedural import Family
 
 FAMILIES: dict[str, str] = {  # name -> module:class
+    "addition": "addition:Addition",
     "arithmetic": "arithmetic:Arithmetic",
     "base_conversion": "base_conversion:BaseConversion",
     "boolean_logic": "boolean_logic:BooleanLogic",

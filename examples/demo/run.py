@@ -76,7 +76,7 @@ def train_a_policy(run: Path, changes: list[str], console: Console) -> None:
     console.rule("3. Training on verdicts", align="left", style="dim")
     recipe = HERE / "train.yaml"
     console.print(
-        f"recipe: {_short(recipe)}\nA small transformer reads sums like 30-95= and writes the answer. After "
+        f"recipe: {_short(recipe)}\nA small transformer reads sums like 30+95= and writes the answer. After "
         "a supervised\nwarm start it learns from nothing but verdicts on its own completions.\n",
         soft_wrap=True,
     )
