@@ -144,15 +144,14 @@ class Lane:
         }
         _hand_over(child, request)
         if role == "program":
-            first, _ = _answer(child.stream, start + COMPILE_S)
+            first, lost = _answer(child.stream, start + COMPILE_S)
             start = time.monotonic()
-            if "missing" in first:
-                self._finish(role, child)
-                return Execution(outcome=Outcome.SANDBOX_UNAVAILABLE, error=str(first["missing"]))
             if "compiled" not in first:
                 self._finish(role, child)
+                why = first.get("missing") or lost  # nothing of the sample's ran: the machine's failure
                 return Execution(
-                    outcome=Outcome.SYNTAX_ERROR, error=str(first.get("error", "it did not compile"))
+                    outcome=Outcome.SANDBOX_UNAVAILABLE if why else Outcome.SYNTAX_ERROR,
+                    error=str(why or first.get("error", "it did not compile")),
                 )
         message, error = _answer(child.stream, start + limits.wall_s)
         wall = time.monotonic() - start

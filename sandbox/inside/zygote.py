@@ -87,13 +87,14 @@ class Server:
     def serve(self) -> NoReturn:
         """Fork, end and reap children until the host is gone."""
         while True:
-            for fd, _event in self.poll.poll():
-                if fd == CONTROL:
-                    self.request()
-                elif fd == self.host:
-                    self.stop()
-                else:
+            ready = [fd for fd, _event in self.poll.poll()]
+            for fd in ready:
+                if fd in self.children:
                     self.reap(fd)
+            if self.host in ready:
+                self.stop()
+            if CONTROL in ready:  # the last: it may give a number that was closed to another child
+                self.request()
 
     def request(self) -> None:
         """Read and carry out one request."""
@@ -114,6 +115,10 @@ class Server:
     def fork(self, numbers: list[int], descriptors: list[int]) -> None:
         """Fork a child for every four descriptors, under the limits."""
         limits = self.limits(*numbers[1:])
+        if self.program:  # one at a time: they share /tmp, and its predecessor is waited for with all it left
+            for pidfd, (number, _) in list(self.children.items()):
+                self.kill(number)
+                self.reap(pidfd)
         for i in range(len(descriptors) // 4):
             self.reseed()  # each child has random numbers of its own
             pid = self.fork_process()

@@ -66,8 +66,19 @@ def test_nothing_of_one_program_is_there_in_the_next(embedded, language):
         "cpp": '#include <fstream>\n#include <iostream>\nint main() { std::ofstream("/tmp/left") << 1; std::cout << "ok\\n"; }',
     }
     find = "if [ -e /tmp/left ]; then echo left; else echo none; fi"
-    assert embedded.execute(program(language, leave[language]), limits=Limits(wall_s=5)).stdout == "ok\n"
-    assert embedded.execute(program("bash", find)).stdout == "none\n"
+    first = embedded.execute(program(language, leave[language]), limits=Limits(wall_s=5))
+    assert (first.outcome, first.stdout) == (Outcome.OK, "ok\n"), first
+    second = embedded.execute(program("bash", find))
+    assert (second.outcome, second.stdout) == (Outcome.OK, "none\n"), second
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="g++ is not installed")
+def test_a_program_that_follows_one_just_ended_is_not_taken_for_what_that_one_left(embedded):
+    broken, leaves = program("cpp", "int main( {"), program("bash", "(sleep 60 &) ; echo ok")
+    for _ in range(10):
+        assert embedded.execute(broken).outcome is Outcome.SYNTAX_ERROR
+        run = embedded.execute(leaves)
+        assert (run.outcome, run.stdout) == (Outcome.OK, "ok\n"), run
 
 
 def test_a_shell_reaches_no_network_no_shadow_file_and_no_other_process(embedded):
