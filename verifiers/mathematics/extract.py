@@ -88,6 +88,12 @@ _NUMBER = re.compile(
 )
 
 
+_SAID_OF = re.compile(
+    r"(?:\$([^$\n]+)\$|(-?\d[\d,]*(?:\.\d+)?(?:/\d+)?))\s+"
+    r"(?:(?:is|are|was|were)\s+(?:the|a|an|our|how)|because|since|which\s+is)\b"
+)  # a value, and then what it is
+
+
 def extract(text: str, profile: Profile = "lenient", boxes: Boxes = "all") -> Extracted:
     """Return the final answer of a completion."""
     text, why = _after_thinking(text)
@@ -156,9 +162,12 @@ def _stated(line: str, strategy: str) -> Extracted:
     phrase = _phrase(line) if "nswer" in line else None
     if phrase is not None:
         return phrase._replace(strategy=strategy)
+    said = _SAID_OF.match(line)
     line = _sentence(line, 0)
     if is_placeholder(line):
         return Extracted(None, strategy, "the answer is missing")
+    if said is not None and not _DOUBT.search(line) and read(line).node is None:
+        line = said[1] or said[2]
     return Extracted(line, strategy)
 
 
