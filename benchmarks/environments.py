@@ -1,17 +1,21 @@
 """What the procedural families are worth: speed, chance, and what policies that know nothing are paid.
 
-    python benchmarks/environments.py --json                       speed, chance and policies
+    python benchmarks/environments.py --json                       all of it
     python benchmarks/environments.py --table docs/environments.md writes the table between its marks
 
 For each family, over all its levels:
 
 - ``rows_per_s``: problems drawn and golds scored in a second of one core's time (for games: won
   games; where code is run in other processes, in a second by the clock);
-- ``gold``: the mean score of gold completions;
+- ``gold``: the mean score of gold completions, on the first problem of ``golds`` different seeds;
+- ``checks``: whether gymnasium's ``check_env`` passes without a warning, and ours finds no violation;
 - ``random``, ``empty``, ``echo``: the mean score of random printable text, of nothing, of the prompt;
 - ``chance``: computed from the family, never declared. For a single turn it is the best constant answer:
   the one, among the golds of some problems, that scores best on other problems. For games it is a player
   who draws legal moves at random. A learner that beats it has read the prompt.
+
+It exits with 1 where a gold is not paid in full, a policy that knows nothing is paid more than chance, or a
+check fails.
 """
 
 from __future__ import annotations
@@ -20,20 +24,28 @@ import argparse
 import json
 import platform
 import string
+import sys
 import time
+import warnings
 from collections import Counter
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import gymnasium
+from gymnasium.utils import env_checker
+
 from referee.envs.families import FAMILIES, family
 from referee.envs.game import Game
+from referee.envs.laws import check_env
 from referee.envs.procedural import Family
 from referee.envs.stream import Stream
+from referee.verifiers.protocol import Item
 from referee.verifiers.records import Completion, Problem
 
 CHEAP = 50_000  # rows and scores a second that the cheap families are held to
 SANDBOXED = {"code_function", "code_stdin"}  # each score runs processes
+FEWER = 10  # where code is run, the policies get a tenth of the problems (golds get all of them)
 MARKS = ("<!-- table: benchmarks/environments.py -->", "<!-- end of table -->")
 
 
@@ -44,7 +56,11 @@ def problems(it: Family, count: int, seed: int) -> list[Problem]:
 
 def mean_score(it: Family, drawn: list[Problem], texts: list[str]) -> float:
     """Return the mean score; an abstention would be a fault of ours, and counts as one."""
-    scores = [it(Completion(text=t), p).score for p, t in zip(drawn, texts, strict=True)]
+    items = [Item(Completion(text=t), p, i) for i, (p, t) in enumerate(zip(drawn, texts, strict=True))]
+    if it.name in SANDBOXED:
+        scores = [v.score for v in it.verify_batch(items)]  # type: ignore[attr-defined]
+    else:
+        scores = [it(item.completion, item.problem).score for item in items]
     assert None not in scores, f"{it.name} abstained on a problem of its own"
     return sum(s or 0.0 for s in scores) / len(scores)
 
@@ -77,21 +93,40 @@ def speed(it: Family, count: int) -> float:
     return best
 
 
-def measure(name: str, count: int) -> dict[str, Any]:
+def checks(it: Family, count: int) -> bool:
+    """Tell whether gymnasium's check passes without a warning, and ours without a violation."""
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        try:
+            named = f"referee.envs.text_env:referee/{it.name.replace('_', '-')}-v0"
+            env_checker.check_env(gymnasium.make(named).unwrapped)
+        except (AssertionError, gymnasium.error.Error) as e:
+            print(f"{it.name}: {e}")
+            return False
+    violations = check_env(it, count=count)
+    for said in [*(str(w.message) for w in heard), *violations]:
+        print(f"{it.name}: {said}")
+    return not heard and not violations
+
+
+def measure(name: str, count: int, golds: int) -> dict[str, Any]:
     """Return all figures of a family."""
     it = family(name)
-    many = min(count, 15) if name in SANDBOXED else count
+    many = max(count // FEWER, 1) if name in SANDBOXED else count
     drawn = problems(it, many, seed=7)
+    firsts = [it.problem(seed, 0, seed % it.levels) for seed in range(golds)]
     stream = Stream(f"random text/{name}")
     return {
         "family": name,
         "levels": it.levels,
         "turns": "many" if isinstance(it, Game) else "tools" if hasattr(it, "tools") else "one",
         "problems": many,
+        "golds": golds,
         "rows_per_s": round(
             speed(it, 10 if name in SANDBOXED else 100 if name == "regex_synthesis" else 500)
         ),
-        "gold": mean_score(it, drawn, [it.gold(p) for p in drawn]),
+        "gold": mean_score(it, firsts, [it.gold(p) for p in firsts]),
+        "checks": checks(it, 10 if name in SANDBOXED else 50),
         "chance": chance(it, many),
         "random": mean_score(it, drawn, [random_text(stream) for _ in drawn]),
         "empty": mean_score(it, drawn, [""] * many),
@@ -102,15 +137,17 @@ def measure(name: str, count: int) -> dict[str, Any]:
 def table(rows: list[dict[str, Any]], about: dict[str, Any]) -> str:
     """Return the figures as a table in Markdown."""
     lines = [
-        f"{about['date']}, {about['machine']}: `{about['command']}`, {about['problems']} problems a family "
-        "(15 where code is run).",
+        f"{about['date']}, {about['machine']}: `{about['command']}`, golds of {about['golds']:,} seeds a "
+        f"family, {about['problems']} problems for each policy (a tenth of that where code is run).",
         "",
-        "| family | levels | turns | rows and scores a second | gold | chance | random text | empty | echo |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| family | levels | turns | rows and scores a second | gold | both checks | chance | random text | "
+        "empty | echo |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for r in rows:
-        scores = " | ".join(f"{r[k]:.3f}" for k in ("gold", "chance", "random", "empty", "echo"))
-        lines.append(f"| {r['family']} | {r['levels']} | {r['turns']} | {r['rows_per_s']:,} | {scores} |")
+        scores = " | ".join(f"{r[k]:.3f}" for k in ("chance", "random", "empty", "echo"))
+        first = f"{r['family']} | {r['levels']} | {r['turns']} | {r['rows_per_s']:,} | {r['gold']:.3f}"
+        lines.append(f"| {first} | {'pass' if r['checks'] else 'FAIL'} | {scores} |")
     return "\n".join(lines)
 
 
@@ -120,28 +157,35 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--count", type=int, default=200, help="problems a family")
+    parser.add_argument("--golds", type=int, default=1000, help="seeds whose gold is scored, a family")
     parser.add_argument("--families", nargs="*", default=list(FAMILIES), help="which families")
     parser.add_argument("--table", type=Path, help="the file whose table is to be written")
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     options = parser.parse_args()
     rows = []
     for name in options.families:
-        rows.append(measure(name, options.count))
+        rows.append(measure(name, options.count, options.golds))
         r = rows[-1]
         print(
-            f"{name:20} {r['rows_per_s']:>8,}/s  gold {r['gold']:.3f}  chance {r['chance']:.3f}", flush=True
+            f"{name:20} {r['rows_per_s']:>8,}/s  gold {r['gold']:.3f}  chance {r['chance']:.3f}  "
+            f"random {r['random']:.3f}  empty {r['empty']:.3f}  echo {r['echo']:.3f}  "
+            f"checks {'pass' if r['checks'] else 'FAIL'}",
+            flush=True,
         )
     about = {
         "date": str(date.today()),
         "machine": f"{platform.machine()}, Python {platform.python_version()}, one core",
         "command": "python benchmarks/environments.py --table docs/environments.md",
         "problems": options.count,
+        "golds": options.golds,
     }
     ok = all(
-        r["gold"] == 1.0 and max(r["random"], r["empty"], r["echo"]) <= max(r["chance"], 1e-9) for r in rows
+        r["gold"] == 1.0 and r["checks"] and max(r["random"], r["empty"], r["echo"]) <= max(r["chance"], 1e-9)
+        for r in rows
     )
     fast = sorted(r["family"] for r in rows if r["rows_per_s"] >= CHEAP)
-    print(f"gold 1 and nothing above chance on every family: {ok}; {CHEAP:,} a second: {', '.join(fast)}")
+    print(f"gold 1, both checks, nothing above chance on every family: {ok}")
+    print(f"{CHEAP:,} rows and scores a second: {', '.join(fast)}")
     if options.table:
         text = options.table.read_text()
         before, _, rest = text.partition(MARKS[0])
@@ -149,6 +193,7 @@ def main() -> None:
         options.table.write_text(f"{before}{MARKS[0]}\n{table(rows, about)}\n{MARKS[1]}{after}")
     if options.json:
         print(json.dumps({**about, "ok": ok, "fast": fast, "families": rows}))
+    sys.exit(0 if ok else 1)
 
 
 if __name__ == "__main__":
