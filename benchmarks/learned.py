@@ -1,6 +1,6 @@
 """Learned rewards on held-out data: a Bradley-Terry model, an outcome model, a process model.
 
-    python benchmarks/learned.py [--only bt,orm,prm] [--json] [--data FOLDER] [--cache FOLDER]
+    python benchmarks/learned.py [--only bt,orm,prm] [--json] [--out FOLDER] [--data FOLDER] [--cache FOLDER]
 
 bt   hh-rlhf's harmlessness pairs: a Bradley-Terry head on every layer of a frozen MiniLM.
 orm  four models' solutions of GSM8K's test problems: a classifier, and a ranker within problems, on
@@ -10,7 +10,8 @@ prm  chains of sums modulo 5 with a planted wrong step: a process model trained 
 
 Problems (of hh-rlhf: pairs) are split in five folds, so that each is held out once.
 Beside each stand a bag of words with the same kind of head, and length alone. Exits 1 where a bar is
-missed. Embeddings are computed once.
+missed. Embeddings are computed once. With --out every finished part becomes a line in learned.jsonl there,
+with the machine, the date and the command, in the place of the part's older line.
 """
 
 from __future__ import annotations
@@ -19,12 +20,15 @@ import argparse
 import gzip
 import json
 import os
+import platform
 import re
+import shlex
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -327,7 +331,7 @@ def ends_right(completion: Completion, problem: Problem) -> bool:
     return completion.text.rpartition("=")[2].strip() == problem.answer
 
 
-def process(folder: Path, *, sft_steps: int = 600, chains: int = 2000, held_out: int = 400) -> dict[str, Any]:
+def process(folder: Path, *, sft_steps: int = 500, chains: int = 1800, held_out: int = 400) -> dict[str, Any]:
     """Train a policy on right chains, label steps by its rollouts, train a process model on the labels."""
     torch.manual_seed(0)
     policy = tiny_policy(TINY, seed=0)
@@ -382,6 +386,24 @@ def process(folder: Path, *, sft_steps: int = 600, chains: int = 2000, held_out:
     }
 
 
+def keep(folder: Path, part: str, figures: dict[str, Any]) -> None:
+    """Write a part's figures as a line of learned.jsonl, in the place of its older line."""
+    line = {
+        "benchmark": "learned",
+        "part": part,
+        "date": date.today().isoformat(),
+        "machine": f"{platform.machine()} CPU, one thread; Python {platform.python_version()}, "
+        f"torch {torch.__version__}",
+        "command": shlex.join(["python", *sys.argv]),
+        **figures,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "learned.jsonl"
+    lines = [json.loads(x) for x in file.read_text().splitlines()] if file.is_file() else []
+    lines = sorted([x for x in lines if x["part"] != part] + [line], key=lambda x: x["part"])
+    file.write_text("".join(json.dumps(x) + "\n" for x in lines))
+
+
 def main() -> int:
     """Run what is asked for; return 1 where a bar is missed."""
     parser = argparse.ArgumentParser(
@@ -389,6 +411,7 @@ def main() -> int:
     )
     parser.add_argument("--only", default="bt,orm,prm")
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
+    parser.add_argument("--out", type=Path, default=None, help="write learned.jsonl here")
     shared = os.environ.get("REFEREE_SHARED", str(Path(__file__).resolve().parents[2] / "shared"))
     parser.add_argument("--data", type=Path, default=Path(shared) / "data")
     parser.add_argument("--cache", type=Path, default=cache_folder() / "embeddings")
@@ -399,13 +422,18 @@ def main() -> int:
     torch.set_num_threads(1)
     figures: dict[str, Any] = {}
     started = time.perf_counter()
-    if "bt" in only:
-        figures["bt"] = bradley_terry(options.data, options.cache)
-    if "orm" in only:
-        figures["orm"] = outcome(options.data, options.cache)
-    if "prm" in only:
-        with tempfile.TemporaryDirectory() as folder:
-            figures["prm"] = process(Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        parts: dict[str, Callable[[], dict[str, Any]]] = {
+            "bt": lambda: bradley_terry(options.data, options.cache),
+            "orm": lambda: outcome(options.data, options.cache),
+            "prm": lambda: process(Path(folder)),
+        }
+        for part in (p for p in parts if p in only):
+            clock = time.process_time()
+            figures[part] = parts[part]()
+            figures[part]["cpu_seconds"] = round(time.process_time() - clock, 1)
+            if options.out is not None:
+                keep(options.out, part, figures[part])
     missed = [f"{part}: {bar}" for part, f in figures.items() for bar, met in f["bars"].items() if not met]
     for part, f in figures.items():
         for bar, met in f["bars"].items():

@@ -48,6 +48,7 @@ from referee.trainers.problem_source import Problems, source_of
 from referee.trainers.rollouts import Rollouts, SingleTurn, row_of
 from referee.trainers.run import Run
 from referee.trainers.sampling import Sampling, seed_of
+from referee.trainers.step_rewards import step_credit
 from referee.trainers.training import Training
 from referee.verifiers.jsonl import to_dict
 from referee.verifiers.records import Json, Problem, Reward
@@ -235,7 +236,12 @@ class GroupTrainer:
         return batch, {"rows": float(len(batch)), "advantage_abs": spread}
 
     def _with_advantages(self, rollouts: Sequence[Rollout], batch: Batch, decided_NG: Tensor) -> Batch:
-        return replace(batch, advantages_BT=self._advantages(rollouts, batch, decided_NG))
+        advantages_BT = self._advantages(rollouts, batch, decided_NG)
+        if self.preset.step_part:
+            advantages_BT = advantages_BT + step_credit(
+                self.preset, rollouts, self.policy.decode, batch.mask_BT, decided_NG
+            )
+        return replace(batch, advantages_BT=advantages_BT)
 
     def _advantages(self, rollouts: Sequence[Rollout], batch: Batch, decided_NG: Tensor) -> Tensor:
         """Return ``advantages_BT`` of all rows, by the preset's rule."""
@@ -648,6 +654,10 @@ def check(preset: Preset, *, critic: bool = False) -> None:
     if preset.advantage != "gae" and critic:
         raise ValueError(
             f"preset must have the advantage gae, got {preset.name!r}: use referee.trainers.grpo"
+        )
+    if preset.step_part and preset.advantage not in ("group", "gae"):
+        raise ValueError(
+            f"step_part must be empty with the advantage {preset.advantage}, got {preset.step_part!r}"
         )
     if preset.batch_size % preset.group_size or preset.batch_size < preset.group_size:
         raise ValueError(

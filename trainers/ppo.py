@@ -3,6 +3,7 @@
 What differs from the rest of the family (:mod:`referee.trainers.grpo`), top to bottom:
 
     reward     -kl_coef log(pi / ref) on each token, the rubric's total on the last one  (Ziegler et al. 2019)
+               + a process model's step scores on the tokens that end the steps (``step_part``)
     advantage  GAE on the critic's values, whitened; the returns are the critic's targets
     loss       the clipped surrogate + value_coef times the clipped value loss - entropy_coef times entropy
     update     update_epochs passes of mini-batches, stopping early where the policy has moved by stop_kl
@@ -27,6 +28,7 @@ from referee.trainers.batch import Batch
 from referee.trainers.critic import Critic
 from referee.trainers.grpo import GroupTrainer
 from referee.trainers.losses import aggregate, value_loss
+from referee.trainers.step_rewards import token_step_rewards
 
 
 class PPOTrainer(GroupTrainer):
@@ -46,6 +48,8 @@ class PPOTrainer(GroupTrainer):
         mask_BT = batch.mask_BT.bool() & decided_NG.reshape(-1, 1)
         values_BT, final_B = self._values(batch)
         rewards_BT = self._token_rewards(rollouts, batch, mask_BT)
+        if p.step_part:
+            rewards_BT = rewards_BT + token_step_rewards(p, rollouts, self.policy.decode, mask_BT)
         if p.whiten_rewards:
             rewards_BT = whiten(rewards_BT, mask_BT, shift_mean=False)
         truncated_B = torch.tensor([r.truncated for r in rollouts], device=final_B.device)

@@ -20,6 +20,12 @@ class Preset:
     ``update_epochs`` passes over one sampled batch, ``mini_batch_size`` completions in one of PPO's
     steps. ``kl_in`` says where the KL penalty stands, ``credit`` whether all turns of an episode share
     what was paid in all or each has what came after it (:mod:`referee.trainers.credit`).
+
+    ``step_part`` names a part of the rubric that is a process model (with weight 0, where its steps alone
+    are to count). With the advantage ``gae`` its step scores, less ``step_centre``, times ``step_coef`` are
+    rewards of the tokens that end the steps. With ``group`` they are normalised over all steps of the
+    group, summed up from each token on, and added to the total's advantage, times ``step_coef`` (process
+    supervision: Shao et al. 2024, section 4.1.3).
     """
 
     name: str
@@ -62,6 +68,9 @@ class Preset:
     kl_target: float = 6.0
     kl_horizon: int = 10_000
     stop_kl: float | None = None
+    step_part: str = ""
+    step_coef: float = 1.0
+    step_centre: float = 0.0
 
     def warnings(self) -> tuple[str, ...]:
         """Say what is likely to go wrong with these settings."""

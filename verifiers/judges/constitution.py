@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -163,16 +163,38 @@ async def revision_pairs(
     seed: int = 0,
 ) -> tuple[list[PreferencePair], list[str]]:
     """Revise many responses at once; return the pairs, and what went wrong where the model failed."""
-    tasks = (revise(chat, p, text, principles, rounds=rounds, seed=seed) for p, text in samples)
-    results = await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def pair(problem: Problem, text: str) -> PreferencePair | None:
+        return revision_pair(await revise(chat, problem, text, principles, rounds=rounds, seed=seed))
+
+    return await _pairs([pair(problem, text) for problem, text in samples])
+
+
+async def compared_pairs(
+    chat: Chat,
+    samples: Sequence[tuple[Problem, str, str]],
+    principles: Sequence[Principle],
+    *,
+    seed: int = 0,
+) -> tuple[list[PreferencePair], list[str]]:
+    """Compare the two responses of many problems at once; return the pairs, and what went wrong.
+
+    The pairs' fields are those of TRL's explicit format: ``rankings(map(asdict, pairs))`` reads them.
+    """
+    return await _pairs([compared_pair(chat, p, a, b, principles, seed=seed) for p, a, b in samples])
+
+
+async def _pairs(
+    tasks: Sequence[Awaitable[PreferencePair | None]],
+) -> tuple[list[PreferencePair], list[str]]:
     pairs, failures = [], []
-    for result in results:
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(result, JudgeUnavailable):
             failures.append(str(result))
         elif isinstance(result, BaseException):
             raise result
-        elif (pair := revision_pair(result)) is not None:
-            pairs.append(pair)
+        elif result is not None:
+            pairs.append(result)
     return pairs, failures
 
 
