@@ -33,14 +33,15 @@ def step_ends(
     spans: Any = verdict.detail.get("spans")
     if not isinstance(scores, list) or not isinstance(spans, list) or len(scores) != len(spans):
         raise ValueError("verdict must be a process model's, with steps and spans in its detail")
-    ends, token = [], 0
+    text, ends, token = decode(token_ids), [], 0
     for _, end in spans:
-        low, high = token, len(token_ids)
-        while low < high:  # the fewest tokens whose text reaches the step's end
-            middle = (low + high) // 2
-            low, high = (middle + 1, high) if len(decode(token_ids[:middle])) < end else (low, middle)
-        if not low or len(decode(token_ids[:low])) < end:
+        if end > len(text):
             raise ValueError(f"token_ids must spell the text that was judged, got {len(token_ids)} tokens")
+        low, high = token, len(token_ids)
+        while low < high:  # the fewest tokens whose text begins with the text up to the step's end
+            middle = (low + high) // 2
+            whole = decode(token_ids[:middle])[:end] == text[:end]
+            low, high = (low, middle) if whole else (middle + 1, high)
         ends.append(low - 1)
         token = low
     return tuple(map(float, scores)), tuple(ends)
@@ -90,7 +91,7 @@ def rollout_steps(
             continue
         scores, ends = step_ends(verdict, rollout.completion.token_ids or (), decode)
         rows.append((scores, tuple(start + e for e in ends)))
-    width = max(1, *(len(s) for s, _ in rows))
+    width = max([1, *(len(s) for s, _ in rows)])
     rewards_BK = torch.zeros(len(rows), width, device=mask_BT.device)
     ends_BK = torch.full((len(rows), width), -1, dtype=torch.long, device=mask_BT.device)
     for b, (scores, ends) in enumerate(rows):

@@ -163,6 +163,18 @@ def test_step_scores_become_rewards_at_the_tokens_that_end_the_steps(tiny):
         step_rewards(Verdict(score=1.0), ids, policy.decode)
 
 
+def test_a_step_ends_where_its_last_character_is_whole():
+    """Tokens are bytes here, as in byte-level tokenizers: what is not whole decodes to replacement signs."""
+    text = "aé\n√"
+    ids = list(text.encode())
+    verdict = Verdict(score=1.0, reason="scored", detail={"steps": [1.0, 0.5], "spans": [[0, 2], [3, 4]]})
+
+    def decode(part):
+        return bytes(part).decode(errors="replace")
+
+    assert step_rewards(verdict, ids, decode) == [0, 0, 1.0, 0, 0, 0, 0.5]
+
+
 @pytest.mark.slow
 def test_the_monte_carlo_process_model_finds_planted_wrong_steps(tmp_path):
     assert runpy.run_path(str(BENCHMARK))["process"](tmp_path)["f1"] > 0.9

@@ -90,14 +90,14 @@ def test_a_policy_learns_from_step_scores_alone(tiny, name):
     more = {"group_size": 4} if name == "grpo" else {"adaptive_kl": False, "stop_kl": None}
     made = trainer(tiny, name, by_steps(), step_part="steps", kl_coef=0.0, batch_size=64, **more)
     shares = []
-    for _ in range(30):
+    for _ in range(12):
         groups, _ = made.collect()
         texts = "".join(r.completion.text for g in groups for r in g.rollouts)
         shares.append(sum(c in "12345" for c in texts) / max(1, len(texts)))
         batch, _ = made.pack(groups)
         made.update(batch)
         made.step += 1
-    assert shares[-1] > shares[0] + 0.15
+    assert shares[-1] > shares[0] + 0.25
 
 
 @pytest.mark.parametrize("name", ["ppo", "grpo"])
