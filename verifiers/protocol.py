@@ -7,7 +7,8 @@ carry, as plain attributes:
 
 - ``name``: its name in rubrics and logs (else the function's or the class's),
 - ``range``: the least and the greatest score that it can give (else 0 to 1),
-- ``verify_batch(items) -> one verdict each``: for models that score many completions at once.
+- ``verify_batch(items) -> one verdict each``: for models that score many completions at once,
+- ``portable = True`` beside it, where there is no model and it works as well in a worker process.
 
 A verifier that raises, or returns what is not a verdict, abstains with reason ``error``: a broken
 verifier is never the completion's fault.

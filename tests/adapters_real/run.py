@@ -75,7 +75,7 @@ def run(side: str) -> Result:
     env |= {"REFEREE_ADAPTER": side, "PYTHONSAFEPATH": "1", "HF_HUB_OFFLINE": "1"}
     command = [python, "-m", "pytest", "-q", "-W", "ignore", "-p", "no:cacheprovider", "--timeout", "900"]
     done = subprocess.run(
-        [*map(str, command), "--show-capture=no", str(HERE / side)],
+        [*map(str, command), "--show-capture=no", str(HERE / side), str(HERE / "test_documentation.py")],
         cwd=ROOT, env=env, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
     )  # fmt: skip
     lines = done.stdout.strip().splitlines() or [done.stderr[-2000:]]

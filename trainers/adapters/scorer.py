@@ -111,8 +111,8 @@ class Scorer:
 
     @property
     def _in_processes(self) -> bool:
-        batched = any(_has_batch(part.verifier) for part in self.rubric.parts.values())
-        return self.deadline_s is not None and not self.rubric.is_async and not batched
+        here = any(_stays(part.verifier) for part in self.rubric.parts.values())
+        return self.deadline_s is not None and not self.rubric.is_async and not here
 
     def _pool(self) -> LivePool:
         with _starting:
@@ -239,5 +239,12 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_reset_after_fork)
 
 
-def _has_batch(verifier: Any) -> bool:
-    return hasattr(verifier, "verify_batch") or any(_has_batch(c) for c in getattr(verifier, "children", ()))
+def _stays(verifier: Any) -> bool:
+    """Tell whether a verifier must stay in this process.
+
+    Models do, which score batches and are large; so do tests that run code, for in a worker they
+    only wait for a sandbox that has limits of its own. A rule that only shares work within a batch
+    is ``portable``.
+    """
+    bound = hasattr(verifier, "verify_batch") and not getattr(verifier, "portable", False)
+    return bound or any(_stays(child) for child in getattr(verifier, "children", ()))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +27,7 @@ from referee.trainers.adapters.openrlhf import openrlhf_answer, openrlhf_pairs
 from referee.trainers.adapters.reading import completion_of, problem_from
 from referee.trainers.adapters.scorer import Pair, Scorer
 from referee.trainers.adapters.service_models import (
+    ErrorAnswer,
     LlamaFactoryAnswer,
     LlamaFactoryRequest,
     OpenRLHFAnswer,
@@ -39,8 +40,10 @@ from referee.verifiers.records import Problem, Reward, Verdict
 from referee.verifiers.rubric import Rubric
 
 try:
-    from fastapi import FastAPI, Request
+    from fastapi import Depends, FastAPI, Request
+    from fastapi.exceptions import RequestValidationError
     from fastapi.responses import JSONResponse
+    from fastapi.security import HTTPBearer
 except ImportError as e:
     raise ImportError('the HTTP service needs FastAPI and uvicorn: pip install "referee[serve]"') from e
 
@@ -94,7 +97,13 @@ def to_service(
         yield
         scorer.close()
 
-    app = FastAPI(title="referee", summary="Rewards for completions.", lifespan=lifespan)
+    app = FastAPI(
+        title="referee",
+        summary="Rewards for completions.",
+        lifespan=lifespan,
+        responses={status: {"model": ErrorAnswer, "description": why} for status, why in _ERRORS.items()},
+        dependencies=[Depends(HTTPBearer(auto_error=False))] if token is not None else [],
+    )
 
     async def scored(pairs: list[Pair]) -> list[Reward]:
         async with asyncio.timeout(limits.timeout_s):
@@ -107,8 +116,17 @@ def to_service(
         if token is not None and request.url.path != "/health":
             given = request.headers.get("authorization", "")
             if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
-                return JSONResponse({"detail": "a bearer token is needed"}, 401)
+                asks = {"www-authenticate": "Bearer"}
+                return JSONResponse({"detail": "a bearer token is needed"}, 401, asks)
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if request.method == "POST" and kind != "application/json":
+            said = f"content-type must be application/json, got {kind[:100] or 'none'}"
+            return JSONResponse({"detail": said}, 415)
         return await proceed(request)
+
+    @app.exception_handler(RequestValidationError)
+    async def unreadable(request: Request, error: RequestValidationError) -> JSONResponse:
+        return JSONResponse({"detail": _what_is_wrong(error.errors())}, 422)
 
     @app.exception_handler(TimeoutError)
     async def late(request: Request, error: TimeoutError) -> JSONResponse:
@@ -122,6 +140,7 @@ def to_service(
     async def too_many(request: Request, error: _TooMany) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 413)
 
+    @app.head("/health", include_in_schema=False)
     @app.get("/health")
     async def health() -> dict[str, Any]:
         """Answer that the service lives, with the names of the rubric's parts."""
@@ -211,6 +230,34 @@ async def _refuse(send: Any, status: int, detail: str) -> None:
     headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": write_json({"detail": detail}).encode()})
+
+
+_ERRORS = {
+    401: "the token is missing or wrong",
+    408: "the body did not arrive in time",
+    413: "the body or the number of items is too large",
+    415: "the body is not JSON",
+    422: "the body is not of this shape",
+    503: "the rubric abstained, and no number stands in",
+    504: "the request was not answered in time",
+}
+
+
+def _what_is_wrong(errors: Sequence[Any]) -> str:
+    """Return pydantic's errors as one sentence that names the places; nothing of the body is echoed."""
+    told = []
+    for error in errors[:5]:
+        place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error["loc"][1:]).lstrip(".")
+        if error["type"] == "json_invalid":
+            told.append(
+                f"the body is no JSON: {error['ctx']['error'].lower()} at character {error['loc'][-1]}"
+            )
+        elif error["type"] == "extra_forbidden":
+            told.append(f"{place} is not known")
+        else:
+            told.append(f"{place or 'the body'}: {error['msg'].lower()}")
+    more = f"; and {len(errors) - 5} more" if len(errors) > 5 else ""
+    return "; ".join(told) + more
 
 
 def _check_count(count: int, limit: int) -> None:

@@ -87,3 +87,9 @@ class LlamaFactoryAnswer(BaseModel):
     """What LLaMA-Factory's PPO trainer reads."""
 
     scores: list[float]
+
+
+class ErrorAnswer(BaseModel):
+    """Why a request was not answered, in a sentence."""
+
+    detail: str

@@ -73,6 +73,8 @@ class Math(Policy, Composable):
         - an answer that stands only inside ``<think>``
     """
 
+    portable = True
+
     def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
         """Return the verdict: 1 correct, 0 not, None where the reference is unreadable."""
         return self._judge(text_of(completion), problem.answer)

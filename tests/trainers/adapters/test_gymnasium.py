@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import gymnasium
 import pytest
 from conformance import GROUP_RUBRIC, RUBRIC, bits, cases, expected, filled
@@ -53,3 +57,18 @@ def test_group_verifiers_and_no_rows_are_refused_at_construction():
         to_gymnasium(GROUP_RUBRIC, ROWS, on_abstention=0.0)
     with pytest.raises(ValueError, match="rows must hold at least one row"):
         to_gymnasium(RUBRIC, [], on_abstention=0.0)
+
+
+def test_a_family_is_made_by_name_without_importing_referee_and_gymnasium_alone_imports_none_of_it():
+    program = (
+        "import sys, gymnasium\n"
+        "assert not any(name.startswith('referee') for name in sys.modules)\n"
+        "env = gymnasium.make('referee.envs.text_env:referee/arithmetic-v0', level=1)\n"
+        "env.reset(seed=0)\n"
+        "print(env.spec.id, len(env.step('no')))\n"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "referee/arithmetic-v0 5\n", done.stderr

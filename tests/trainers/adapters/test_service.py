@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ from conformance import GROUP_RUBRIC, RUBRIC, bits, cases, expected, filled, tot
 from endless import ENDLESS, POLITE
 
 from referee.trainers import ServiceLimits, to_service
+from referee.verifiers.mathematics import Math
 from referee.verifiers.rubric import Rubric
 
 CASES, EXPECTED = cases(), expected()
@@ -119,6 +121,8 @@ def test_the_service_tells_that_it_lives_and_describes_itself(client):
     assert client.get("/health").json() == {"status": "ok", "parts": ["exact", "format", "digest"]}
     paths = client.get("/openapi.json").json()["paths"]
     assert {"/score", "/get_reward", "/v1/reward", "/health"} <= set(paths)
+    assert {"200", "401", "413", "415", "422", "503", "504"} <= set(paths["/score"]["post"]["responses"])
+    assert client.head("/health").status_code == 200
 
 
 def test_too_many_items_are_refused(client):
@@ -140,7 +144,9 @@ def test_a_body_that_is_too_large_is_refused_also_where_its_length_is_not_stated
 def test_a_body_that_never_ends_is_given_up():
     app = to_service(RUBRIC, limits=ServiceLimits(timeout_s=0.3))
     with serving(app) as c, socket.create_connection(("127.0.0.1", c.base_url.port)) as s:
-        s.sendall(b"POST /score HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
+        s.sendall(
+            b"POST /score HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"
+        )
         assert s.recv(1000).startswith(b"HTTP/1.1 408")
 
 
@@ -148,7 +154,52 @@ def test_a_body_that_never_ends_is_given_up():
     "body", ["{", '{"items": [{}]}', '{"items": [{"completion": 3}]}', '{"rows": []}', "[[[["]
 )
 def test_what_is_no_request_is_a_422(client, body):
-    assert client.post("/score", content=body).status_code == 422
+    assert client.post("/score", content=body, headers=JSON).status_code == 422
+
+
+JSON = {"content-type": "application/json"}
+
+
+def test_a_mistake_in_a_request_is_named_in_a_sentence_that_echoes_nothing(client):
+    body = {"items": [{"completion": "x"}, {"completion": 3, "answr": "4"}]}
+    said = client.post("/score", json=body)
+    assert said.status_code == 422
+    assert "items[1].answr is not known" in said.json()["detail"]
+    assert "items[1].completion.str: input should be a valid string" in said.json()["detail"]
+    broken = client.post("/score", content="{", headers=JSON).json()["detail"]
+    assert broken.startswith("the body is no JSON: ")
+    assert broken.endswith(" at character 1")
+
+
+def test_a_body_of_another_kind_is_refused_by_name(client):
+    said = client.post("/score", data={"a": "b"})
+    assert (said.status_code, said.json()["detail"]) == (
+        415,
+        "content-type must be application/json, got application/x-www-form-urlencoded",
+    )
+
+
+def test_eight_clients_at_once_lose_nothing_and_get_their_own_answers(client):
+    def one(number):
+        with httpx.Client(base_url=client.base_url, timeout=60) as session:
+            for i in range(25):
+                some = [CASES[(number * 131 + i * 7 + j) % len(CASES)] for j in range(4)]
+                wanted = [EXPECTED[CASES.index(c)].total for c in some]
+                said = session.post("/score", json={"items": items(some)}).json()["rewards"]
+                assert bits(r["reward"] for r in said) == bits(wanted)
+            return i + 1
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(one, range(8))) == 200
+
+
+def test_a_rule_that_hangs_beside_mathematics_is_ended_too():
+    rubric = Rubric({"math": Math(), "endless": ENDLESS.parts["endless"].verifier})
+    with serving(to_service(rubric, limits=ServiceLimits(deadline_s=0.5))) as c:
+        texts = ["hang", "4"]
+        body = {"items": [{"completion": t, "answer": "4"} for t in texts]}
+        said = c.post("/score", json=body).json()["rewards"]
+    assert [r["reward"] for r in said] == [0.0, 2.0]
 
 
 def test_a_text_that_hangs_its_verifier_scores_zero_and_the_service_goes_on():
@@ -188,7 +239,10 @@ def test_with_a_token_strangers_see_only_that_it_lives():
             raw = {k: v.encode("latin-1") for k, v in headers.items()}
             assert c.post("/score", json={"items": []}, headers=raw).status_code == 401
             assert c.get("/openapi.json", headers=raw).status_code == 401
+        assert c.post("/score", json={"items": []}).headers["www-authenticate"] == "Bearer"
         good = {"authorization": "Bearer secret"}
+        described = c.get("/openapi.json", headers=good).json()
+        assert described["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
         assert c.post("/score", json={"items": []}, headers=good).json() == {"rewards": []}
 
 
