@@ -3,7 +3,8 @@
     python benchmarks/service.py [--clients 8] [--requests 200] [--items 8] [--workers 1] [--json]
 
 `referee serve` runs in a process of its own, on loopback; the clients are threads, each with a connection
-that stays open. Times are those that a client sees. Exits with 1 where an answer was lost or wrong.
+that stays open. Times are those that a client sees; the processor time is the service's and its workers'.
+Exits with 1 where an answer was lost or wrong.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import psutil
 
 RUBRIC = """\
 parts:
@@ -41,7 +43,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1, help="the service's worker processes")
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     a = parser.parse_args()
-    with serving(a.workers) as url:
+    with serving(a.workers) as (url, process):
         asked(url, 0, 0, a.items)  # the workers have started
         gate = threading.Barrier(a.clients + 1)
         with ThreadPoolExecutor(a.clients) as threads:
@@ -49,10 +51,11 @@ def main() -> int:
                 threads.submit(client, url, number, a.requests, a.items, gate) for number in range(a.clients)
             ]
             gate.wait()
-            started = time.perf_counter()
+            started, before = time.perf_counter(), cpu_s(process)
             results = [r for f in running for r in f.result()]
-            seconds = time.perf_counter() - started
+            seconds, busy = time.perf_counter() - started, cpu_s(process) - before
     figures = report(results, a.clients * a.requests, a.items, seconds)
+    figures["cpu_ms_per_request"] = busy * 1000 / len(results) if results else 0.0
     machine = f"{platform.machine()}, Python {platform.python_version()}"
     print(f"{machine}, {a.clients} clients, {a.workers} worker(s)")
     for name, value in figures.items():
@@ -63,8 +66,8 @@ def main() -> int:
 
 
 @contextlib.contextmanager
-def serving(workers: int) -> Iterator[str]:
-    """Run `referee serve` until the block is left."""
+def serving(workers: int) -> Iterator[tuple[str, psutil.Process]]:
+    """Run `referee serve` until the block is left; yield its address and its process."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
@@ -86,10 +89,15 @@ def serving(workers: int) -> Iterator[str]:
                 if process.poll() is not None:
                     raise RuntimeError(f"referee serve ended with code {process.returncode}")
                 time.sleep(0.05)
-            yield url
+            yield url, psutil.Process(process.pid)
         finally:
             process.terminate()
             process.wait(30)
+
+
+def cpu_s(process: psutil.Process) -> float:
+    """Return the processor time that a process and its living descendants have used."""
+    return sum(sum(p.cpu_times()[:2]) for p in (process, *process.children(recursive=True)))
 
 
 def client(

@@ -12,20 +12,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-import queue
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from referee.trainers.adapters.abstention import log_abstentions
+from referee.trainers.adapters.live_pool import LivePool
 from referee.verifiers.evaluate import run_coroutine
 from referee.verifiers.jsonl import key
 from referee.verifiers.protocol import Item, failure
 from referee.verifiers.records import Completion, Problem, Reason, Reward, Verdict
 from referee.verifiers.rubric import Rubric, Schedule
-from referee.verifiers.scoring.pool import Pool, Unit
+from referee.verifiers.scoring.pool import Pool
 
 Pair: TypeAlias = tuple[Completion, Problem | Verdict]  # a verdict says why there is no problem
 
@@ -81,8 +80,7 @@ class Scorer:
         """
         items = self._items(pairs)
         if self._in_processes:
-            futures = [self._pool().submit(unit) for unit in self._units(items)]
-            solved = self._regroup(items, [f.result() for f in futures])
+            solved = self._regroup(items, self._pool().submit(self._units(items)).result())
         elif self.rubric.is_async and self.deadline_s is not None:
             solved = run_coroutine(self._awaited(items))
         else:
@@ -93,8 +91,8 @@ class Scorer:
         """Like :meth:`score`, for callers in an event loop."""
         items = self._items(pairs)
         if self._in_processes:
-            futures = [self._pool().submit(unit) for unit in self._units(items)]
-            solved = self._regroup(items, await asyncio.gather(*map(asyncio.wrap_future, futures)))
+            future = self._pool().submit(self._units(items))
+            solved = self._regroup(items, await asyncio.wrap_future(future))
         elif self.rubric.is_async and self.deadline_s is not None:
             solved = await self._awaited(items)
         elif self.rubric.is_async:
@@ -163,68 +161,6 @@ class Scorer:
             rewards = [now.pay(r.parts, truncated=r.truncated) for r in rewards]
         log_abstentions(rewards)
         return rewards
-
-
-class LivePool:
-    """Worker processes that any thread may hand work to; a thread of its own runs them."""
-
-    def __init__(self, rubric: Rubric, workers: int, deadline_s: float) -> None:
-        self._pool = Pool(rubric, workers=workers, deadline_s=deadline_s)
-        self._lock = threading.Lock()
-        self._inbox: queue.SimpleQueue[tuple[list[Item], Future[list[Reward]]] | None] = queue.SimpleQueue()
-        self._waiting: dict[int, Future[list[Reward]]] = {}
-        self._ended: BaseException | None = None
-        threading.Thread(target=self._run, name="referee-pool", daemon=True).start()
-
-    @property
-    def alive(self) -> bool:
-        """False once the processes have ended, because they failed or were closed."""
-        return self._ended is None
-
-    def submit(self, items: list[Item]) -> Future[list[Reward]]:
-        """Hand in items that are scored together; the future holds their rewards."""
-        future: Future[list[Reward]] = Future()
-        with self._lock:
-            if self._ended is not None:
-                future.set_exception(self._ended)
-            else:
-                self._inbox.put((items, future))
-        return future
-
-    def close(self) -> None:
-        """End the processes once what was handed in before is done."""
-        self._inbox.put(None)
-
-    def _run(self) -> None:
-        error: BaseException = RuntimeError("the worker processes were closed")
-        try:
-            with self._pool:
-                self._serve()
-        except Exception as e:  # noqa: BLE001  # told to everyone who waits; the next call starts anew
-            error = e
-        with self._lock:
-            self._ended = error
-        for future in self._waiting.values():
-            future.set_exception(error)
-        while not self._inbox.empty():
-            entry = self._inbox.get()
-            if entry is not None and entry[1].set_running_or_notify_cancel():
-                entry[1].set_exception(error)
-
-    def _serve(self) -> None:
-        number, closing = 0, False
-        while not closing or self._pool.busy:
-            while not closing and self._pool.room and not (self._pool.busy and self._inbox.empty()):
-                entry = self._inbox.get()
-                if entry is None:
-                    closing = True
-                elif entry[1].set_running_or_notify_cancel():  # nobody waits for it where this is False
-                    number += 1
-                    self._waiting[number] = entry[1]
-                    self._pool.submit(Unit(number, entry[0]))
-            if self._pool.busy:
-                for done, rewards, _ in self._pool.results():
-                    self._waiting.pop(done).set_result(rewards)
 
 
 _starting = threading.Lock()

@@ -9,8 +9,7 @@ have limits; rules run in worker processes with a deadline, so that no text can 
 from __future__ import annotations
 
 import asyncio
-import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +25,7 @@ from referee.trainers.adapters.abstention import (
 from referee.trainers.adapters.openrlhf import openrlhf_answer, openrlhf_pairs
 from referee.trainers.adapters.reading import completion_of, problem_from
 from referee.trainers.adapters.scorer import Pair, Scorer
+from referee.trainers.adapters.service_door import Door
 from referee.trainers.adapters.service_models import (
     ErrorAnswer,
     LlamaFactoryAnswer,
@@ -35,7 +35,6 @@ from referee.trainers.adapters.service_models import (
     ScoreAnswer,
     ScoreRequest,
 )
-from referee.verifiers.jsonl import write_json
 from referee.verifiers.records import Problem, Reward, Verdict
 from referee.verifiers.rubric import Rubric
 
@@ -109,20 +108,7 @@ def to_service(
         async with asyncio.timeout(limits.timeout_s):
             return await scorer.ascore(pairs)
 
-    app.add_middleware(_BodyLimit, body_bytes=limits.body_bytes, timeout_s=limits.timeout_s)
-
-    @app.middleware("http")  # outermost: a stranger's body is not read
-    async def guard(request: Request, proceed: Callable[[Request], Awaitable[Any]]) -> Any:
-        if token is not None and request.url.path != "/health":
-            given = request.headers.get("authorization", "")
-            if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
-                asks = {"www-authenticate": "Bearer"}
-                return JSONResponse({"detail": "a bearer token is needed"}, 401, asks)
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if request.method == "POST" and kind != "application/json":
-            said = f"content-type must be application/json, got {kind[:100] or 'none'}"
-            return JSONResponse({"detail": said}, 415)
-        return await proceed(request)
+    app.add_middleware(Door, token=token, body_bytes=limits.body_bytes, timeout_s=limits.timeout_s)
 
     @app.exception_handler(RequestValidationError)
     async def unreadable(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -180,56 +166,6 @@ def to_service(
 
 class _TooMany(ValueError):
     """More items in a request than the service takes."""
-
-
-class _BodyLimit:
-    """ASGI middleware: 413 as soon as a body is, or grows, too large; 408 where it never ends."""
-
-    def __init__(self, app: Any, body_bytes: int, timeout_s: float) -> None:
-        self.app = app
-        self.body_bytes = body_bytes
-        self.timeout_s = timeout_s
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        try:
-            async with asyncio.timeout(self.timeout_s):
-                messages = await self._read(scope, receive)
-        except TimeoutError:
-            await _refuse(send, 408, f"the body must arrive within {self.timeout_s:g} s")
-            return
-        if messages is None:
-            await _refuse(send, 413, f"the body must be at most {self.body_bytes} bytes")
-            return
-        rest = iter(messages)
-
-        async def replay() -> Any:
-            return next(rest, None) or await receive()
-
-        await self.app(scope, replay, send)
-
-    async def _read(self, scope: Any, receive: Any) -> list[Any] | None:
-        """Return the whole body, which JSON needs before it can be parsed, or None where it is too large."""
-        stated = dict(scope["headers"]).get(b"content-length", b"0")
-        if stated.isdigit() and int(stated) > self.body_bytes:
-            return None
-        messages, size = [], 0
-        while True:
-            message = await receive()
-            messages.append(message)
-            size += len(message.get("body", b""))
-            if size > self.body_bytes:
-                return None
-            if not message.get("more_body"):
-                return messages
-
-
-async def _refuse(send: Any, status: int, detail: str) -> None:
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": write_json({"detail": detail}).encode()})
 
 
 _ERRORS = {

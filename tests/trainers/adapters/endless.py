@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import time
 
 from referee.trainers import Scorer
 from referee.verifiers.records import Completion, Problem
@@ -19,6 +20,11 @@ def endless(completion, problem):
     return 1.0
 
 
+def slow(completion, problem):
+    time.sleep(0.02)
+    return len(completion.text) / 10
+
+
 async def sleepy(completion, problem):
     await asyncio.sleep(60 if completion.text == "sleep" else 0)
     return 1.0
@@ -30,6 +36,7 @@ def polite(completion, problem):
 
 ENDLESS = Rubric({"endless": endless})
 SLEEPY = Rubric({"sleepy": sleepy})
+SLOW = Rubric({"slow": slow})
 POLITE = Rubric({"polite": polite})
 
 

@@ -150,6 +150,18 @@ def test_a_body_that_never_ends_is_given_up():
         assert s.recv(1000).startswith(b"HTTP/1.1 408")
 
 
+def test_a_client_that_leaves_before_its_body_is_whole_is_forgotten(client, caplog):
+    address = ("127.0.0.1", client.base_url.port)
+    head = (
+        b"POST /score HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"
+    )
+    for _ in range(3):
+        with socket.create_connection(address) as s:
+            s.sendall(head)
+    assert client.post("/score", json={"items": items(CASES[:1])}).status_code == 200
+    assert not [r for r in caplog.records if r.levelname == "ERROR"]
+
+
 @pytest.mark.parametrize(
     "body", ["{", '{"items": [{}]}', '{"items": [{"completion": 3}]}', '{"rows": []}', "[[[["]
 )
