@@ -29,7 +29,7 @@ from typing import Any
 
 import psutil
 
-from referee.sandbox import Docker, Embedded
+from referee.sandbox import Docker, Embedded, Limits
 from referee.sandbox.pool import _lanes
 from referee.verifiers import Item, Problem, UnitTests
 from referee.verifiers.records import as_completion
@@ -112,7 +112,7 @@ def measure(options: argparse.Namespace, engine: str) -> dict[str, Any]:
         "latency": rows,
         "skipped": skipped,
         **_throughput(options.programs),
-        "attacks": {name: _attacks(UnitTests(box), options.attacks) for name, box in boxes.items()},
+        "attacks": {name: _attacks(box, options.attacks) for name, box in boxes.items()},
     }
     if engine:
         result["docker_over_embedded"] = {
@@ -182,10 +182,12 @@ def _timed(verifier: UnitTests, work: Sequence[tuple[str, Problem, float]]) -> t
     return seconds, sum(v.score != wanted for v, (_, _, wanted) in zip(verdicts, work, strict=True))
 
 
-def _attacks(verifier: Any, limit: int) -> dict[str, Any]:
+def _attacks(box: Any, limit: int) -> dict[str, Any]:
     """Return how many attacks were paid, and how many verdicts came late."""
     won, late, rows = [], [], _attack_rows()[:limit]
     for row in rows:
+        limits = Limits(wall_s=row.get("wall_s", 3.0))
+        verifier = UnitTests(box, limits=limits)
         problem = Problem(info={"tests": row["tests"], "entry_point": row["entry_point"]})
         for before in row["before"]:
             verifier(before, problem)
@@ -193,7 +195,7 @@ def _attacks(verifier: Any, limit: int) -> dict[str, Any]:
         verdict = verifier(row["code"], problem)
         if verdict.score != 0.0:
             won.append(row["id"])
-        if time.monotonic() - start > 3.5:
+        if time.monotonic() - start > limits.wall_s + 0.5:
             late.append(row["id"])
     return {"tried": len(rows), "win": len(won), "late": len(late), "which": sorted({*won, *late})}
 

@@ -75,16 +75,17 @@ class Docker:
         """End the containers; the next job starts them again."""
         close_lanes(self)
 
-    def _lane(self) -> Lane:
-        container = _Container(self)
+    def _lane(self, processor: int | None) -> Lane:
+        container = _Container(self, processor)
         return Lane(container.launch, container.close)
 
 
 class _Container:
     """One warm container, started when its first fork server is asked for."""
 
-    def __init__(self, options: Docker) -> None:
+    def __init__(self, options: Docker, processor: int | None) -> None:
         self.options = options
+        self.processor = processor
         self.host: socket.socket | None = None
         self.container: Any = None
 
@@ -96,7 +97,7 @@ class _Container:
         channel = Channel(mine)
         try:
             socket.send_fds(self.host, [role.encode()], [theirs.fileno()])
-            options = server_options(role, (), isolation="container")
+            options = server_options(role, (), isolation="container", processor=self.processor)
             channel.start({**options, "preload": list(self.options.preload)})
         except (ServerDown, OSError) as e:
             channel.close()

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,18 +73,20 @@ class Embedded:
         self, job: Job, *, limits: Limits | None = None, on_value: OnValue | None = None
     ) -> Execution:
         """Run one job, waiting for a free worker first."""
-        lanes = lanes_of(self, lambda: Lane(self.launch, lambda: None), self.workers)
-        return lanes.run(job, limits or Limits(), on_value)
+        return lanes_of(self, self._lane, self.workers).run(job, limits or Limits(), on_value)
 
     def start(self) -> None:
         """Start every worker now, so that the first jobs do not wait; ServerDown where one fails."""
-        lanes_of(self, lambda: Lane(self.launch, lambda: None), self.workers).start(("solution", "judge"))
+        lanes_of(self, self._lane, self.workers).start(("solution", "judge"))
 
     def close(self) -> None:
         """End the fork servers; the next job starts them again."""
         close_lanes(self)
 
-    def launch(self, role: str) -> Channel:
+    def _lane(self, processor: int | None) -> Lane:
+        return Lane(partial(self.launch, processor=processor), lambda: None)
+
+    def launch(self, role: str, *, processor: int | None = None) -> Channel:
         """Start a fork server, with the strongest isolation that this machine allows."""
         modes = [True, False] if self.namespaces is None else [self.namespaces]
         if role == "program":  # needs them: there is no weaker form
@@ -93,9 +96,8 @@ class Embedded:
         failures = []
         for namespaces in modes:
             try:
-                return start(
-                    server_options(role, self.preload, isolation="namespaces" if namespaces else "none")
-                )
+                isolation = "namespaces" if namespaces else "none"
+                return start(server_options(role, self.preload, isolation=isolation, processor=processor))
             except ServerDown as e:
                 failures.append(str(e))
                 if not (namespaces and str(e).startswith(("PermissionError", "OSError"))):
@@ -136,7 +138,9 @@ def start(options: dict[str, Any]) -> Channel:
     return channel
 
 
-def server_options(role: str, preload: Iterable[str], *, isolation: str) -> dict[str, Any]:
+def server_options(
+    role: str, preload: Iterable[str], *, isolation: str, processor: int | None = None
+) -> dict[str, Any]:
     """Return what a fork server is told when it starts."""
     return {
         "role": role,
@@ -145,6 +149,7 @@ def server_options(role: str, preload: Iterable[str], *, isolation: str) -> dict
         "preload": list(preload),
         "modules": COMMON_MODULES,
         "scratch_bytes": SCRATCH_BYTES,
+        "processor": processor,  # the one that it keeps to
     }
 
 

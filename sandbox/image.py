@@ -128,6 +128,8 @@ def _add(tar: tarfile.TarFile, source: str, target: str) -> None:
 def _wanted(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
     if _LEFT_OUT & set(Path(entry.name).parts) and "/site-packages/" not in f"/{entry.name}":
         return None
+    if entry.name.endswith(".a"):  # for linking: Python's own is larger than all else together
+        return None
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = "root"
     entry.mode |= 0o444 | (0o111 if entry.isdir() else 0)

@@ -18,13 +18,16 @@ TRIES = 2
 
 
 class Lanes:
-    """At most ``count`` lanes, started when they are first needed, each used by one thread at a time."""
+    """At most ``count`` lanes, started when they are first needed, each used by one thread at a time.
 
-    def __init__(self, make: Callable[[], Lane], count: int) -> None:
+    ``make`` is told the processor that a lane should keep to; None where it may use any.
+    """
+
+    def __init__(self, make: Callable[[int | None], Lane], count: int) -> None:
         self._make = make
         self._count = count
         self._free: deque[Lane] = deque()
-        self._all: set[Lane] = set()
+        self._all: dict[Lane, int] = {}  # and the place of each
         self._slots = threading.BoundedSemaphore(count)
         self._lock = threading.Lock()
 
@@ -33,18 +36,23 @@ class Lanes:
         """Wait for a free lane; one whose servers fail is closed, and started anew by its next user."""
         with self._slots:
             with self._lock:
-                lane = self._free.pop() if self._free else self._make()
-                self._all.add(lane)
+                lane = self._free.pop() if self._free else self._new()
             try:
                 yield lane
             except BaseException:
                 lane.close()
                 with self._lock:
-                    self._all.discard(lane)
+                    self._all.pop(lane, None)
                 raise
             with self._lock:
                 if lane in self._all:
                     self._free.append(lane)
+
+    def _new(self) -> Lane:
+        place = min(set(range(self._count)) - set(self._all.values()))
+        lane = self._make(processor_for(place, self._count))
+        self._all[lane] = place
+        return lane
 
     def run(self, job: Job, limits: Limits, on_value: OnValue | None) -> Execution:
         """Run one job; where a fork server fails it is tried once more, and then is unavailable."""
@@ -73,17 +81,27 @@ class Lanes:
     def close(self) -> None:
         """End every lane."""
         with self._lock:
-            lanes, self._all = self._all, set()
+            lanes, self._all = self._all, {}
             self._free.clear()
         for lane in lanes:
             lane.close()
+
+
+def processor_for(place: int, count: int) -> int | None:
+    """Return the processor for one of ``count`` lanes, where together they use all of them.
+
+    What a fork shares is then never copied from one processor's cache to another's. Fewer lanes are
+    better off with room to fork ahead on a processor that idles.
+    """
+    processors = sorted(os.sched_getaffinity(0))
+    return processors[place % len(processors)] if count >= len(processors) > 1 else None
 
 
 _lanes: dict[Hashable, Lanes] = {}
 _lock = threading.Lock()
 
 
-def lanes_of(owner: Hashable, make: Callable[[], Lane], count: int) -> Lanes:
+def lanes_of(owner: Hashable, make: Callable[[int | None], Lane], count: int) -> Lanes:
     """Return this process's lanes for a sandbox's configuration: equal configurations share them."""
     with _lock:
         if owner not in _lanes:

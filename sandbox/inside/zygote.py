@@ -75,8 +75,7 @@ class Server:
         self.base_bytes = 0  # of address space, before any sample ran
         self.children: dict[int, tuple[int, int]] = {}  # pidfd -> the host's number for it, pid
         self.filter = seccomp.Filter(_FILTERS[options["role"]]())
-        # where process 1 ends, its namespace ends with it; elsewhere a child must be told
-        self.die_with_parent = calls.prepared("prctl", calls.PR_SET_PDEATHSIG, _signal.SIGKILL)
+        self.enter = self.entrance()
         # fork handlers are those of the standard library alone, or it is for Python to run them
         self.reseed = functools.partial(_random.Random.seed, random._inst)
         self.fork_process = os.fork if options["preload"] else calls.fork
@@ -133,28 +132,43 @@ class Server:
     def child(self, limits: list[Limit], descriptors: list[int]) -> NoReturn:
         """Confine this process further, run the sample, and end."""
         try:
-            connection, stdin, stdout, stderr = descriptors
-            for fd, number in ((stdin, 0), (stdout, 1), (stderr, 2), (connection, SOCKET)):
-                os.dup2(fd, number)
-            calls.close_from(SOCKET + 1)
-            self.confine(limits)
+            self.enter(limits, descriptors)
             self.body(SOCKET)
         finally:
             os._exit(70)  # no way of ending is taken for success, and this one is a failure
 
-    def confine(self, limits: list[Limit]) -> None:
-        """Put the limits and the filter of system calls on this process."""
-        if self.program:
-            self.confine_program()
-        elif not self.own_scratch:
-            self.die_with_parent()
-        for which, soft_and_hard in limits:
-            resource.setrlimit(which, soft_and_hard)
-        self.filter.install()
+    def entrance(self) -> Callable[[list[Limit], list[int]], None]:
+        """Return what a child does first: take its four descriptors, its limits and its filter.
+
+        All names are bound ahead, since every page that is written to after a fork must be copied.
+        """
+        dup2, setrlimit = os.dup2, resource.setrlimit
+        close_others = calls.closer(SOCKET + 1)
+        install = self.filter.installer()
+        confine = self.confine_program if self.program else None
+        # where process 1 ends, its namespace ends with it; elsewhere a child must be told
+        die_with_parent = calls.prepared("prctl", calls.PR_SET_PDEATHSIG, _signal.SIGKILL)
+        told = self.program or not self.own_scratch
+
+        def enter(limits: list[Limit], descriptors: list[int]) -> None:
+            connection, stdin, stdout, stderr = descriptors
+            dup2(stdin, 0)
+            dup2(stdout, 1)
+            dup2(stderr, 2)
+            dup2(connection, SOCKET)
+            close_others()
+            if told:
+                die_with_parent()
+            if confine is not None:
+                confine()
+            for which, soft_and_hard in limits:
+                setrlimit(which, soft_and_hard)
+            install()
+
+        return enter
 
     def confine_program(self) -> None:
         """Let a program write to its scratch folder alone, and be ended with all that it starts."""
-        self.die_with_parent()
         os.setsid()
         calls.drop_capabilities()
         if landlock.abi():
@@ -162,22 +176,18 @@ class Server:
 
     def limits(self, memory: int, cpu: int, output: int, processes: int, files: int) -> list[Limit]:
         """Return what a child is held to."""
-        # JavaScript reserves address space without using it
-        data = resource.RLIMIT_DATA if self.program else resource.RLIMIT_AS
         held_to = {
-            data: memory if self.program else memory + self.base_bytes,
             resource.RLIMIT_NOFILE: files,
             resource.RLIMIT_CORE: 0,
             resource.RLIMIT_STACK: STACK_BYTES,
             resource.RLIMIT_FSIZE: max(output, self.scratch_bytes) if self.program else output,
-            # JavaScript reserves address space without using it
-            **(
-                {resource.RLIMIT_DATA: memory}
-                if self.program
-                else {resource.RLIMIT_AS: memory + self.base_bytes}
-            ),
-            **({resource.RLIMIT_NPROC: processes} if self.counts_threads else {}),
         }
+        if self.program:  # JavaScript reserves address space without using it
+            held_to[resource.RLIMIT_DATA] = memory
+        else:
+            held_to[resource.RLIMIT_AS] = memory + self.base_bytes
+        if self.counts_threads:
+            held_to[resource.RLIMIT_NPROC] = processes
         cpu_time = (resource.RLIMIT_CPU, (cpu, cpu + 1))  # SIGXCPU, then SIGKILL
         return [cpu_time, *((which, (value, value)) for which, value in held_to.items())]
 
@@ -291,6 +301,9 @@ def _prepare(options: dict[str, Any], control: _socket.socket, host: int) -> Ser
     server = Server(options, readable, control, host, role.main)
     os.environ.clear()
     os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+    if options["processor"] is not None:
+        with contextlib.suppress(OSError):  # a container may have been given others
+            os.sched_setaffinity(0, {options["processor"]})
     facts, statm = _confine_server(options, readable)
     sys.path[:] = path
     sys.argv[:] = ["solution"]
@@ -346,7 +359,7 @@ def _become_first_process() -> None:
     """Go on as process 1 of the new namespace; this process only waits for it."""
     child = os.fork()
     if child:
-        calls.close_from(0)
+        calls.closer(0)()
         os.waitpid(child, 0)
         os._exit(0)
     calls.prctl(calls.PR_SET_PDEATHSIG, _signal.SIGKILL)

@@ -115,10 +115,16 @@ def prepared(name: str, *arguments: int) -> Callable[[], None]:
     return make
 
 
-def close_from(first: int) -> None:
-    """Close every descriptor from ``first`` on."""
-    if _quick(number("close_range"), first, 0xFFFFFFFF, 0, 0, 0) < 0:
-        os.closerange(first, 1 << 16)
+def closer(first: int) -> Callable[[], None]:
+    """Return a function that closes every descriptor from ``first`` on, made ready likewise."""
+    words = (number("close_range"), first, 0xFFFFFFFF, 0, 0, 0)
+    closerange = os.closerange
+
+    def close() -> None:
+        if _quick(*words) < 0:
+            closerange(first, 1 << 16)
+
+    return close
 
 
 def drop_capabilities() -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from referee.sandbox.kernel.calls import MACHINE, prepared
 
@@ -151,14 +151,23 @@ class Filter:
         self._code = (ctypes.c_char * len(program)).from_buffer(self._program)
         fprog = struct.pack("@HxxxxxxQ", len(program) // 8, ctypes.addressof(self._code))
         self._fprog = ctypes.create_string_buffer(fprog, len(fprog))
-        self._install = prepared("seccomp", 1, 0, ctypes.addressof(self._fprog))
 
-    def install(self) -> None:
-        """Put the filter on this thread, for good; it must have PR_SET_NO_NEW_PRIVS."""
-        own = os.getpid().to_bytes(4, "little")
-        for where in self._own_pids:
-            self._program[where] = own
-        self._install()
+    def installer(self) -> Callable[[], None]:
+        """Return a function that puts the filter on its thread, for good.
+
+        It must have PR_SET_NO_NEW_PRIVS. All names are bound ahead: to look them up in the new process
+        would cost pages.
+        """
+        load = prepared("seccomp", 1, 0, ctypes.addressof(self._fprog))
+        program, own_pids, getpid, to_bytes = self._program, self._own_pids, os.getpid, int.to_bytes
+
+        def install() -> None:
+            own = to_bytes(getpid(), 4, "little")
+            for where in own_pids:
+                program[where] = own
+            load()
+
+        return install
 
 
 def _code_and_value(program: bytes, at: int) -> tuple[int, int]:
