@@ -98,8 +98,12 @@ def environment(side: str) -> Path:
         if files[1].exists():
             call(*pip, "--no-deps", "-r", str(files[1]))
         call(*pip, "-r", str(files[0]), *TOOLS)
-    call(str(python), "-m", "pip", "install", "-q", "--no-deps", "-e", str(ROOT))
     stamp.write_text(wanted)
+    here = hashlib.sha256(str(ROOT).encode() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    linked = folder / "referee.sha256"  # a link to the sources: made again where the packages have changed
+    if not linked.exists() or linked.read_text() != here:
+        call(str(python), "-m", "pip", "install", "-q", "--no-deps", "-e", str(ROOT))
+        linked.write_text(here)
     return python
 
 

@@ -1,7 +1,7 @@
 """gymnasium and GEM: rows and a rubric as a single-turn environment with text in and text out.
 
-Both need a number: what an abstention becomes is the ``on_abstention`` that you state, and
-``info["abstained"]`` flags it. Families of problems are environments already
+Both need a number: what an abstention becomes is the ``on_abstention`` that you state. The episode is
+then truncated (it did not end by its rules), and ``info["abstained"]`` is True. Families of problems are environments already
 (:mod:`referee.envs.text_env`); these are for a data set of yours.
 """
 
@@ -106,7 +106,7 @@ def to_gymnasium(
                 raise gymnasium.error.ResetNeeded("call reset() before step()")
             reward, info = table.pay(self._index, action)
             self._index = None
-            return "", reward, True, False, info
+            return "", reward, not info["abstained"], info["abstained"], info
 
     return RowsEnv()
 
@@ -167,7 +167,7 @@ class GemEntryPoint:
             def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
                 """Pay a completion; the episode ends."""
                 reward, info = table.pay(self.index, action)
-                return "", reward, True, False, info
+                return "", reward, not info["abstained"], info["abstained"], info
 
             def sample_random_action(self) -> str:
                 return str(self.random.randrange(100))
