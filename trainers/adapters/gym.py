@@ -1,8 +1,8 @@
 """gymnasium and GEM: rows and a rubric as a single-turn environment with text in and text out.
 
 Both need a number: what an abstention becomes is the ``on_abstention`` that you state. The episode is
-then truncated (it did not end by its rules), and ``info["abstained"]`` is True. Families of problems are environments already
-(:mod:`referee.envs.text_env`); these are for a data set of yours.
+then truncated (it did not end by its rules), and ``info["abstained"]`` is True. Families of problems are
+environments already (:mod:`referee.envs.text_env`); these are for a data set of yours.
 """
 
 from __future__ import annotations
