@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from referee.sandbox import Docker, Embedded
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def _engine_module():
@@ -59,3 +64,33 @@ BACKENDS = ["embedded", "landlocked", pytest.param("docker", marks=pytest.mark.d
 def sandbox(request):
     """Each backend in turn."""
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def as_nobody():
+    """A function that starts Python code as an unprivileged user, with a copy of the sandbox to import."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become an unprivileged user")
+    if not os.path.exists("/usr/bin/python3.11"):
+        pytest.skip("there is no /usr/bin/python3.11")
+    home = Path("/var/tmp") / f"referee-{os.getpid()}"
+    package = home / "referee"
+    shutil.copytree(ROOT / "sandbox", package / "sandbox", ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "__init__.py").touch()
+
+    def start(code: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            ["/usr/bin/python3.11", "-c", code],
+            cwd=home,
+            env={"PYTHONPATH": str(home), "PYTHONDONTWRITEBYTECODE": "1"},
+            user=65534,
+            group=65534,
+            extra_groups=[],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    yield start
+    shutil.rmtree(home)
