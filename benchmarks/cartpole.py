@@ -27,6 +27,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -44,6 +45,7 @@ CRITIC_LR, CRITIC_STEPS, PPO_EPOCHS, CLIP = 1e-2, 5, 10, 0.2
 SCALE = 1 - GAMMA  # rewards are scaled so that returns lie within 0 to 1; the scores reported are not
 STEP_SIZES = (3e-3, 1e-2, 3e-2, 1e-1)
 TUNING_RUNS, TUNING_EPISODES = 5, 300
+Found: TypeAlias = tuple[np.ndarray[Any, Any], float, np.ndarray[Any, Any], float]
 Net: TypeAlias = list[Tensor]  # two layers of R networks: weights (R, in, out), biases (R, 1, out)
 
 
@@ -340,6 +342,33 @@ def scores(
     return np.concatenate(curve, 1)[:, :episodes]
 
 
+def tuned_scores(algorithm: type[Learner], runs: int, episodes: int, seed: int) -> Found:
+    """Return the area under the curve of each step size, the best one, its scores, and the seconds."""
+    started = time.perf_counter()
+    tried = scores(
+        algorithm,
+        [s for s in STEP_SIZES for _ in range(TUNING_RUNS)],
+        episodes=min(TUNING_EPISODES, episodes),
+        seed=seed + 1000,
+    )
+    areas = tried.mean(1).reshape(len(STEP_SIZES), -1).mean(1)
+    best = STEP_SIZES[int(areas.argmax())]
+    found = scores(algorithm, [best] * runs, episodes=episodes, seed=seed)
+    return areas, best, found, time.perf_counter() - started
+
+
+def kept(path: Path | None, compute: Callable[[], Found]) -> Found:
+    """Return what a file keeps, or compute it and keep it there."""
+    if path is not None and path.exists():
+        with np.load(path) as found:
+            return found["areas"], float(found["best"]), found["scores"], float(found["seconds"])
+    areas, best, curves, seconds = compute()
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(path, areas=areas, best=best, scores=curves, seconds=seconds)
+    return areas, best, curves, seconds
+
+
 def interval(values: np.ndarray[Any, Any]) -> list[float]:
     """Return the 95 % bootstrap interval of a mean over runs."""
     draws = np.random.default_rng(0).choice(values, (10_000, len(values))).mean(1)
@@ -387,6 +416,9 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=None, help="write cartpole.json and cartpole.svg here")
+    parser.add_argument(
+        "--keep", type=Path, default=None, help="keep each algorithm's curves here, and go on from them"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     options = parser.parse_args()
     if options.runs < 2 or options.episodes < 100:
@@ -396,21 +428,14 @@ def main() -> None:
     torch.set_num_threads(1)
     curves, results = {}, {}
     for name, algorithm in ALGORITHMS.items():
-        started = time.perf_counter()
-        tried = scores(
-            algorithm,
-            [s for s in STEP_SIZES for _ in range(TUNING_RUNS)],
-            episodes=min(TUNING_EPISODES, options.episodes),
-            seed=options.seed + 1000,
-        ).mean(1)
-        tuning = dict(zip(STEP_SIZES, tried.reshape(len(STEP_SIZES), -1).mean(1).tolist(), strict=True))
-        best = max(tuning, key=tuning.__getitem__)
-        curves[name] = scores(algorithm, [best] * options.runs, episodes=options.episodes, seed=options.seed)
-        seconds = time.perf_counter() - started
+        tried, best, curves[name], seconds = kept(
+            options.keep and options.keep / f"{name}.{options.runs}x{options.episodes}.{options.seed}.npz",
+            partial(tuned_scores, algorithm, options.runs, options.episodes, options.seed),
+        )
         results[name] = {
             **summary(curves[name]),
             "step_size": best,
-            "tuning_auc": {str(k): round(v, 1) for k, v in tuning.items()},
+            "tuning_auc": {str(k): round(float(v), 1) for k, v in zip(STEP_SIZES, tried, strict=True)},
             "seconds": round(seconds, 1),
         }
         r = results[name]
