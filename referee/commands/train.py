@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -118,18 +119,20 @@ def show_run(run: Run, recipe: Recipe, console: Console, seconds: float) -> None
 
     metrics, heldout = run.read("metrics"), run.read("heldout")
     if heldout:
-        first, last = heldout[0], heldout[-1]
+        before, after = heldout[0], heldout[-1]
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("held-out pass@1")
-        for heading in (f"step {first['step']}", f"step {last['step']}"):
+        for heading in (f"step {before['step']}", f"step {after['step']}"):
             table.add_column(heading, justify="right")
-        for mode in (name for name in first if name != "step"):
-            table.add_row(mode, *(_share(line[mode]) for line in (first, last)))
+        for mode in (name for name in before if name != "step"):
+            table.add_row(mode, *(_share(line[mode]) for line in (before, after)))
         console.print(table)
     if metrics:
+        some = max(1, min(20, len(metrics) // 4))  # one batch's mean is noise
+        first, last = (fmean(m["reward"] for m in part) for part in (metrics[:some], metrics[-some:]))
         console.print(
-            f"{recipe.algorithm}: reward {metrics[0]['reward']:.3f} in step {metrics[0]['step']}, "
-            f"{metrics[-1]['reward']:.3f} in step {metrics[-1]['step']}; {seconds:.0f} s",
+            f"{recipe.algorithm}: mean reward {first:.3f} in the first {some} of {len(metrics)} steps, "
+            f"{last:.3f} in the last {some}; {seconds:.0f} s",
             markup=False,
         )
     for alarm in alarms(metrics, heldout):

@@ -76,6 +76,12 @@ def test_an_alarm_fires_on_the_stream_planted_for_it_and_alone(name) -> None:
     assert len(alarm.message) > 40
 
 
+def test_the_kl_of_one_batch_raises_nothing_however_high() -> None:
+    stream = healthy(1)
+    stream[40] |= {"kl": 40.0}
+    assert alarms(stream) == []
+
+
 def test_an_overoptimised_reward_needs_a_fall_beyond_the_intervals() -> None:
     stream = healthy(1)
     falls = [
