@@ -8,10 +8,11 @@ orm  four models' solutions of GSM8K's test problems: a classifier, and a ranker
 prm  chains of sums modulo 5 with a planted wrong step: a process model trained on Monte-Carlo
      labels, without a human's or the planter's.
 
-Problems (of hh-rlhf: pairs) are split in five folds, so that each is held out once.
+Problems (of hh-rlhf: dialogues, by their opening) are split in five folds, so that each is held out once.
 Beside each stand a bag of words with the same kind of head, and length alone. Exits 1 where a bar is
-missed. Embeddings are computed once. With --out every finished part becomes a line in learned.jsonl there,
-with the machine, the date and the command, in the place of the part's older line.
+missed. Embeddings are kept in the folder --cache, so that another run does not compute them. With --out
+every finished part becomes a line in learned.jsonl there, with the machine, the date and the command, in
+the place of the part's older line.
 """
 
 from __future__ import annotations
@@ -91,10 +92,10 @@ def solutions(data: Path) -> tuple[list[Item], NDArray[np.bool_]]:
     return items, np.array(labels)
 
 
-def bag_of_words(texts: Sequence[str], trained: NDArray[np.bool_], most: int = 1000) -> Array:
-    """Return log(1 + count) of the words that the training texts use most."""
+def bag_of_words(texts: Sequence[str], most: int = 1000) -> Array:
+    """Return log(1 + count) of the words that most texts have; no label is seen."""
     words = [Counter(re.findall(r"[a-z]+|[0-9]|[^\sa-z0-9]", t.lower())) for t in texts]
-    used = Counter(w for counts, t in zip(words, trained, strict=True) if t for w in counts)
+    used = Counter(w for counts in words for w in counts)
     index = {w: i for i, (w, _) in enumerate(used.most_common(most))}
     out = np.zeros((len(texts), len(index)), np.float32)
     for row, counts in enumerate(words):
@@ -108,14 +109,16 @@ def bradley_terry(data: Path, cache: Path, folds: int = 5) -> dict[str, Any]:
     """Train and measure the reward model; return its figures. Every pair is held out once."""
     read = preferences(data)
     items = [i for r in read for i in r.items]
-    everything = np.ones(len(items), dtype=bool)
     features = {
         "bradley_terry": BT_EMBEDDER(items, batch_tokens=4096, cache=cache),
-        "bag_of_words": bag_of_words([i.completion.text for i in items], everything),  # no label is seen
+        "bag_of_words": bag_of_words([i.completion.text for i in items]),
         "length": np.array([[len(i.completion.text)] for i in items], np.float32),
     }
-    fold_of = np.random.default_rng(0).permutation(len(read)) % folds
-    figures: dict[str, Any] = {"pairs": len(read), "folds": folds}
+    openings = [r.problem.prompt_text.split("\n\nAssistant:")[0] for r in read]
+    known, dialogue_of = np.unique(openings, return_inverse=True)
+    fold_of = (np.random.default_rng(0).permutation(len(known)) % folds)[dialogue_of]
+    figures: dict[str, Any] = {"pairs": len(read), "dialogues": len(known), "folds": folds}
+    won: dict[str, Array] = {}
     for name, x in features.items():
         scores = np.zeros(len(items), np.float32)
         for fold in range(folds):
@@ -125,6 +128,7 @@ def bradley_terry(data: Path, cache: Path, folds: int = 5) -> dict[str, Any]:
             )
             scores[~rows] = head(x[~rows])
         report = report_pairs([float(s) for s in scores], read)
+        won[name] = ((np.sign(scores[::2] - scores[1::2]) + 1) / 2).astype(np.float32)
         print(f"bt   {name:14} {report}", flush=True)
         figures[name] = {
             "accuracy": report.accuracy,
@@ -134,11 +138,13 @@ def bradley_terry(data: Path, cache: Path, folds: int = 5) -> dict[str, Any]:
             "accuracy_chosen_longer": report.accuracy_chosen_longer,
             "accuracy_chosen_shorter": report.accuracy_chosen_shorter,
         }
-    model, others = figures["bradley_terry"], ("bag_of_words", "length")
-    figures["bars"] = {
-        "above chance, by the interval": model["interval"][0] > 0.5,
-        **{f"more accurate than {o}": model["accuracy"] > figures[o]["accuracy"] for o in others},
-    }
+    figures["bars"] = {"above chance, by the interval": figures["bradley_terry"]["interval"][0] > 0.5}
+    for rival in ("bag_of_words", "length"):
+        gap = won["bradley_terry"] - won[rival]
+        low, high = bootstrap(gap)
+        figures[f"gain over {rival}"] = {"gain": float(gap.mean()), "interval": [low, high]}
+        print(f"bt   gain over {rival}: {gap.mean():+.1%} ({low:+.1%} to {high:+.1%})", flush=True)
+        figures["bars"][f"more accurate than {rival}, by the interval"] = low > 0
     return figures
 
 
@@ -150,7 +156,7 @@ def outcome(data: Path, cache: Path, folds: int = 5) -> dict[str, Any]:
     texts = [i.problem.prompt_text + "\n" + i.completion.text for i in items]
     features = {
         "outcome_model": ORM_EMBEDDER(items, batch_tokens=4096, cache=cache),
-        "bag_of_words": bag_of_words(texts, np.ones(len(texts), dtype=bool)),  # no label is seen
+        "bag_of_words": bag_of_words(texts),
         "length": np.array(lengths, np.float32),
     }
     right = labels.reshape(-1, len(MODELS))
@@ -180,7 +186,9 @@ def outcome(data: Path, cache: Path, folds: int = 5) -> dict[str, Any]:
         low, high = f["auc_interval"]
         print(
             f"orm  {name:14} AUC {f['auc']:.3f} ({low:.3f} to {high:.3f}), "
-            f"accuracy {f['accuracy']:.1%}, ECE {f['ece']:.3f}"
+            "accuracy {:.1%} ({:.1%} to {:.1%}), ".format(f["accuracy"], *f["accuracy_interval"])
+            + f"ECE {f['ece']:.3f}",
+            flush=True,
         )
         if name == "outcome_model":
             chosen["outcome_vote"] = voted(answers, scores, right)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from referee import Completion, Problem, Reason, Rubric, Verdict
+from referee.report.training import write_training_report
 from referee.trainers.policy import Policy, Tiny, tiny_policy
 from referee.trainers.ppo import PPOTrainer
 from referee.trainers.preference_eval import evaluate_pairs
@@ -136,6 +137,7 @@ def rlhf(
         for m in run.read("metrics")
     ]
     plot(lines, folder / "rlhf.svg")
+    write_training_report(folder / "run", folder / "report.html")
     return {"reward_model": report, "steps": lines}
 
 
@@ -170,7 +172,7 @@ def main() -> None:
     last = lines[-1]
     print(f"gold was best at step {best['step']} ({best['gold']:.2f}, KL {best['kl']:.1f})", end="; ")
     print(f"at the end it is {last['gold']:.2f} at a reward of {last['reward']:.2f}")
-    print(f"plot: {options.folder / 'rlhf.svg'}")
+    print(f"plot: {options.folder / 'rlhf.svg'}; report: {options.folder / 'report.html'}")
 
 
 if __name__ == "__main__":

@@ -21,10 +21,11 @@ Not here: a critic (:mod:`referee.trainers.ppo`), sampling ahead of the update i
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -51,6 +52,7 @@ from referee.trainers.sampling import Sampling, seed_of
 from referee.trainers.step_rewards import step_credit
 from referee.trainers.training import Training
 from referee.verifiers.jsonl import to_dict
+from referee.verifiers.learned.normalise import Moments, whiten
 from referee.verifiers.records import Json, Problem, Reward
 from referee.verifiers.rubric import Rubric
 
@@ -110,6 +112,7 @@ class GroupTrainer:
         )
         self.step = 0
         self.position = 0  # how many problems have been taken
+        self.moments = Moments()  # of the totals so far, for score_norm
         self.kl: FixedKL | AdaptiveKL = FixedKL(kl_coef=preset.kl_coef)
         if preset.adaptive_kl:
             self.kl = AdaptiveKL(kl_coef=preset.kl_coef, target=preset.kl_target, horizon=preset.kl_horizon)
@@ -228,12 +231,20 @@ class GroupTrainer:
         if self.preset.kl_coef or self.training.track_kl:
             batch = replace(batch, ref_logprobs_BT=self._reference_logprobs(batch))
         decided_NG = decided_B.to(batch.mask_BT.device).view(-1, size)
+        running = self._observe(rollouts)
         batch = self._with_advantages(rollouts, batch, decided_NG)
         rows = active_B.to(batch.mask_BT.device).nonzero()[:, 0]
         batch = batch.select(rows)
         assert batch.advantages_BT is not None
         spread = float(batch.advantages_BT[batch.mask_BT.bool()].abs().mean())
-        return batch, {"rows": float(len(batch)), "advantage_abs": spread}
+        return batch, {"rows": float(len(batch)), "advantage_abs": spread, **running}
+
+    def _observe(self, rollouts: Sequence[Rollout]) -> dict[str, float]:
+        """Take a batch's totals into the running moments, where they are used; return these as figures."""
+        if self.preset.score_norm == "none":
+            return {}
+        self.moments = self.moments.add([r.total for r in rollouts])
+        return {"score_mean": self.moments.mean, "score_std": self.moments.std}
 
     def _with_advantages(self, rollouts: Sequence[Rollout], batch: Batch, decided_NG: Tensor) -> Batch:
         advantages_BT = self._advantages(rollouts, batch, decided_NG)
@@ -274,11 +285,11 @@ class GroupTrainer:
         return adv.reinforce_pp_advantages(totals_NG, decided_NG, baseline=baseline, eps=p.advantage_eps)
 
     def _paid(self, rollout: Rollout) -> float:
-        """Return a total, less DAPO's soft penalty for the last ``overlong_tokens`` before the limit.
+        """Return a total on its scale, less DAPO's soft penalty for the last ``overlong_tokens``.
 
         0 up to L - c tokens, then linearly down to -1 at the limit L (Yu et al. 2025, equation 13).
         """
-        total = rollout.total
+        total = self._scaled(rollout.total)
         if total is None:
             return 0.0  # masked everywhere
         buffer = self.preset.overlong_tokens
@@ -286,6 +297,13 @@ class GroupTrainer:
             over = len(rollout.completion.token_ids or ()) - (self.preset.max_new_tokens - buffer)
             total -= min(max(over, 0) / buffer, 1.0)
         return total
+
+    def _scaled(self, total: float | None) -> float | None:
+        p = self.preset
+        most = math.inf if p.score_clip is None else p.score_clip
+        if p.score_norm == "none":
+            return None if total is None else min(max(total, -most), most)
+        return whiten([total], self.moments, centre=p.score_norm == "whiten", most=most)[0]
 
     def _by_part(self, rollouts: Sequence[Rollout], decided_NG: Tensor) -> Tensor:
         rubric = self.rubric.at(self.step)
@@ -594,6 +612,7 @@ class GroupTrainer:
                 "step": self.step,
                 "position": self.position,
                 "kl_coef": self.kl.kl_coef,
+                "moments": asdict(self.moments),
                 "problems": self.source.state(),
             }
             (folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
@@ -614,6 +633,7 @@ class GroupTrainer:
         plain = json.loads((folder / "state.json").read_text(encoding="utf-8"))
         self.step, self.position = plain["step"], plain["position"]
         self.kl = replace(self.kl, kl_coef=plain["kl_coef"])
+        self.moments = Moments(**plain.get("moments", {}))
         self.source.restore(plain["problems"])
         self.run.cut(step)
         return True
@@ -658,6 +678,15 @@ def check(preset: Preset, *, critic: bool = False) -> None:
     if preset.step_part and preset.advantage not in ("group", "gae"):
         raise ValueError(
             f"step_part must be empty with the advantage {preset.advantage}, got {preset.step_part!r}"
+        )
+    if preset.score_clip is not None and not preset.score_clip > 0:
+        raise ValueError(f"score_clip must be above 0, got {preset.score_clip}")
+    if (preset.score_norm != "none" or preset.score_clip is not None) and (
+        preset.advantage == "gdpo" or preset.credit == "turn"
+    ):
+        raise ValueError(
+            "score_norm and score_clip must be unset where parts or turns are compared apart, got "
+            f"{preset.score_norm!r} and {preset.score_clip} with the preset {preset.name!r}"
         )
     if preset.batch_size % preset.group_size or preset.batch_size < preset.group_size:
         raise ValueError(

@@ -1,9 +1,10 @@
 r"""Preference data: pairs, rankings, and the formats that they come in.
 
 TRL's explicit format is ``{prompt, chosen, rejected}``, its implicit one ``{chosen, rejected}`` with the
-prompt inside both; either in texts or in chat messages, with an optional ``margin``. hh-rlhf is
-implicit, in texts of ``\n\nHuman: ... \n\nAssistant: ...`` turns. A ranking is ``{prompt, ranking}``, the
-best first. RewardBench adds ``subset`` and ``id``; RewardBench 2 has lists of chosen and rejected.
+prompt inside both; either in texts or in chat messages, with an optional ``margin``. Whole chats beside a
+prompt (as UltraFeedback's binarised set has them) are read as implicit. hh-rlhf is implicit, in texts of
+``\n\nHuman: ... \n\nAssistant: ...`` turns. A ranking is ``{prompt, ranking}``, the best first. RewardBench
+adds ``subset`` and ``id``; RewardBench 2 has lists of chosen and rejected.
 """
 
 from __future__ import annotations
@@ -122,7 +123,8 @@ def _ranking(row: Mapping[str, Any]) -> Ranking:
     if "chosen" not in row or "rejected" not in row:
         raise ValueError(f"a row must have chosen and rejected, or a ranking; got {', '.join(row)}")
     chosen, rejected = row["chosen"], row["rejected"]
-    if row.get("prompt") is not None:
+    whole = all(isinstance(x, list) and len(x) > 1 for x in (chosen, rejected))
+    if row.get("prompt") is not None and not whole:
         problem = Problem(prompt=row["prompt"])
         return Ranking(
             problem=problem, completions=(_text(chosen), _text(rejected)), margin=margin, subset=subset

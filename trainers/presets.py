@@ -21,6 +21,10 @@ class Preset:
     steps. ``kl_in`` says where the KL penalty stands, ``credit`` whether all turns of an episode share
     what was paid in all or each has what came after it (:mod:`referee.trainers.credit`).
 
+    ``score_norm`` brings the rubric's totals to a scale by running moments of all that were decided so far,
+    this batch's included: ``scale`` divides by their standard deviation, ``whiten`` takes the mean off first;
+    ``score_clip`` cuts what comes out to within that much of 0. The moments are in the checkpoints.
+
     ``step_part`` names a part of the rubric that is a process model (with weight 0, where its steps alone
     are to count). With the advantage ``gae`` its step scores, less ``step_centre``, times ``step_coef`` are
     rewards of the tokens that end the steps. With ``group`` they are normalised over all steps of the
@@ -68,6 +72,8 @@ class Preset:
     kl_target: float = 6.0
     kl_horizon: int = 10_000
     stop_kl: float | None = None
+    score_norm: Literal["none", "scale", "whiten"] = "none"
+    score_clip: float | None = None
     step_part: str = ""
     step_coef: float = 1.0
     step_centre: float = 0.0

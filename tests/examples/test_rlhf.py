@@ -35,6 +35,8 @@ def test_the_three_stages_run_in_miniature(tmp_path):
     assert measured["steps"][0]["kl"] == pytest.approx(0.0, abs=1e-4)
     assert measured["reward_model"].pairs == 12
     assert "<svg" in (tmp_path / "rlhf.svg").read_text()
+    report = (tmp_path / "report.html").read_text()
+    assert all(shown in report for shown in ("Reward by part", "gold", "reward_model", "KL to the reference"))
 
 
 @pytest.mark.slow

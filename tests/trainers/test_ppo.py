@@ -18,6 +18,7 @@ from referee.trainers.recipe import recipe_from
 from referee.trainers.run import Run
 from referee.trainers.start import carry_out
 from referee.trainers.training import Training
+from referee.verifiers import verifier
 from referee.verifiers.records import Reason, Reward, Verdict
 from referee.verifiers.rubric import Rubric
 
@@ -219,6 +220,55 @@ def test_the_update_stops_where_the_policy_has_moved_too_far(make):
         counts.append(t.update(batch)["updates"])
     assert counts[0] == 16
     assert 1 <= counts[1] < 16
+
+
+@pytest.mark.parametrize(("norm", "clip"), [("whiten", None), ("scale", None), ("whiten", 0.5)])
+def test_totals_are_brought_to_a_scale_by_their_running_moments(make, norm, clip):
+    """By hand: with gamma and lambda 1 the first token's return is the scaled total."""
+
+    def hundreds(completion, problem):
+        if completion.text.startswith("7"):
+            return Verdict(score=None, reason=Reason.UNAVAILABLE)
+        return 100.0 * len(completion.text) + completion.text.count("1")
+
+    t = make(
+        rubric=Rubric({"r": verifier(range=(0.0, 1e4))(hundreds)}, truncation="score"), score_norm=norm,
+        score_clip=clip, kl_coef=0.0, adaptive_kl=False, lam=1.0, whiten_advantages=False,
+    )  # fmt: skip
+    seen = []
+    for _ in range(2):
+        groups, _ = t.collect()
+        batch, figures = t.pack(groups)
+        rollouts = [r for g in groups for r in g.rollouts]
+        seen += [r.total for r in rollouts if r.total is not None]
+        mean, std = sum(seen) / len(seen), torch.tensor(seen, dtype=torch.float64).std(correction=0).item()
+        assert (figures["score_mean"], figures["score_std"]) == pytest.approx((mean, std))
+        wanted = [
+            (r.total - (mean if norm == "whiten" else 0.0)) / std for r in rollouts if r.total is not None
+        ]
+        if clip:
+            assert any(abs(w) > clip for w in wanted)
+            wanted = [min(max(w, -clip), clip) for w in wanted]
+        starts = batch.mask_BT.int().argmax(1)
+        got = batch.returns_BT[torch.arange(len(batch)), starts].tolist()
+        assert got == pytest.approx(wanted, abs=1e-4)
+
+
+def test_the_running_moments_are_resumed(make, tmp_path):
+    run = Run(tmp_path)
+    first = make(run=run, score_norm="whiten")
+    first.train()
+    again = make(run=run, score_norm="whiten", training=Training(steps=4, eval_every=2, save_every=2))
+    assert again.resume()
+    assert again.moments == first.moments
+    assert again.moments.count == 4 * 16
+
+
+def test_parts_that_are_compared_apart_have_no_common_scale():
+    with pytest.raises(ValueError, match="score_norm and score_clip must be unset"):
+        check(replace(preset("grpo"), advantage="gdpo", score_norm="whiten"))
+    with pytest.raises(ValueError, match="score_clip must be above 0, got 0"):
+        check(replace(preset("grpo"), score_clip=0.0))
 
 
 def test_the_adaptive_controller_moves_the_coefficient_and_is_resumed(make, tmp_path):

@@ -21,6 +21,7 @@ ROWS = [
     {"prompt": "hi", "chosen": "yes", "rejected": "no"},
     {"prompt": ASK, "chosen": [{"role": "assistant", "content": "yes"}], "rejected": [{"role": "assistant", "content": "no"}]},
     {"chosen": [*ASK, {"role": "assistant", "content": "yes"}], "rejected": [*ASK, {"role": "assistant", "content": "no"}]},
+    {"prompt": "hi", "chosen": [*ASK, {"role": "assistant", "content": "yes"}], "rejected": [*ASK, {"role": "assistant", "content": "no"}]},
     {"prompt": "hi", "ranking": ["yes", "no"]},
 ]  # fmt: skip
 

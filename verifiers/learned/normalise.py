@@ -3,7 +3,7 @@
 Pure functions for trainers, and verifiers that wrap others: ``Standardised`` by fixed moments,
 ``Squashed`` into 0 to 1, ``Centred`` on a reference completion, ``Ensemble`` with a penalty for
 disagreement. The wrappers hold no running state, so that equal inputs give equal verdicts; running
-moments belong to the trainer, which keeps a :class:`Moments` in its checkpoint.
+moments belong to the trainer, which keeps a :class:`Moments` in its checkpoint (a preset's ``score_norm``).
 """
 
 from __future__ import annotations
@@ -82,10 +82,12 @@ def whiten(
 ) -> list[float | None]:
     """Return (score - mean) / (std + eps), cut to within ``most`` standard deviations; None stays None.
 
-    ``centre=False`` keeps the mean, as PPO implementations do that only scale rewards.
+    ``centre=False`` keeps the mean, as PPO implementations do that only scale rewards. Where all numbers
+    so far were equal (std at most ``eps``), nothing is divided.
     """
     shift = moments.mean if centre else 0.0
-    return [None if s is None else min(max((s - shift) / (moments.std + eps), -most), most) for s in scores]
+    scale = moments.std + eps if moments.std > eps else 1.0
+    return [None if s is None else min(max((s - shift) / scale, -most), most) for s in scores]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class RewardModel(Composable):
 
     Under Bradley and Terry the chance that a is preferred to b is sigmoid(r(a) - r(b)). Scores do
     not depend on which completions are scored beside, nor on padding (within rounding). Bring them
-    to 0 to 1 by ``clip`` or by :func:`referee.verifiers.learned.normalise.squash` before gates.
+    to 0 to 1 by ``clip`` or by :class:`referee.verifiers.learned.normalise.Squashed` before gates.
 
     ``batch_tokens`` bounds the tokens, with padding, of one forward pass: memory, never results.
 

@@ -46,6 +46,12 @@ def test_whitening_leaves_abstentions_and_cuts():
     assert whiten([0.0, 2.0], seen, centre=False) == pytest.approx([0.0, 2.0], abs=1e-6)
 
 
+def test_scores_that_never_differed_are_not_divided():
+    same = Moments().add([0.1] * 3)
+    assert whiten([0.1], same) == pytest.approx([0.0])
+    assert whiten([0.1], same, centre=False) == [0.1]
+
+
 def test_standardising_takes_the_moments_of_what_it_is_shown():
     items = [Item(Completion(text=t), Problem()) for t in ("0", "-", "2")]
     fitted = standardise(number, items, most=3)
