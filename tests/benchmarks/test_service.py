@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROGRAM = Path(__file__).resolve().parents[2] / "benchmarks" / "service.py"
 
 
+@pytest.mark.slow
 def test_no_answer_is_lost_or_wrong_and_its_report_is_one_json_object_last():
     command = [sys.executable, str(PROGRAM), "--clients", "2", "--requests", "5", "--items", "3", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
