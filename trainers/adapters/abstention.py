@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from referee.verifiers.records import Json, Reward
 
 OnAbstention: TypeAlias = float | Literal["raise"]
 
+_LONE = re.compile("[\ud800-\udfff]")  # in a text of Python every one is alone
 _log = logging.getLogger("referee.trainers.adapters")
 
 
@@ -75,8 +77,8 @@ def why(reward: Reward) -> str:
     """Return why a reward abstains: the first part that did, its reason and its error."""
     for name, verdict in reward.parts.items():
         if verdict.abstains:
-            error = verdict.detail.get("error", "")
-            return f"{name}: {verdict.reason}" + (f" ({str(error)[:300]})" if error else "")
+            error = str(verdict.detail.get("error", ""))
+            return f"{name}: {verdict.reason}" + (f" ({utf8(error[:300])})" if error else "")
     return "the completion was truncated, and the rubric abstains on those" if reward.truncated else ""
 
 
@@ -107,10 +109,23 @@ def verdicts(reward: Reward) -> dict[str, Json]:
     """Return each part's score, reason and error as JSON data, for sides that keep metadata."""
     return {
         name: {"score": v.score, "reason": str(v.reason)}
-        | ({"answer": v.answer} if v.answer is not None else {})
-        | ({"error": v.detail["error"]} if "error" in v.detail else {})
+        | ({"answer": utf8(v.answer)} if v.answer is not None else {})
+        | ({"error": utf8(v.detail["error"])} if "error" in v.detail else {})
         for name, v in reward.parts.items()
     }
+
+
+def utf8(data: Json) -> Any:
+    """Return JSON data with each lone surrogate replaced by U+FFFD.
+
+    UTF-8 cannot carry them, so a text that holds one would fail its whole batch where the other side
+    writes or sends it.
+    """
+    if isinstance(data, str):
+        return data if data.isascii() else _LONE.sub("\ufffd", data)
+    if isinstance(data, dict):
+        return {utf8(k): utf8(v) for k, v in data.items()}
+    return [utf8(v) for v in data] if isinstance(data, list) else data
 
 
 def log_abstentions(rewards: Sequence[Reward]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from referee.trainers.adapters.abstention import reason, verdicts, why
+from referee.trainers.adapters.abstention import reason, utf8, verdicts, why
 from referee.trainers.adapters.reading import completion_of, problem_from
 from referee.trainers.adapters.scorer import Scorer
 from referee.verifiers.records import Reward
@@ -62,7 +62,7 @@ def _score(reward: Reward) -> Any:
     from inspect_ai.scorer import Score
 
     answer = next((v.answer for v in reward.parts.values() if v.answer is not None), None)
-    said = None if answer is None else str(answer)
+    said = None if answer is None else str(utf8(answer))
     if reward.total is None:
         return Score.unscored(answer=said, explanation=why(reward), metadata=verdicts(reward))
     return Score(value=reward.total, answer=said, explanation=reason(reward), metadata=verdicts(reward))

@@ -169,6 +169,7 @@ class _TooMany(ValueError):
 
 
 _ERRORS = {
+    400: "the body cannot be read",
     401: "the token is missing or wrong",
     408: "the body did not arrive in time",
     413: "the body or the number of items is too large",
@@ -184,6 +185,7 @@ def _what_is_wrong(errors: Sequence[Any]) -> str:
     told = []
     for error in errors[:5]:
         place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error["loc"][1:]).lstrip(".")
+        place = place if len(place) <= 100 else f"{place[:100]}..."
         if error["type"] == "json_invalid":
             told.append(
                 f"the body is no JSON: {error['ctx']['error'].lower()} at character {error['loc'][-1]}"

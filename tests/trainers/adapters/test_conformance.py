@@ -6,15 +6,19 @@ The sides that do need one are tested in tests/adapters_real, against the same c
 from __future__ import annotations
 
 import asyncio
+import json
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import conformance
 import pytest
 from conformance import GROUP_RUBRIC, RUBRIC, bits, cases, expected, filled, totals
+from hypothesis import given
+from hypothesis import strategies as st
 
 from referee.trainers import to_openrlhf, to_trl, to_verl
-from referee.trainers.adapters.abstention import Abstained
+from referee.trainers.adapters.abstention import Abstained, verdicts, why
+from referee.verifiers.records import Reason, Reward, Verdict
 
 CASES = cases()
 EXPECTED = expected()
@@ -104,6 +108,24 @@ def test_openrlhf_gets_every_score_bit_for_bit():
     results = [openrlhf(to_openrlhf(RUBRIC, on_abstention=-7.0), c) for c in CASES]
     assert bits(r["rewards"][0] for r in results) == bits(filled(EXPECTED, -7.0))
     assert [r["extra_logs"]["abstained"] == [1.0] for r in results] == [e.abstains for e in EXPECTED]
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=20))
+def test_what_is_told_of_a_verdict_can_always_be_sent(text):
+    reward = Reward(
+        total=None,
+        parts={
+            "said": Verdict(score=1.0, answer=text),
+            "deep": Verdict(score=1.0, answer=[{text: text}]),
+            "error": Verdict(score=None, reason=Reason.ERROR, detail={"error": text}),
+        },
+    )
+    sent = json.dumps([verdicts(reward), why(reward)], ensure_ascii=False).encode()
+    told, _ = json.loads(sent)
+    assert told["deep"]["answer"] == [{told["said"]["answer"]: told["error"]["error"]}]
+    assert len(told["said"]["answer"]) == len(text)
+    if text.isprintable():
+        assert told["said"]["answer"] == text
 
 
 SINGLE = {

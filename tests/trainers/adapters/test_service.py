@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 import uvicorn
-from conformance import GROUP_RUBRIC, RUBRIC, bits, cases, expected, filled, totals
+from conformance import GROUP_RUBRIC, RUBRIC, Case, bits, cases, expected, filled, totals
 from endless import ENDLESS, POLITE
 
 from referee.trainers import ServiceLimits, to_service
@@ -181,6 +182,41 @@ def test_a_mistake_in_a_request_is_named_in_a_sentence_that_echoes_nothing(clien
     broken = client.post("/score", content="{", headers=JSON).json()["detail"]
     assert broken.startswith("the body is no JSON: ")
     assert broken.endswith(" at character 1")
+
+
+def test_no_text_costs_its_neighbours_their_rewards(client):
+    texts = [
+        "\ud800",
+        "<answer>\udfff4</answer>",
+        "\u0000",
+        "\ufeff4",
+        "{" * 5000,
+        "4",
+        "4\ud83d",
+        "\U0001f600",
+    ]
+    body = json.dumps({"items": [{"completion": t, "answer": "4"} for t in texts]})
+    said = client.post("/score", content=body, headers=JSON)
+    assert said.status_code == 200
+    own = expected(some=[Case("", "", t, "4") for t in texts])
+    assert bits(r["reward"] for r in said.json()["rewards"]) == bits(totals(own))
+    assert said.json()["rewards"][1]["parts"]["exact"]["answer"] == "\ufffd4"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"[" * 200_000, 400),
+        (b'{"items": [{"completion": "\xff"}]}', 400),
+        (b'{"items": [{"completion": "4", "answer": ' + b"9" * 5000 + b"}]}", 400),
+        (b'{"items": [{"completion": "4", "answer": ' + b"[" * 900 + b"]" * 900 + b"}]}", 422),
+    ],
+    ids=["deep", "not UTF-8", "a number of 5000 digits", "deep inside"],
+)
+def test_a_body_that_no_parser_takes_is_refused_in_few_words(client, body, status):
+    said = client.post("/score", content=body, headers=JSON)
+    assert said.status_code == status
+    assert len(said.json()["detail"]) < 400
 
 
 def test_a_body_of_another_kind_is_refused_by_name(client):
