@@ -1,4 +1,6 @@
-"""1,000 completions with their problems, from a fixed seed, and the rewards that a rubric gives them.
+"""1,000 completions with their problems, and the rewards that a rubric gives them: the conformance file.
+
+    python tests/trainers/adapters/conformance.py    writes it again, from a fixed seed
 
 Every adapter must return these rewards bit for bit. Among them: right and wrong answers, no
 answers, graded scores that no short decimal can write, negative ones, and abstentions of each kind.
@@ -23,6 +25,7 @@ from referee.verifiers.rubric import Rubric
 from referee.verifiers.tags import Tags
 
 COUNT = 1000
+FILE = Path(__file__).resolve().parents[2] / "data" / "adapters_conformance.jsonl"
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,18 @@ RUBRIC = Rubric(
 GROUP_RUBRIC = Rubric({"exact": Exact(), "differs": (Siblings(), 0.5)})
 
 
-def cases(count: int = COUNT, seed: int = 9) -> list[Case]:
+def cases() -> list[Case]:
+    """Return the file's cases."""
+    return [Case(*map(row.__getitem__, ("id", "prompt", "completion", "answer"))) for row in rows()]
+
+
+def rows() -> list[dict]:
+    """Return the file's lines: a case and its reward, null where the rubric abstains."""
+    return [json.loads(line) for line in FILE.read_text(encoding="utf-8").splitlines()]
+
+
+def drawn(count: int = COUNT, seed: int = 9) -> list[Case]:
+    """Draw the cases that the file holds."""
     rng = random.Random(seed)
     return [_case(rng, i) for i in range(count)]
 
@@ -113,6 +127,11 @@ def filled(rewards, value: float) -> list[float]:
 
 def write(path: Path) -> None:
     """Write the conformance file: a case and its reward on each line."""
+    some = drawn()
     with path.open("w", encoding="utf-8") as file:
-        for case, reward in zip(cases(), expected(), strict=True):
+        for case, reward in zip(some, expected(some=some), strict=True):
             file.write(json.dumps({**case.__dict__, "reward": reward.total}, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    write(FILE)

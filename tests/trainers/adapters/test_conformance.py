@@ -47,7 +47,7 @@ def openrlhf(function, case):
     return function([case.prompt + case.completion], [case.prompt], [case.answer])
 
 
-def test_the_cases_hold_abstentions_of_each_kind_and_scores_that_are_not_binary(tmp_path):
+def test_the_cases_hold_abstentions_of_each_kind_and_scores_that_are_not_binary():
     assert len(CASES) == 1000
     reasons = [{str(v.reason) for v in r.parts.values() if v.abstains} for r in EXPECTED if r.total is None]
     assert len(reasons) > 50
@@ -56,10 +56,12 @@ def test_the_cases_hold_abstentions_of_each_kind_and_scores_that_are_not_binary(
     assert len(scores) > 500
     assert min(scores) < 0.0
     assert max(scores) > 1.0
-    conformance.write(tmp_path / "a.jsonl")
-    conformance.write(tmp_path / "b.jsonl")
-    assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
-    assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 1000
+
+
+def test_the_rubric_gives_the_rewards_of_the_file_and_the_file_is_what_its_seed_makes(tmp_path):
+    assert bits(row["reward"] for row in conformance.rows()) == bits(totals(EXPECTED))
+    conformance.write(tmp_path / "again.jsonl")
+    assert (tmp_path / "again.jsonl").read_bytes() == conformance.FILE.read_bytes()
 
 
 def test_trl_gets_every_score_bit_for_bit_and_none_for_an_abstention():
