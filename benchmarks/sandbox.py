@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ TESTS = (
 )
 CALLS = Problem(info={"calls": PAIRS, "entry_point": "add"})
 JUDGE = Problem(info={"tests": TESTS, "entry_point": "add"})
+TURNS = 10
 HOSTILE = (
     "all_equal_object", "os_exit_at_import", "stdout_flood", "fork_bomb", "kill_everyone", "deep_result",
     "every_descriptor_written", "segfault", "huge_frame", "system_exit_zero_at_import",
@@ -149,29 +151,57 @@ def _latencies(
 
 
 def _throughput(programs: int) -> dict[str, Any]:
-    """Return programs a second with two workers, clean and with a tenth hostile, and memory growth."""
+    """Return programs a second with two workers, clean and with a tenth hostile, and memory growth.
+
+    The kinds take turns, and so do bare fork-and-waits of the same two workers, for the ratios.
+    """
     box = Embedded(workers=2)
     box.start()
     verifier = UnitTests(box)
-    out: dict[str, Any] = {"programs": programs}
-    for name, problem in (("call pairs", CALLS), ("judge", JUDGE)):
-        seconds, wrong = _timed(verifier, [(CODE, problem, 1.0)] * programs)
-        out[f"two workers, {name}, programs a second"] = programs / seconds
-        assert not wrong
-    hostile = [a for a in _attack_rows() if a["id"] in HOSTILE]
-    rss = psutil.Process().memory_info().rss
-    mix = []
-    for i in range(programs):
-        attack = hostile[(i // 10) % len(hostile)]
-        info = {"tests": attack["tests"], "entry_point": "add"}
-        mix.append((attack["code"], Problem(info=info), 0.0) if i % 10 == 9 else (CODE, JUDGE, 1.0))
-    seconds, wrong = _timed(verifier, mix)
-    out["a tenth hostile, judge, programs a second"] = programs / seconds
-    out["a tenth hostile over clean"] = programs / seconds / out["two workers, judge, programs a second"]
-    out["verdicts wrong in the mix"] = wrong
-    out["memory_growth_mb"] = (psutil.Process().memory_info().rss - rss) / (1 << 20)
+    work = {
+        "call pairs": [(CODE, CALLS, 1.0)] * programs,
+        "judge": [(CODE, JUDGE, 1.0)] * programs,
+        "a tenth hostile, judge": _mix(programs),
+    }
+    seconds, wrong, bare = dict.fromkeys(work, 0.0), dict.fromkeys(work, 0), 0.0
+    rss = 0
+    share = max(1, programs // TURNS)
+    for start in range(0, programs, share):
+        for name, items in work.items():
+            took, mistaken = _timed(verifier, items[start : start + share])
+            seconds[name] += took
+            wrong[name] += mistaken
+        bare += _bare_forks(box, min(share, programs - start))
+        rss = rss or psutil.Process().memory_info().rss
     box.close()
-    return out
+    rates = {name: programs / took for name, took in seconds.items()}
+    return {
+        "programs": programs,
+        "programs_a_second": {**rates, "bare fork and wait": programs / bare},
+        "programs_over_bare_forks": {name: rate * bare / programs for name, rate in rates.items()},
+        "a_tenth_hostile_over_clean": rates["a tenth hostile, judge"] / rates["judge"],
+        "verdicts_wrong": wrong,
+        "memory_growth_mb": (psutil.Process().memory_info().rss - rss) / (1 << 20),
+    }
+
+
+def _mix(programs: int) -> list[tuple[str, Problem, float]]:
+    """Return right programs, every tenth replaced by an attack."""
+    hostile = [a for a in _attack_rows() if a["id"] in HOSTILE]
+    mix = [(CODE, JUDGE, 1.0)] * programs
+    for i in range(9, programs, 10):
+        attack = hostile[(i // 10) % len(hostile)]
+        mix[i] = (attack["code"], Problem(info={"tests": attack["tests"], "entry_point": "add"}), 0.0)
+    return mix
+
+
+def _bare_forks(box: Embedded, count: int) -> float:
+    """Return how many seconds all workers together take for ``count`` bare fork-and-waits."""
+    lanes = list(_lanes[box]._all)
+    start = time.perf_counter()
+    with ThreadPoolExecutor(len(lanes)) as threads:
+        list(threads.map(lambda lane: lane.channel("solution").bare(count // len(lanes)), lanes))
+    return (time.perf_counter() - start) * count / (count // len(lanes) * len(lanes))
 
 
 def _timed(verifier: UnitTests, work: Sequence[tuple[str, Problem, float]]) -> tuple[float, int]:
@@ -279,6 +309,10 @@ def _show(result: dict[str, Any]) -> None:
     for name, value in result.items():
         if isinstance(value, float) and name not in ("load", "bare_fork_and_wait_ms"):
             print(f"{name:48}{value:10.2f}")
+    for name, rate in result["programs_a_second"].items():
+        ratio = result["programs_over_bare_forks"].get(name, 1.0)
+        print(f"{'two workers, ' + name + ', a second':48}{rate:10.0f}, over bare forks {ratio:.2f}")
+    print(f"verdicts wrong: {result['verdicts_wrong']}")
     for name, row in result["attacks"].items():
         print(f"attacks, {name}: {row['win']} of {row['tried']} win, {row['late']} late")
     for name, ratio in result.get("docker_over_embedded", {}).items():

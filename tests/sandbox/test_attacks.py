@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from referee.sandbox import Limits
-from referee.verifiers import Problem, UnitTests
+from referee.sandbox import Embedded, Limits
+from referee.verifiers import Item, Problem, UnitTests
+from referee.verifiers.records import as_completion
 
 ATTACKS = [
     json.loads(line)
@@ -30,3 +31,20 @@ def test_no_attack_is_paid_or_late(attack, sandbox):
     verdict = verifier(attack["code"], problem)
     assert verdict.score == 0.0, verdict
     assert time.monotonic() - start < limits.wall_s + 0.5, attack["note"]
+
+
+@pytest.mark.slow
+def test_twenty_thousand_programs_of_which_a_tenth_attack_are_all_decided_in_order():
+    box = Embedded(workers=2)
+    attacks = [a for a in ATTACKS if "wall_s" not in a and a["entry_point"] == "add" and not a["before"]]
+    tests = "def check(candidate):\n    assert candidate(3, 4) == 7\n"
+    items, wanted = [], []
+    for i in range(20_000):
+        attack = attacks[i // 10 % len(attacks)] if i % 10 == 9 else None
+        code = attack["code"] if attack else f"def add(a, b): return a + b + {i % 3}"
+        info = {"tests": attack["tests"] if attack else tests, "entry_point": "add"}
+        items.append(Item(as_completion(code), Problem(info=info)))
+        wanted.append(0.0 if attack or i % 3 else 1.0)
+    verdicts = UnitTests(box, limits=Limits(wall_s=10)).verify_batch(items)
+    assert [v.score for v in verdicts] == wanted
+    box.close()
