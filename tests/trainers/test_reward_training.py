@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from referee.trainers.frozen_heads import HeadTraining, train_outcome_head, train_reward_head
-from referee.trainers.outcome_data import labelled_by, majority
+from referee.trainers.outcome_data import labelled_by, labelled_rollouts, majority
 from referee.trainers.policy import LoRA
 from referee.trainers.preferences import Ranking
 from referee.trainers.reward_loss import bradley_terry_loss, ranking_pairs
@@ -25,7 +25,7 @@ from referee.trainers.reward_model import (
     train_reward_model,
     trl_reward_trainer,
 )
-from referee.verifiers import OutcomeModel, Problem, RewardModel
+from referee.verifiers import OutcomeModel, Problem, RewardModel, Rubric
 from referee.verifiers.evaluate import evaluate
 from referee.verifiers.learned.embedding import Embedder
 from referee.verifiers.learned.reading import Reading
@@ -132,6 +132,22 @@ def test_an_outcome_model_learns_verdicts(folder, tmp_path):
     backbone.save(tmp_path)
     scores = [v.score for v in evaluate(OutcomeModel(model=str(tmp_path)), kept)]
     assert all((s > 0.5) == bool(y) for s, y in zip(scores, labels, strict=True))
+
+
+def test_rollouts_that_a_verifier_labelled_are_an_outcome_models_data(tiny):
+    def even(completion, problem):
+        return None if completion.text[:1] in ("8", "9") else completion.text[:1] in tuple("02468")
+
+    rubric = Rubric({"even": (even, 1.0), "digits": (tiny.digits, 0.0)}, truncation="score")
+    groups, _ = tiny.trainer(rubric=rubric).collect()
+    items, labels = labelled_rollouts(groups, "even")
+    rollouts = [r for g in groups for r in g.rollouts]
+    kept = [r for r in rollouts if r.text[:1] not in ("8", "9")]
+    assert 0 < len(kept) < len(rollouts)
+    assert [i.completion.text for i in items] == [r.text for r in kept]
+    assert [i.problem for i in items] == [r.problem for r in kept]
+    assert labels == [float(r.text[:1] in tuple("02468")) for r in kept]
+    assert len(labelled_rollouts(groups, "digits")[0]) == len(rollouts)
 
 
 def test_frozen_heads_learn_and_are_read_as_verifiers(folder, tmp_path):
