@@ -31,7 +31,8 @@ from referee.verifiers.learned.embedding import Embedder
 from referee.verifiers.learned.reading import Reading
 from referee.verifiers.records import Reason, Verdict
 
-llama = runpy.run_path(str(Path(__file__).parents[1] / "verifiers" / "learned" / "conftest.py"))["llama"]
+MODELS = runpy.run_path(str(Path(__file__).parents[1] / "verifiers" / "learned" / "conftest.py"))
+llama = MODELS["llama"]
 P = Problem(prompt="say ")
 #: The one with more a's is better.
 RANKINGS = [
@@ -92,6 +93,35 @@ def test_a_reward_model_learns_and_is_read_as_it_was_trained(folder, lora, tmp_p
     backbone.save(tmp_path)
     read = [v.score for v in evaluate(RewardModel(model=str(tmp_path), dtype="float32"), items)]
     assert read == pytest.approx(trained, abs=1e-4)
+
+
+@pytest.mark.parametrize("family", ["Bert", "GPT2", "Qwen2"])
+def test_the_backbone_may_be_of_any_family(family, tmp_path):
+    import transformers
+
+    tokenizer = MODELS["tokenizer"]()
+    names = {"n_embd": 32, "n_layer": 2, "n_head": 2} if family == "GPT2" else {
+        "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64,
+        "num_key_value_heads": 2,
+    }  # fmt: skip
+    config = getattr(transformers, f"{family}Config")(
+        vocab_size=len(tokenizer), max_position_embeddings=128, num_labels=1, pad_token_id=0, **names
+    )
+    torch.manual_seed(0)
+    getattr(transformers, f"{family}ForSequenceClassification")(config).save_pretrained(tmp_path / "start")
+    tokenizer.save_pretrained(tmp_path / "start")
+    backbone = load_backbone(str(tmp_path / "start"))
+    losses = train_reward_model(
+        backbone, RANKINGS, RewardTraining(epochs=12, batch_size=9, learning_rate=5e-3)
+    )
+    assert sum(losses[-4:]) < 0.7 * sum(losses[:4])
+    backbone.save(tmp_path / "end")
+    items = [i for r in RANKINGS for i in r.items]
+    with torch.no_grad():
+        trained = scores_of(backbone, items).tolist()
+    model = RewardModel(model=str(tmp_path / "end"), dtype="float32")
+    assert [v.score for v in model.verify_batch(items)] == pytest.approx(trained, abs=1e-4)
+    assert [model(i.completion, i.problem).score for i in items[:4]] == pytest.approx(trained[:4], abs=1e-4)
 
 
 def test_training_repeats_from_its_seed(folder):
