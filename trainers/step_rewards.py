@@ -13,7 +13,7 @@ from referee.trainers.advantages import place_step_rewards, step_advantages
 from referee.trainers.presets import Preset
 from referee.verifiers.records import Reason, Verdict
 
-_NO_MODEL = (Reason.CORRECT, Reason.PARTIAL, Reason.INCORRECT)
+_WITHOUT_STEPS = (Reason.NO_ANSWER, Reason.RESOURCE_LIMIT)
 Decode: TypeAlias = "Callable[[Sequence[int]], str]"
 
 
@@ -70,7 +70,9 @@ def rollout_steps(
 
     ``ends_BK`` are places in the rows that ``mask_BT`` marks, -1 for padding: what
     :func:`referee.trainers.advantages.place_step_rewards` and ``step_advantages`` take. A rollout on
-    which the part abstained, or that has no steps, has none.
+    which the part abstained has none. One that is refused before its steps are read (a gate before the
+    model is closed, nothing was written, or more than the model reads) has one step of score 0, its whole
+    completion, so that no text escapes its steps' scores.
 
     Raises:
         ValueError: where the rubric has no such part, it is no process model, or a rollout has turns.
@@ -83,13 +85,17 @@ def rollout_steps(
             raise ValueError(f"step_part must be one of {', '.join(parts)}, got {part!r}")
         if len(rollout.turns) > 1:
             raise ValueError(f"rollouts must have one turn with a step_part, got {len(rollout.turns)}")
-        verdict = parts.get(part)
-        if verdict is None or verdict.score is None or not verdict.detail.get("steps"):
-            if verdict is not None and verdict.reason in _NO_MODEL:
-                raise ValueError(f"step_part must name a process model, got {part!r}: {verdict}")
+        verdict, token_ids = parts.get(part), rollout.completion.token_ids or ()
+        if verdict is None or verdict.score is None:
             rows.append(((), ()))
             continue
-        scores, ends = step_ends(verdict, rollout.completion.token_ids or (), decode)
+        if not verdict.detail.get("steps"):
+            refused = "gate" in verdict.detail or verdict.reason in _WITHOUT_STEPS
+            if verdict.score or not refused:
+                raise ValueError(f"step_part must name a process model, got {part!r}: {verdict}")
+            rows.append(((0.0,), (start + len(token_ids) - 1,)) if token_ids else ((), ()))
+            continue
+        scores, ends = step_ends(verdict, token_ids, decode)
         rows.append((scores, tuple(start + e for e in ends)))
     width = max([1, *(len(s) for s, _ in rows)])
     rewards_BK = torch.zeros(len(rows), width, device=mask_BT.device)

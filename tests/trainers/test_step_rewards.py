@@ -8,13 +8,16 @@ from dataclasses import replace
 import pytest
 import torch
 
+from referee.envs.records import Rollout, Turn
 from referee.trainers.grpo import GroupTrainer
 from referee.trainers.policy import tiny_policy
 from referee.trainers.ppo import PPOTrainer
 from referee.trainers.presets import preset
 from referee.trainers.process_model import load_step_classifier
+from referee.trainers.step_rewards import rollout_steps
 from referee.trainers.training import Training
-from referee.verifiers import ProcessModel, Reason, Rubric, Verdict
+from referee.verifiers import Completion, Problem, ProcessModel, Reason, Rubric, Verdict, gate, verifier
+from referee.verifiers.records import Reward
 
 
 def small(completion, problem):
@@ -28,6 +31,15 @@ def small(completion, problem):
 
 def nothing(completion, problem):
     return 0.0
+
+
+def wrong(completion, problem):
+    return False
+
+
+@verifier(range=(-10.0, 10.0))
+def unbounded(completion, problem):
+    return -3.0
 
 
 def trainer(tiny, name, rubric, **options):
@@ -56,6 +68,8 @@ def scores_to_go(made, rollout, centre=0.0):
     """By hand: every token of this policy is a character and a step, but for its few special ones."""
     tokens = made.policy.tokenizer.convert_ids_to_tokens(list(rollout.completion.token_ids))
     steps = [float(t in "12345") - centre if len(t) == 1 else 0.0 for t in tokens]
+    if not rollout.completion.text:
+        steps[-1] -= centre  # nothing written is one wrong step
     return [sum(steps[t:]) for t in range(len(steps))]
 
 
@@ -77,7 +91,7 @@ def test_a_groups_steps_are_compared_with_all_steps_of_the_group(tiny):
     batch, _ = made.pack(groups)
     rows = iter(range(len(batch)))
     for group in groups:
-        every = [float(c in "12345") for r in group.rollouts for c in r.completion.text]
+        every = [float(c in "12345") for r in group.rollouts for c in r.completion.text or "?"]
         mean = sum(every) / len(every)
         for rollout in group.rollouts:
             row = next(rows)
@@ -120,9 +134,48 @@ def test_what_cannot_be_is_refused(tiny):
     made = trainer(tiny, "grpo", by_steps(), step_part="other", group_size=4)
     with pytest.raises(ValueError, match="step_part must be one of total, steps, got 'other'"):
         made.pack(made.collect()[0])
-    made = trainer(tiny, "grpo", by_steps(), step_part="total", group_size=4)
-    with pytest.raises(ValueError, match="step_part must name a process model, got 'total'"):
-        made.pack(made.collect()[0])
+    for other in (nothing, wrong, tiny.digits, unbounded):
+        rubric = Rubric({"total": (other, 1.0)}, truncation="score")
+        made = trainer(tiny, "grpo", rubric, step_part="total", group_size=4)
+        with pytest.raises(ValueError, match="step_part must name a process model, got 'total'"):
+            made.pack(made.collect()[0])
+
+
+def test_what_is_refused_before_its_steps_are_read_is_one_wrong_step():
+    """A gate before the model that is closed, nothing written, and more than the model reads."""
+    tokens = Completion(text="ab", token_ids=(7, 8, 9))
+    gated = gate(wrong, small)(tokens, Problem())
+    assert gated.score == 0.0
+    assert "steps" not in gated.detail
+    for verdict in (
+        gated,
+        small(Completion(text=""), Problem()),
+        Verdict(score=0.0, reason=Reason.RESOURCE_LIMIT),
+    ):
+        rollout = Rollout(
+            problem=Problem(),
+            turns=(Turn(completion=tokens),),
+            reward=Reward(total=0.0, parts={"steps": verdict}),
+        )
+        mask_BT = torch.tensor([[0, 0, 1, 1, 1, 0]])
+        rewards_BK, ends_BK = rollout_steps([rollout], "steps", str, mask_BT)
+        assert rewards_BK.tolist() == [[0.0]]
+        assert ends_BK.tolist() == [[4]]
+
+
+def test_a_format_gate_before_the_process_model_trains(tiny):
+    def begins_well(completion, problem):
+        return completion.text[:1] in tuple("12345")
+
+    rubric = Rubric({"total": (nothing, 1.0), "steps": (gate(begins_well, small), 0.0)}, truncation="score")
+    made = trainer(tiny, "grpo", rubric, step_part="steps", group_size=4, kl_coef=0.0, std="none")
+    groups, _ = made.collect()
+    batch, _ = made.pack(groups)
+    texts = [r.text for g in groups for r in g.rollouts]
+    assert any(t[:1] in tuple("12345") for t in texts)
+    for row, text in enumerate(texts):
+        if text[:1] not in tuple("12345"):
+            assert float(batch.advantages_BT[row][batch.mask_BT[row].bool()].max()) <= 0.0
 
 
 def test_rollouts_that_are_not_decided_are_in_no_mean(tiny):
@@ -136,7 +189,7 @@ def test_rollouts_that_are_not_decided_are_in_no_mean(tiny):
     total = torch.zeros(())
     for group in groups:
         left = [r for r in group.rollouts if not r.reward.abstains]
-        every = [float(c in "12345") for r in left for c in r.completion.text]
+        every = [float(c in "12345") for r in left for c in r.completion.text or "?"]
         for rollout in left if every else []:
             total += sum(scores_to_go(made, rollout, sum(every) / len(every)))
     assert float((batch.advantages_BT * batch.mask_BT).sum()) == pytest.approx(float(total), abs=1e-4)
