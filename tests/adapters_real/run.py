@@ -26,7 +26,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 VENVS = Path(os.environ.get("REFEREE_VENVS", ROOT / ".venvs" / "adapters"))
 CONSTRAINT = "torch==2.13.0\n"  # an open range takes a build of several GB
-TOOLS = ["pytest", "pytest-timeout", "regex", "psutil"]
+TOOLS = ["pytest", "pytest-timeout", "regex", "psutil", "jsonschema"]
 TIMEOUT_S = 1800
 
 
