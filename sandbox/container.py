@@ -168,7 +168,7 @@ def container_options(options: Docker, door: str) -> dict[str, Any]:
         "pids_limit": options.processes,
         "mem_limit": options.memory_bytes,
         "memswap_limit": options.memory_bytes,
-        "nano_cpus": int(min(options.cpus, len(os.sched_getaffinity(0))) * 1e9),
+        **({"nano_cpus": int(options.cpus * 1e9)} if options.cpus < len(os.sched_getaffinity(0)) else {}),
         "environment": ENVIRONMENT,
         "tmpfs": {"/tmp": f"size={SCRATCH_BYTES},mode=1777,nosuid,nodev,exec"},
         "volumes": {door: {"bind": os.path.dirname(ADDRESS), "mode": "ro"}},

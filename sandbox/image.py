@@ -18,10 +18,11 @@ from typing import Any
 
 from referee.sandbox.container import connect
 from referee.sandbox.embedded import FLAGS
+from referee.sandbox.inside.files import PACKAGES
 
 NAME = "referee-sandbox"
 HOME = "/opt/referee/sandbox"
-_LEFT_OUT = {"site-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "__pycache__"}
+_LEFT_OUT = {"site-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip"}
 _LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x")
 
 
@@ -66,19 +67,22 @@ def write_root(target: Any, packages: tuple[str, ...] = ()) -> None:
         for source in [stdlib] if dynamic.startswith(stdlib) else [stdlib, dynamic]:
             _parents(tar, source)
             tar.add(source, arcname=source, filter=_wanted)
+        brought = [source for name in packages for source in _package_files(name)]
         programs = [executable, *(str(p) for p in Path(dynamic).glob("*.so"))]
+        programs += [str(p) for source in brought for p in Path(source).rglob("*.so*")]
         if os.path.exists("/bin/bash"):
             _add(tar, "/bin/bash", "/bin/bash")
             programs.append("/bin/bash")
         for library in libraries(programs):
-            _add(tar, library, library)
+            if not any(library.startswith(source) for source in brought):
+                _add(tar, library, library)
         here = Path(__file__).parent
-        _parents(tar, HOME)
-        tar.add(here, arcname=HOME, filter=_wanted)
-        purelib = sysconfig.get_path("purelib", vars=_base())
-        for name in packages:
-            for source in _package_files(name):
-                tar.add(source, arcname=os.path.join(purelib, os.path.basename(source)), filter=_wanted)
+        for source, target in [
+            (str(here), HOME),
+            *((b, f"{PACKAGES}/{os.path.basename(b)}") for b in brought),
+        ]:
+            _parents(tar, target)
+            tar.add(source, arcname=target, filter=_wanted)
 
 
 def python_executable() -> str:
@@ -126,9 +130,11 @@ def _add(tar: tarfile.TarFile, source: str, target: str) -> None:
 
 
 def _wanted(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    if _LEFT_OUT & set(Path(entry.name).parts) and "/site-packages/" not in f"/{entry.name}":
+    ours = f"/{entry.name}/".startswith(PACKAGES)
+    if _LEFT_OUT & set(Path(entry.name).parts) and not ours:
         return None
-    if entry.name.endswith(".a"):  # for linking: Python's own is larger than all else together
+    # static libraries are for linking: Python's own is larger than all else together
+    if entry.name.endswith((".a", ".opt-1.pyc", ".opt-2.pyc")):
         return None
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = "root"

@@ -8,6 +8,16 @@ import sys
 SYSTEM = ["/usr", "/bin", "/lib", "/lib64", "/etc/alternatives", "/etc/ld.so.cache"]  # of other languages
 
 
+PACKAGES = "/opt/referee/packages"  # of an image that is made here
+
+
+def container_packages() -> list[str]:
+    """Return the folders with a container's packages: what our image brings, or its own site-packages."""
+    import site
+
+    return [folder for folder in (PACKAGES, *site.getsitepackages()) if os.path.isdir(folder)]
+
+
 def python_path(preload_folders: list[str]) -> list[str]:
     """Return the import path: the standard library, and the folders of what is preloaded."""
     stdlib = os.path.dirname(os.path.abspath(os.__file__))

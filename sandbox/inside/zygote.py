@@ -296,7 +296,8 @@ def _prepare(options: dict[str, Any], control: _socket.socket, host: int) -> Ser
     role = importlib.import_module(f"referee.sandbox.inside.{options['role']}")
     for name in options["modules"]:
         importlib.import_module(name)
-    path = files.python_path(options["folders"])
+    inside = options["isolation"] == "container" and options["preload"]
+    path = files.python_path(files.container_packages() if inside else options["folders"])
     readable = files.SYSTEM if options["role"] == "program" else files.python_files(path)
     server = Server(options, readable, control, host, role.main)
     os.environ.clear()

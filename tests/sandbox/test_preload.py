@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from referee.sandbox import Calls, Embedded, Outcome, Program, Source, Trial
+from referee.sandbox import Calls, Docker, Embedded, Outcome, Program, Source, Trial
 from referee.verifiers import Problem, Reason, UnitTests
 
 
@@ -30,6 +30,18 @@ def test_tests_may_use_numpy_too(numerical):
     code = "import numpy as np\ndef f(n): return np.arange(n).sum()\n"
     tests = "import numpy as np\ndef check(candidate):\n    assert np.isclose(candidate(5), 10)\n"
     run = numerical.execute(Trial(sources=(Source(code=code),), tests=tests, entry_point="f"))
+    assert run.outcome is Outcome.OK, run
+
+
+@pytest.mark.slow
+@pytest.mark.docker
+def test_an_image_brings_what_is_preloaded(engine):
+    pytest.importorskip("numpy")
+    box = Docker(workers=1, engine=engine, preload=("numpy",))
+    code = "import numpy as np\ndef f(n): return np.linalg.det(np.eye(n))\n"
+    tests = "import numpy as np\ndef check(candidate):\n    assert np.isclose(candidate(5), 1)\n"
+    run = box.execute(Trial(sources=(Source(code=code),), tests=tests, entry_point="f"))
+    box.close()
     assert run.outcome is Outcome.OK, run
 
 

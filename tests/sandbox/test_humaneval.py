@@ -14,7 +14,7 @@ import random
 
 import pytest
 
-from referee.sandbox import Embedded, Limits, Outcome, Program, Source
+from referee.sandbox import Limits, Outcome, Program, Source
 from referee.verifiers import Problem, UnitTests
 
 SWAPPED = {
@@ -67,27 +67,25 @@ def problem_of(row: dict) -> Problem:
     return Problem(prompt=row["prompt"], info={"tests": row["test"], "entry_point": row["entry_point"]})
 
 
-def test_every_canonical_solution_passes(rows):
-    verifier = UnitTests()
+def every_canonical_solution_passes(sandbox, rows):
+    verifier = UnitTests(sandbox, limits=Limits(wall_s=10))
     for row in rows:
         verdict = verifier(row["canonical_solution"], problem_of(row))
         assert verdict.score == 1.0, (row["task_id"], verdict)
         assert verdict.detail["guarantee"] == "isolated"
 
 
-def test_every_mutant_is_judged_as_a_plain_run_judges_it(rows, request):
-    per_problem = 3
+def every_mutant_is_judged_as_a_plain_run_judges_it(sandbox, rows, *, per_problem=3):
     judged, failing, wrong = 0, 0, []
-    box = Embedded(workers=1)
-    verifier = UnitTests(box, limits=Limits(wall_s=10))
-    for row in rows[::8] if request.config.getoption("-m") != "slow" else rows:
+    verifier = UnitTests(sandbox, limits=Limits(wall_s=5))
+    for row in rows:
         source = row["prompt"] + row["canonical_solution"]
         count = len(sites(ast.parse(source)))
         chosen = random.Random(row["task_id"]).sample(range(count), min(per_problem, count))
         for index in chosen:
             code = mutant(source, index)
             plain = f"{code}\n\n{row['test']}\n\ncheck({row['entry_point']})\n"
-            trusted = box.execute(Program(sources=(Source(code=plain),)), limits=Limits(wall_s=10))
+            trusted = sandbox.execute(Program(sources=(Source(code=plain),)), limits=Limits(wall_s=5))
             verdict = verifier(code, problem_of(row))
             judged += 1
             failing += trusted.outcome is not Outcome.OK
@@ -97,6 +95,16 @@ def test_every_mutant_is_judged_as_a_plain_run_judges_it(rows, request):
     assert 0 < failing < judged
 
 
+def test_every_canonical_solution_passes(embedded, rows):
+    every_canonical_solution_passes(embedded, rows)
+
+
+def test_mutants_are_judged_as_a_plain_run_judges_them(embedded, rows):
+    every_mutant_is_judged_as_a_plain_run_judges_it(embedded, rows[::8])
+
+
 @pytest.mark.slow
-def test_the_mutants_of_every_problem_are_judged_alike(rows, request):
-    test_every_mutant_is_judged_as_a_plain_run_judges_it(rows, request)
+@pytest.mark.timeout(1800)
+def test_every_solution_and_every_mutant_is_judged_rightly_on_each_backend(sandbox, rows):
+    every_canonical_solution_passes(sandbox, rows)
+    every_mutant_is_judged_as_a_plain_run_judges_it(sandbox, rows)
