@@ -27,8 +27,10 @@ _LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x")
 
 
 def own_tag(packages: tuple[str, ...] = ()) -> str:
-    """Return the tag of the image that this interpreter and these files of the sandbox make."""
+    """Return the tag of the image that this interpreter, packages and files of the sandbox make."""
     digest = hashlib.sha256(" ".join([sys.version, python_executable(), *sorted(packages)]).encode())
+    for source in (source for name in packages for source in _package_files(name)):
+        digest.update(f"{source} {os.stat(source).st_mtime_ns}".encode())  # another version is another image
     for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return f"{NAME}:{digest.hexdigest()[:16]}"
