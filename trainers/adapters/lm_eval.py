@@ -73,10 +73,12 @@ def to_lm_eval_filter(
 
     By default that is the reward as a text (``repr``, so that ``float`` gives it back bit for bit), and
     the text ``abstained`` where there is none; ``read`` makes something else of the reward. In the
-    task's YAML: ``filter_list: [{name: rewards, filter: [{function: referee}]}]``. Returns the name.
+    task's YAML: ``filter_list: [{name: rewards, filter: [{function: referee}]}]``. Returns the name. The
+    harness loads a task's module more than once: an equal rubric under the same name stays registered.
 
     Raises:
         ImportError: where lm_eval is not installed.
+        ValueError: where another filter has that name.
     """
     try:
         from lm_eval.api.filter import Filter
@@ -85,6 +87,8 @@ def to_lm_eval_filter(
         raise ImportError("to_lm_eval_filter needs lm_eval: pip install lm-eval") from e
     scorer = Scorer(rubric=rubric, deadline_s=deadline_s, workers=workers)
     where, say = columns or Columns(), read or reward_text
+    if _registered.get(name) == (scorer, where, say):
+        return name
 
     class RefereeFilter(Filter):  # type: ignore[misc]
         """Replaces responses by rewards."""
@@ -99,7 +103,11 @@ def to_lm_eval_filter(
             return out
 
     register_filter(name)(RefereeFilter)
+    _registered[name] = (scorer, where, say)
     return name
+
+
+_registered: dict[str, tuple[Scorer, Columns, Callable[[Reward], str]]] = {}
 
 
 def reward_text(reward: Reward) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from conformance import RUBRIC, bits, cases, expected, totals
+from conformance import GROUP_RUBRIC, RUBRIC, bits, cases, expected, totals
 from lm_eval import simple_evaluate
 from lm_eval.api.model import LM
 from lm_eval.api.registry import get_filter
@@ -57,7 +57,7 @@ def run(tmp_path, more):
 
 
 def test_an_evaluation_holds_every_score_bit_for_bit_and_leaves_abstentions_out_of_the_mean(tmp_path):
-    (tmp_path / "harness_rewards.py").write_text("from conformance import RUBRIC\nfrom referee.trainers import "
+    (tmp_path / "harness_rewards.py").write_text("from conformance import GROUP_RUBRIC, RUBRIC\nfrom referee.trainers import "
                                                  "to_lm_eval\nprocess_results = to_lm_eval(RUBRIC)\n")  # fmt: skip
     out = run(tmp_path, "process_results: !function harness_rewards.process_results")
     samples = sorted(out["samples"]["sums"], key=lambda s: s["doc_id"])
@@ -74,3 +74,9 @@ def test_the_filter_replaces_each_response_by_its_reward():
     (said,) = zip(*get_filter("referee")().apply([[c.completion] for c in CASES], docs), strict=True)
     held = [None if s == "abstained" else float(s) for s in said]
     assert bits(held) == bits(totals(EXPECTED))
+
+
+def test_a_name_is_registered_once_and_refused_to_another_rubric():
+    assert to_lm_eval_filter(RUBRIC, name="once") == to_lm_eval_filter(RUBRIC, name="once") == "once"
+    with pytest.raises(ValueError, match="already registered"):
+        to_lm_eval_filter(GROUP_RUBRIC, name="once")
