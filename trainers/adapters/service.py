@@ -9,6 +9,7 @@ have limits; rules run in worker processes with a deadline, so that no text can 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -45,6 +46,8 @@ try:
     from fastapi.security import HTTPBearer
 except ImportError as e:
     raise ImportError('the HTTP service needs FastAPI and uvicorn: pip install "referee[serve]"') from e
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +108,14 @@ def to_service(
     )
 
     async def scored(pairs: list[Pair]) -> list[Reward]:
-        async with asyncio.timeout(limits.timeout_s):
-            return await scorer.ascore(pairs)
+        try:
+            async with asyncio.timeout(limits.timeout_s):
+                return await scorer.ascore(pairs)
+        except TimeoutError:
+            raise
+        except Exception as e:  # no verifier raises: its workers did not start, or were ended
+            _log.exception("no rewards")
+            raise _Failed(type(e).__name__) from e
 
     app.add_middleware(Door, token=token, body_bytes=limits.body_bytes, timeout_s=limits.timeout_s)
 
@@ -121,6 +130,10 @@ def to_service(
     @app.exception_handler(Abstained)
     async def abstained(request: Request, error: Abstained) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 503)
+
+    @app.exception_handler(_Failed)
+    async def failed(request: Request, error: _Failed) -> JSONResponse:
+        return JSONResponse({"detail": f"the service failed: {error}; its log says more"}, 500)
 
     @app.exception_handler(_TooMany)
     async def too_many(request: Request, error: _TooMany) -> JSONResponse:
@@ -164,6 +177,10 @@ def to_service(
     return app
 
 
+class _Failed(RuntimeError):
+    """The workers failed, which says nothing about the completions."""
+
+
 class _TooMany(ValueError):
     """More items in a request than the service takes."""
 
@@ -175,6 +192,7 @@ _ERRORS = {
     413: "the body or the number of items is too large",
     415: "the body is not JSON",
     422: "the body is not of this shape",
+    500: "the service failed, and says nothing about the completions",
     503: "the rubric abstained, and no number stands in",
     504: "the request was not answered in time",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import socket
@@ -248,6 +249,20 @@ def test_a_rule_that_hangs_beside_mathematics_is_ended_too():
         body = {"items": [{"completion": t, "answer": "4"} for t in texts]}
         said = c.post("/score", json=body).json()["rewards"]
     assert [r["reward"] for r in said] == [0.0, 2.0]
+
+
+def test_workers_that_cannot_start_are_the_services_failure_and_no_reward(tmp_path, monkeypatch):
+    module = tmp_path / "gone_rule.py"
+    module.write_text("def rule(completion, problem):\n    return 1.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    rule = importlib.import_module("gone_rule").rule
+    module.unlink()
+    with serving(to_service(Rubric({"gone": rule}))) as c:
+        for _ in range(2):
+            said = c.post("/score", json={"items": [{"completion": "x"}]})
+            assert said.status_code == 500
+            assert said.json() == {"detail": "the service failed: RuntimeError; its log says more"}
+        assert c.get("/health").status_code == 200
 
 
 def test_a_text_that_hangs_its_verifier_scores_zero_and_the_service_goes_on():
