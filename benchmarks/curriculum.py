@@ -15,7 +15,8 @@ uniform choice. A run that does not get there within ``STEPS`` steps counts with
 favours uniform choice; the curriculum must get there on every seed.
 
 Every finished run adds a line to benchmarks/results/curriculum.jsonl; started again, the program goes on with
-what is missing, and draws curriculum.svg beside it.
+what is missing, and draws curriculum.svg beside it. ``--table docs/environments.md`` writes the figures
+between their marks there. Below the bar it exits with 1.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ from referee.verifiers.combine import route
 from referee.verifiers.records import Problem
 from referee.verifiers.rubric import Rubric
 
+MARKS = ("<!-- table: benchmarks/curriculum.py -->", "<!-- end of the curriculum table -->")
 RESULTS = Path(__file__).parent / "results" / "curriculum.jsonl"
 EASY, NOW_AND_THEN, RARE = Cell("unit_conversion", 0), Cell("sorting", 0), Cell("shortest_path", 0)
 SHOWN = (EASY, RARE, RARE, EASY, RARE, NOW_AND_THEN)  # gone through in turn
@@ -197,6 +199,24 @@ def summary(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def table(found: dict[str, Any], about: dict[str, Any]) -> str:
+    """Return what each run took as a table in Markdown."""
+    lines = [
+        f"{about['date']}, {about['machine']}: `python benchmarks/curriculum.py`.",
+        "",
+        "| seed | thompson | uniform | ratio |",
+        "|---|---|---|---|",
+    ]
+    both = zip(*(found["rollouts"][r] for r in ("thompson", "uniform")), strict=True)
+    reached = zip(*(found["reached"][r] for r in ("thompson", "uniform")), strict=True)
+    for seed, took, ended in zip(found["seeds"], both, reached, strict=True):
+        cells = [f"{n:,}" if got else f"not in {n:,}" for n, got in zip(took, ended, strict=True)]
+        lines.append(f"| {seed} | {cells[0]} | {cells[1]} | {took[0] / took[1]:.2f} |")
+    all_took = [sum(found["rollouts"][r]) for r in ("thompson", "uniform")]
+    lines.append(f"| all | {all_took[0]:,} | {all_took[1]:,} | {found['ratio']:.2f} |")
+    return "\n".join(lines)
+
+
 def draw(lines: Sequence[dict[str, Any]], path: Path) -> None:
     """Draw the rise of every run over its rollouts."""
     import matplotlib as mpl
@@ -229,6 +249,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=STEPS, help="the most that a run may take")
     parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--table", type=Path, help="the file whose table is to be written")
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -250,6 +271,10 @@ def main() -> None:
     found = summary(mine)
     print(f"rollouts to a rise of {RISE}: {found['rollouts']}; ratio {found['ratio']}; bar: {found['bar']}")
     draw(mine, path.with_suffix(".svg"))
+    if options.table:
+        before, _, rest = options.table.read_text().partition(MARKS[0])
+        after = rest.partition(MARKS[1])[2]
+        options.table.write_text(f"{before}{MARKS[0]}\n{table(found, mine[-1])}\n{MARKS[1]}{after}")
     if options.json:
         print(json.dumps(found))
     sys.exit(0 if found["bar"] else 1)

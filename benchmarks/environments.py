@@ -42,7 +42,7 @@ from referee.envs.laws import check_env
 from referee.envs.procedural import Family
 from referee.envs.stream import Stream
 from referee.verifiers.protocol import Item
-from referee.verifiers.records import Completion, Problem
+from referee.verifiers.records import Completion, Problem, Verdict
 
 CHEAP = 50_000  # rows and scores a second that the cheap families are held to
 SANDBOXED = {"code_function", "code_stdin"}  # each score runs processes
@@ -59,13 +59,26 @@ def problems(it: Family, count: int, seed: int) -> list[Problem]:
 
 def mean_score(it: Family, drawn: list[Problem], texts: list[str]) -> float:
     """Return the mean score; an abstention would be a fault of ours, and counts as one."""
-    items = [Item(Completion(text=t), p, i) for i, (p, t) in enumerate(zip(drawn, texts, strict=True))]
-    if it.name in SANDBOXED:
-        scores = [v.score for v in it.verify_batch(items)]  # type: ignore[attr-defined]
-    else:
-        scores = [it(item.completion, item.problem).score for item in items]
+    scores = [v.score for v in judged(it, drawn, texts)]
     assert None not in scores, f"{it.name} abstained on a problem of its own"
     return sum(s or 0.0 for s in scores) / len(scores)
+
+
+def judged(it: Family, drawn: list[Problem], texts: list[str]) -> list[Verdict]:
+    """Return the verdicts; where code is run, as many at a time as the sandbox has workers."""
+    items = [Item(Completion(text=t), p, i) for i, (p, t) in enumerate(zip(drawn, texts, strict=True))]
+    if it.name in SANDBOXED:
+        return list(it.verify_batch(items))  # type: ignore[attr-defined]
+    return [it(item.completion, item.problem) for item in items]
+
+
+def gold_score(it: Family, drawn: list[Problem]) -> float:
+    """Return the mean score of golds, and print the verdict of each that is not paid in full."""
+    verdicts = judged(it, drawn, [it.gold(p) for p in drawn])
+    for problem, verdict in zip(drawn, verdicts, strict=True):
+        if verdict.score != 1.0:
+            print(f"{problem.id}: {verdict}")
+    return sum(v.score or 0.0 for v in verdicts) / len(verdicts)
 
 
 def random_text(stream: Stream) -> str:
@@ -129,7 +142,7 @@ def measure(name: str, count: int, golds: int) -> dict[str, Any]:
         "rows_per_s": round(
             speed(it, 10 if name in SANDBOXED else 100 if name == "regex_synthesis" else 500)
         ),
-        "gold": mean_score(it, firsts, [it.gold(p) for p in firsts]),
+        "gold": gold_score(it, firsts),
         "checks": checks(it, 10 if name in SANDBOXED else 50),
         "chance": chance(it, many),
         "random": mean_score(it, drawn, [random_text(stream) for _ in drawn]),

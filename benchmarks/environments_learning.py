@@ -19,7 +19,8 @@ their prompts do not tell what is hidden).
 A task whose run has not learnt gets no control and no further seeds; it stays in the file and in the
 summary. Every finished seed adds its lines to benchmarks/results/environments_learning.jsonl; started
 again, the program goes on with what is missing. It then prints the summary and draws the curves
-(environments_learning.svg beside it). The bar is five single-turn tasks and one game; below it, the program
+(environments_learning.svg beside it); ``--table docs/environments.md`` writes the summary between its marks
+there. The bar is five single-turn tasks and one game; below it, the program
 exits with 1.
 """
 
@@ -60,6 +61,7 @@ from referee.trainers.training import Training
 from referee.verifiers.records import Problem
 from referee.verifiers.rubric import Rubric
 
+MARKS = ("<!-- table: benchmarks/environments_learning.py -->", "<!-- end of the learning table -->")
 RESULTS = Path(__file__).parent / "results" / "environments_learning.jsonl"
 CHUNK, MOST = 10, 400  # supervised steps between two looks, and in all
 HELD = 250
@@ -83,7 +85,7 @@ class Task:
 TASKS = {
     t.name: t
     for t in (
-        Task(name="guess_number", level=0, start=0.45, learning_rate=1e-3, batch_size=64),
+        Task(name="guess_number", level=0, steps=160, start=0.4, learning_rate=5e-4),
         Task(name="sorting", level=0, steps=60),
         Task(name="shortest_path", level=0, steps=60),
         Task(name="unit_conversion", level=1),
@@ -275,6 +277,7 @@ def summary(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             {
                 "setting": name,
                 "task": paid[0]["task"],
+                "level": paid[0]["level"],
                 "seeds": len(paid),
                 "chance": chance,
                 **means,
@@ -289,6 +292,26 @@ def summary(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             }
         )
     return out
+
+
+def table(rows: Sequence[dict[str, Any]], about: dict[str, Any]) -> str:
+    """Return the summary as a table in Markdown."""
+    lines = [
+        f"{about['date']}, {about['machine']}: `python benchmarks/environments_learning.py`.",
+        "",
+        "| family | level | seeds | chance | sampled | greedy | rise of each seed | rewards shuffled "
+        "| learnt |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for r in rows:
+        rises, controls = (" ".join(f"{x:+.2f}" for x in r[k]) for k in ("rises", "control_rises"))
+        lines.append(
+            f"| {r['task']} | {r['level']} | {r['seeds']} | {r['chance']:.2f} "
+            f"| {r['sampled_before']:.2f} → {r['sampled_after']:.2f} "
+            f"| {r['greedy_before']:.2f} → {r['greedy_after']:.2f} "
+            f"| {rises} | {controls} | {'yes' if r['learnt'] else 'no'} |"
+        )
+    return "\n".join(lines)
 
 
 def draw(lines: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]], path: Path) -> None:
@@ -333,6 +356,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, help="fewer steps than the tasks state, to try the program")
     parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--table", type=Path, help="the file whose table is to be written")
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -367,6 +391,11 @@ def main() -> None:
         )
     if rows:
         draw(lines, [r for r in rows if r["learnt"]] or rows, options.results.with_suffix(".svg"))
+    if options.table and lines:
+        before, _, rest = options.table.read_text().partition(MARKS[0])
+        after = rest.partition(MARKS[1])[2]
+        text = f"{before}{MARKS[0]}\n{table(rows, lines[-1])}\n{MARKS[1]}{after}"
+        options.table.write_text(text)
     names = sorted({r["task"] for r in rows if r["learnt"]})
     games = [n for n in names if isinstance(family(n), Game)]
     bar = len(games) >= LEAST_GAMES and len(names) - len(games) >= LEAST_SINGLE

@@ -12,6 +12,7 @@ from typing import ClassVar
 from referee.envs.families.code_tasks import Task, task
 from referee.envs.procedural import Draft, Procedural
 from referee.envs.stream import Stream
+from referee.sandbox.records import Limits
 from referee.verifiers.protocol import Item
 from referee.verifiers.records import Json, Problem, Verdict
 from referee.verifiers.unit_tests import UnitTests
@@ -96,4 +97,5 @@ def _pairs(stream: Stream, drawn: Task) -> list[tuple[Json, Json]]:
 
 @cache
 def _tests() -> UnitTests:
-    return UnitTests()
+    # Any right solution takes milliseconds: processor time decides, and a busy machine has time to spare.
+    return UnitTests(limits=Limits(wall_s=15.0, cpu_s=2))
