@@ -71,14 +71,14 @@ def serving(workers: int) -> Iterator[tuple[str, psutil.Process]]:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("w") as log:
         (Path(folder) / "rubric.yaml").write_text(RUBRIC)
         command = [sys.executable, "-m", "referee", "serve", "rubric.yaml"]
         process = subprocess.Popen(
             [*command, "--port", str(port), "--workers", str(workers)],
             cwd=folder,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=log,
         )
         try:
             url = f"http://127.0.0.1:{port}"
@@ -87,7 +87,7 @@ def serving(workers: int) -> Iterator[tuple[str, psutil.Process]]:
                     httpx.get(f"{url}/health")
                     break
                 if process.poll() is not None:
-                    raise RuntimeError(f"referee serve ended with code {process.returncode}")
+                    raise RuntimeError(f"referee serve ended: {Path(log.name).read_text()[-1000:]}")
                 time.sleep(0.05)
             yield url, psutil.Process(process.pid)
         finally:
