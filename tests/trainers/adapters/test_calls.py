@@ -114,7 +114,9 @@ def verifiers_v1(reward):
 def ms_swift(orm):
     """Made with its arguments first; then completions by position, columns by keyword, no prompts."""
     function = orm(args=SimpleNamespace())
-    return function([c.completion for c in CASES], answer=[c.answer for c in CASES], trainer_state=object())
+    columns = {"answer": [c.answer for c in CASES], "is_truncated": [False] * len(CASES)}
+    held = function([c.completion for c in CASES], trainer_state=object(), **columns)
+    return [None if score == STAND_IN else score for score in held]
 
 
 def lm_eval(process_results):
@@ -165,7 +167,9 @@ SIDES = {
     "verl": Side(verl, "to_verl", {"on_abstention": STAND_IN}),
     "OpenRLHF": Side(openrlhf, "to_openrlhf", {"on_abstention": STAND_IN, "special_tokens": ("<|end|>",)}),
     "verifiers v1": Side(verifiers_v1, "to_verifiers"),
-    "ms-swift": Side(ms_swift, "to_ms_swift", {"columns": Columns(answer="answer")}),
+    "ms-swift": Side(
+        ms_swift, "to_ms_swift", {"on_abstention": STAND_IN, "columns": Columns(answer="answer")}
+    ),
     "lm-evaluation-harness": Side(lm_eval, "to_lm_eval"),
     "Ray Data": Side(ray_data, "to_ray_data"),
     "Atropos": Side(atropos, "Scorer"),
