@@ -1,6 +1,6 @@
 """Does a tiny policy learn on the environments, from nothing but verdicts, on one core?
 
-    python benchmarks/environments_learning.py [--tasks gcd,guess_number] [--seeds 3] [--json]
+    python benchmarks/environments_learning.py [--tasks sorting,guess_number] [--seeds 3] [--json]
 
 For each task and seed a tiny policy with random weights is shown worked problems until it gets a stated
 share of some training problems right, sampled. From those very weights GRPO goes on, paid by the family's
