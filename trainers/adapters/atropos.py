@@ -57,7 +57,9 @@ def atropos_scores(
 ) -> tuple[list[int], list[float]]:
     """Return which completions of a group have a reward, and those rewards.
 
-    Build the group's ``ScoredDataGroup`` from the completions at these places only.
+    Build the group's ``ScoredDataGroup`` from the completions at these places only, and tell Atropos its
+    size, ``"group_overrides": {"group_size": len(kept)}``: it drops a group of any other size than its
+    configuration's. Return None in its place where nothing is kept.
     """
     problem = problem_from(prompt, answer, info)
     rewards = scorer.score([(_completion(c), problem) for c in completions])
