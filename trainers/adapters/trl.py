@@ -1,7 +1,8 @@
 """TRL (GRPO, RLOO, AsyncGRPO, online DPO): a reward function, and an environment with one tool.
 
-TRL leaves out of a function's rewards what is None, so that is what an abstention becomes. Only
-``OnlineDPOTrainer`` sums None as 0 where no other function pays: give ``on_abstention`` there.
+TRL leaves out of a function's rewards what is None, so that is what an abstention becomes. Some of its
+experimental trainers, online DPO and SDPO, sum None as 0 where no other function pays: there an
+abstention raises, unless ``on_abstention`` gives a number.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from referee.trainers.adapters.abstention import (
+    Abstained,
     OnAbstention,
     check_on_abstention,
     number,
@@ -44,7 +46,9 @@ def to_trl(
     Logged for each batch: every part's mean as ``<name>/<part>``, the share that got no reward as
     ``<name>/abstained``, and each completion's scores and reason in the completions table.
 
-    An abstention becomes None, or what ``on_abstention`` says: ``"raise"`` or a number.
+    An abstention becomes None, or what ``on_abstention`` says: ``"raise"`` or a number. Without it an
+    abstention raises in trainers that would sum None as 0: those that pass their state but no
+    ``log_metric``, which is how TRL's online DPO and SDPO are told from GRPO and RLOO.
     ``asynchronous`` gives a function that is awaited, so that TRL runs it beside the others.
     With ``deadline_s`` rules run in worker processes (:class:`Scorer`).
     """
@@ -86,7 +90,7 @@ class TRLReward:
         """Return one reward for each completion; ``dataset`` holds the other columns, as lists."""
         pairs = self._pairs(prompts, completions, completion_ids, dataset)
         rewards = self.scorer.score(pairs, step=_step(trainer_state))
-        return self._report(rewards, log_extra, log_metric)
+        return self._report(rewards, trainer_state, log_extra, log_metric)
 
     def _pairs(
         self,
@@ -111,6 +115,7 @@ class TRLReward:
     def _report(
         self,
         rewards: Sequence[Reward],
+        trainer_state: Any,
         log_extra: Callable[[str, list[Any]], None] | None,
         log_metric: Callable[[str, float], None] | None,
     ) -> list[float | None]:
@@ -125,9 +130,15 @@ class TRLReward:
             log_extra(f"{self.name}/reason", [reason(r) for r in rewards])
         if log_metric and rewards:
             log_metric(f"{self.name}/abstained", sum(r.abstains for r in rewards) / len(rewards))
-        if self.on_abstention is None:
-            return [r.total for r in rewards]
-        return [number(r, self.on_abstention) for r in rewards]
+        if self.on_abstention is not None:
+            return [number(r, self.on_abstention) for r in rewards]
+        if trainer_state is not None and log_metric is None and any(r.abstains for r in rewards):
+            first = next(r for r in rewards if r.abstains)
+            raise ValueError(
+                "on_abstention must be given to to_trl for this trainer, which would sum None as 0: "
+                f'a number or "raise"; {Abstained(first)}'
+            )
+        return [r.total for r in rewards]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +158,7 @@ class AsyncTRLReward(TRLReward):
         """Return one reward for each completion; ``dataset`` holds the other columns, as lists."""
         pairs = self._pairs(prompts, completions, completion_ids, dataset)
         rewards = await self.scorer.ascore(pairs, step=_step(trainer_state))
-        return self._report(rewards, log_extra, log_metric)
+        return self._report(rewards, trainer_state, log_extra, log_metric)
 
 
 def to_trl_environment(

@@ -45,14 +45,21 @@ def trl(reward):
 
 
 def trl_online_dpo(reward):
-    """Fewer columns, and no loggers."""
-    return reward(
+    """No loggers, and None would be 0."""
+    held = reward(
         prompts=[c.prompt for c in CASES],
         completions=[c.completion for c in CASES],
         completion_ids=[[1] for _ in CASES],
         trainer_state=SimpleNamespace(global_step=0),
         answer=[c.answer for c in CASES],
     )
+    return [None if score == STAND_IN else score for score in held]
+
+
+def trl_async_grpo(reward):
+    """Neither loggers nor a state; None is left out."""
+    some = {"completions": [c.completion for c in CASES], "completion_ids": [[1] for _ in CASES]}
+    return reward(prompts=[c.prompt for c in CASES], **some, answer=[c.answer for c in CASES])
 
 
 def trl_environment(factory):
@@ -162,7 +169,8 @@ SIDES = {
     "TRL": Side(trl, "to_trl"),
     "TRL, awaited": Side(trl, "to_trl", {"asynchronous": True}),
     "TRL, tokens that end": Side(trl, "to_trl", {"eos_token_ids": 2}),
-    "TRL, online DPO": Side(trl_online_dpo, "to_trl"),
+    "TRL, online DPO": Side(trl_online_dpo, "to_trl", {"on_abstention": STAND_IN}),
+    "TRL, AsyncGRPO": Side(trl_async_grpo, "to_trl"),
     "TRL, an environment": Side(trl_environment, "to_trl_environment"),
     "verl": Side(verl, "to_verl", {"on_abstention": STAND_IN}),
     "OpenRLHF": Side(openrlhf, "to_openrlhf", {"on_abstention": STAND_IN, "special_tokens": ("<|end|>",)}),

@@ -47,3 +47,10 @@ def test_online_dpo_trains_with_a_rubric(tmp_path, player):
 def test_online_dpo_would_sum_none_as_zero_so_an_abstention_can_raise_there(tmp_path, player):
     with pytest.raises(Abstained, match="digest: error"):
         online_dpo(tmp_path, player, to_trl(RUBRIC, on_abstention="raise"), ["unreachable"] * 8)
+
+
+def test_without_a_choice_an_abstention_stops_online_dpo_and_says_what_to_give(tmp_path, player):
+    with pytest.raises(
+        ValueError, match=r"would sum None as 0: a number or .raise.; the rubric abstained: digest"
+    ):
+        online_dpo(tmp_path, player, to_trl(RUBRIC), ["unreachable"] * 8)
