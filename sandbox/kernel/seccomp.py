@@ -213,6 +213,8 @@ def _search(ranges: list[tuple[int, list[bytes]]]) -> list[bytes]:
     middle = len(ranges) // 2
     low, high = _search(ranges[:middle]), _search(ranges[middle:])
     # past the jump lie the low half, then the high half
+    if len(low) < 256:
+        return [_op(_JGE, ranges[middle][0], len(low), 0), *low, *high]
     return [_op(_JGE, ranges[middle][0], 0, 1), _op(_JA, len(low)), *low, *high]
 
 
