@@ -47,7 +47,7 @@ from referee.verifiers.records import Completion, Problem, Verdict
 CHEAP = 50_000  # rows and scores a second that the cheap families are held to
 SANDBOXED = {"code_function", "code_stdin"}  # each score runs processes
 FEWER = 10  # where code is run, the policies get a tenth of the problems (golds get all of them)
-LEAST_S = 0.5  # seconds that a family's speed is measured for
+LEAST_S = 2.0  # seconds that a family's speed is measured for
 RESULTS = Path(__file__).parent / "results" / "environments.json"
 MARKS = ("<!-- table: benchmarks/environments.py -->", "<!-- end of table -->")
 
