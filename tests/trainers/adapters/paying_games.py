@@ -38,6 +38,20 @@ class Doors(Game):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ThirdDoor(Doors):
+    """The prize is always behind door 3, and one door may be opened: what a tiny model can learn."""
+
+    name: ClassVar[str] = "third_door"
+    turns: ClassVar[int] = 1
+
+    def draw(self, stream, level):
+        return Draft("Open door 1, 2 or 3.", "door:", None, {"secret": 3})
+
+    def start(self, problem):
+        return {"left": 0}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Product(Procedural):
     """Multiply two digits, with whatever tools are offered."""
 

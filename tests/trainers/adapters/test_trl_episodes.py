@@ -8,7 +8,7 @@ import pickle
 import pytest
 import torch
 from datasets import Dataset
-from paying_games import Doors, Product, down, lookup, submit
+from paying_games import Doors, Product, ThirdDoor, down, lookup, submit
 from tool_caller import call, tool_caller
 from transformers.utils import get_json_schema
 from trl import GRPOConfig, GRPOTrainer
@@ -280,17 +280,18 @@ def test_prompts_without_a_problem_are_refused_by_the_rollout_function(tmp_path)
 @pytest.mark.slow
 def test_a_model_learns_to_win_a_game_by_tool_calls(tmp_path):
     torch.manual_seed(0)
-    factory = to_trl_episodes(family("guess_number"))
+    factory = to_trl_episodes(ThirdDoor())
     model, tokenizer = tool_caller(factory.rows(2), [factory().move], [call("move", move=m) for m in "123"])
     trainer = GRPOTrainer(
         model=model, processing_class=tokenizer, train_dataset=Dataset.from_list(factory.rows(400)),
         environment_factory=factory,
-        args=config(tmp_path, max_steps=60, per_device_train_batch_size=32, num_generations=8,
-                    learning_rate=3e-3, lr_scheduler_type="constant"),
+        args=config(tmp_path, max_steps=30, per_device_train_batch_size=16, num_generations=8,
+                    lr_scheduler_type="constant"),
     )  # fmt: skip
     trainer.train()
-    means = [e["rewards/guess_number/mean"] for e in trainer.state.log_history if "reward" in e]
-    assert sum(means[-10:]) / 10 > sum(means[:10]) / 10 + 0.1
+    means = [e["rewards/third_door/mean"] for e in trainer.state.log_history if "reward" in e]
+    assert sum(means[:5]) / 5 < 0.6
+    assert sum(means[-5:]) / 5 > 0.9
 
 
 def test_problems_survive_arrow_whatever_their_info_holds():
