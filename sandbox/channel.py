@@ -14,6 +14,7 @@ from typing import Any
 
 from referee.sandbox.inside.wire import Stream
 from referee.sandbox.records import Limits
+from referee.sandbox.starvation import starved
 
 START_S = 30.0
 COUNTED_TOO = 8  # of a solution's processes: the server, its spare children, and what is just ending
@@ -154,6 +155,10 @@ class Channel:
             except TimeoutError:
                 return None
         return child.exit
+
+    def starved(self, wall_s: float) -> bool:
+        """Tell whether a child hardly ran (:func:`starved`); False where the server is no process of ours."""
+        return self.process is not None and starved(self.process.pid, wall_s)
 
     def bare(self, count: int) -> list[float]:
         """Return the milliseconds of ``count`` bare fork-and-waits of this very server."""

@@ -157,10 +157,13 @@ class Lane:
         wall = time.monotonic() - start
         ended = None if error == "timeout" else self.channel(role).wait(child, max(0.0, limits.wall_s - wall))
         late = ended is None
+        starved = late and self._starved(limits, role)
         if late:
             self.channel(role).end(child)
             ended = self.channel(role).wait(child, GRACE_S)
         execution = _program_outcome(child, message, ended, late, time.monotonic() - start)
+        if starved:
+            execution = _unavailable(wall)
         self._finish(role, child)
         return execution
 
@@ -202,6 +205,8 @@ class Lane:
             peak_bytes=ended.peak_bytes if ended else None,
             values=tuple(values),
         )
+        if error == "timeout" and not done and self._starved(limits, "solution"):
+            execution = _unavailable(wall)
         self._finish("solution", child)
         return execution
 
@@ -221,6 +226,10 @@ class Lane:
         _hand_over(judge, tests, descriptor=child.connection.fileno())
         report, error = _answer(judge.stream, start + limits.wall_s)
         wall = time.monotonic() - start
+        # what a judge waited for in the trials before this one counts for nothing
+        starved = error == "timeout" and self._starved(
+            limits, "solution", *([] if kept.trials else ["judge"])
+        )
         if error:
             slate = os.pread(judge.stdin, 1, 0)
             report = {"gone": error, "slate": slate.decode("latin-1")}
@@ -228,7 +237,7 @@ class Lane:
         ended = self._wait_if_lost(child, str(lost or ""))
         outcome, why = _trial_outcome(report, error)
         outcome, why = _explain(outcome, why, child, ended)
-        if error == "timeout" and report["slate"] == "L" and job.sources != _NOTHING:
+        if error == "timeout" and not starved and report["slate"] == "L" and job.sources != _NOTHING:
             # loaded late, or tests that never call? only tests that do not call nothing either are at fault
             again = self._trial(replace(job, sources=_NOTHING), limits)
             if again.outcome is Outcome.TIMEOUT and again.report["slate"] == "L":
@@ -248,7 +257,7 @@ class Lane:
         )
         self._keep_or_finish(kept, wall, clean=bool(report.pop("clean", False)))
         self._finish("solution", child)
-        return execution
+        return _unavailable(wall) if starved else execution
 
     def _check(self, job: Check, limits: Limits) -> Execution:
         kept = self._take_judge((job.checker, limits), limits)
@@ -263,7 +272,10 @@ class Lane:
         _hand_over(judge, request, descriptor=judge.stdin)
         report, error = _answer(judge.stream, start + limits.wall_s)
         wall = time.monotonic() - start
+        starved = error == "timeout" and not kept.trials and self._starved(limits, "judge")
         self._keep_or_finish(kept, wall, clean=bool(report.pop("clean", False)))
+        if starved:
+            return _unavailable(wall)
         if error:  # on what the solution wrote, the checker never came back
             return Execution(outcome=Outcome.WRONG, error=f"the checker did not answer: {error}", wall_s=wall)
         if "bad_reference" in report:
@@ -272,11 +284,20 @@ class Lane:
         why = str(report.get("error", ""))
         return Execution(outcome=Outcome.OK if good else Outcome.WRONG, error=why, wall_s=wall, report=report)
 
+    def _starved(self, limits: Limits, *roles: str) -> bool:
+        """Tell whether what is late was hardly ever given a processor."""
+        return any(self.channel(role).starved(limits.wall_s) for role in roles)
+
     def _wait_if_lost(self, child: Child, error: str) -> Exit | None:
         """Where the child stopped answering without being late, learn how it ended."""
         if "ended" not in error:
             return None
         return self.channel("solution").wait(child, GRACE_S)
+
+
+def _unavailable(wall: float) -> Execution:
+    why = "the machine was too busy to run it: it waited for a processor nearly all the time"
+    return Execution(outcome=Outcome.SANDBOX_UNAVAILABLE, error=why, wall_s=wall)
 
 
 def _sources(sources: tuple[Source, ...]) -> list[Any]:
