@@ -285,7 +285,7 @@ def test_a_model_learns_to_win_a_game_by_tool_calls(tmp_path):
     trainer = GRPOTrainer(
         model=model, processing_class=tokenizer, train_dataset=Dataset.from_list(factory.rows(400)),
         environment_factory=factory,
-        args=config(tmp_path, max_steps=40, per_device_train_batch_size=16, num_generations=8,
+        args=config(tmp_path, max_steps=70, per_device_train_batch_size=16, num_generations=8,
                     lr_scheduler_type="constant"),
     )  # fmt: skip
     trainer.train()
