@@ -17,6 +17,7 @@ from referee.trainers.heldout import passes
 def group_metrics(groups: Sequence[Group], *, best: float, max_new_tokens: int) -> dict[str, float]:
     """Return the figures of what was sampled; ``best`` is the most that the rubric can pay.
 
+    ``reward`` is over what was decided, and missing where nothing was; ``solved`` is over everything.
     ``reward_std`` is over all completions (n), ``reward_group_std`` the mean of the groups' own.
     ``groups/no_signal`` is the share of groups whose rewards are all equal; of these
     ``groups/all_solved`` were paid the most there is, ``groups/all_failed`` 0 or less,
@@ -35,7 +36,7 @@ def group_metrics(groups: Sequence[Group], *, best: float, max_new_tokens: int) 
     spreads = [_std([t for t in g.totals if t is not None]) for g in groups]
     kinds = Counter(kind for g in groups if (kind := signal(g, best=best)) is not None)
     out = {
-        "reward": _mean(totals),
+        **({"reward": _mean(totals)} if totals else {}),  # a verifier that is down pays no 0
         "reward_std": _std(totals),
         "reward_group_std": _mean(spreads),
         **_parts(rollouts),

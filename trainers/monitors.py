@@ -116,7 +116,7 @@ def _overoptimised(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Sa
     last = held[-1][1]
     if last["high"] >= best["low"]:
         return None
-    then = [m["reward"] for m in metrics if best_step - WINDOW < m["step"] <= best_step + 1]
+    then = _series([m for m in metrics if best_step - WINDOW < m["step"] <= best_step + 1], "reward")
     now = _now(metrics, "reward")
     if not then or now is None or now <= fmean(then):
         return None

@@ -127,12 +127,12 @@ def show_run(run: Run, recipe: Recipe, console: Console, seconds: float) -> None
         for mode in (name for name in before if name != "step"):
             table.add_row(mode, *(_share(line[mode]) for line in (before, after)))
         console.print(table)
-    if metrics:
-        some = max(1, min(20, len(metrics) // 4))  # one batch's mean is noise
-        first, last = (fmean(m["reward"] for m in part) for part in (metrics[:some], metrics[-some:]))
+    rewards = [m["reward"] for m in metrics if "reward" in m]  # a step without verdicts has none
+    if rewards:
+        some = max(1, min(20, len(rewards) // 4))  # one batch's mean is noise
         console.print(
-            f"{recipe.algorithm}: mean reward {first:.3f} in the first {some} of {len(metrics)} steps, "
-            f"{last:.3f} in the last {some}; {seconds:.0f} s",
+            f"{recipe.algorithm}: mean reward {fmean(rewards[:some]):.3f} in the first {some} of "
+            f"{len(rewards)} steps, {fmean(rewards[-some:]):.3f} in the last {some}; {seconds:.0f} s",
             markup=False,
         )
     for alarm in alarms(metrics, heldout):

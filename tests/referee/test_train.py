@@ -88,6 +88,18 @@ def test_bad_input_is_one_line(arguments: list[str], message: str, recipe: Path,
     assert "Traceback" not in said
 
 
+def test_a_run_whose_verifier_was_down_says_so_and_has_no_reward(recipe: Path, tmp_path: Path) -> None:
+    (tmp_path / "down.py").write_text("def down(completion, problem):\n    return None\n")
+    down = f'rubric: {{parts: {{right: {{verifier: "{tmp_path}/down.py:down"}}}}, truncation: score}}\n'
+    recipe.write_text(recipe.read_text() + down)
+    out = tmp_path / "run"
+    assert main(["train", str(recipe), "-o", str(out)]) == 0
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [line["abstained"] for line in lines] == [1.0] * 4
+    assert not any("reward" in line for line in lines)
+    assert "<dd>–</dd>" in (out / "report.html").read_text()
+
+
 def test_what_a_policy_wrote_stays_text_in_the_report(recipe: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     main(["train", str(recipe), "-o", str(out), "-q", "--no-report"])

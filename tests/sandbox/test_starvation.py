@@ -73,6 +73,13 @@ def test_what_never_comes_back_is_decided(embedded: Embedded, code: str) -> None
     assert run.outcome is Outcome.TIMEOUT, run
 
 
+def test_a_program_that_starts_others_for_ever_is_decided(embedded: Embedded) -> None:
+    loop = Program(sources=(Source(code="while true; do /bin/true; done"),), language="bash")
+    for _ in range(4):
+        run = embedded.execute(loop, limits=Limits(wall_s=0.5))
+        assert run.outcome is Outcome.TIMEOUT, run
+
+
 def test_a_crowd_of_its_own_threads_is_no_busy_machine(embedded: Embedded) -> None:
     code = (
         "import threading\n"

@@ -151,6 +151,7 @@ def test_where_everything_abstains_the_policy_stays(tiny):
     figures, _, _ = t.take_step()
     assert figures["abstained"] == 1.0
     assert figures["groups/undecided"] == 1.0
+    assert "reward" not in figures  # a verifier that is down pays no 0
     assert figures["reasons/down/unavailable"] == 16
     assert all(torch.equal(v, before[k]) for k, v in t.policy.model.state_dict().items())
 
