@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 LEAST_SHARE = 0.1  # of a processor
@@ -12,34 +10,29 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 def starved(server: int, wall_s: float) -> bool:
-    """Tell whether a process below ``server`` was ready to run for ``wall_s`` and hardly ever did.
+    """Tell whether a sample of ``server`` was ready to run for ``wall_s`` and hardly ever did.
 
-    It is about as old as that (what a program just started is no sign), had less than a tenth of a
-    processor, and stood in line for one nearly all the time, or stands there now. Its main thread
-    counts: one that computes in more threads than there are processors waits for itself. False where
-    the kernel keeps no such account (``/proc/PID/schedstat``).
+    All its threads had less than a tenth of a processor, and the main one stood in line for one nearly
+    all the time, or stands there now. False where the kernel keeps no such account (``/proc/PID/schedstat``).
     """
-    return any(_waits(pid, wall_s) for pid in _below(server))
+    below = _children(server)
+    # where the server is process 1 of a namespace it is itself a child, and its samples a level below
+    return any(_waits(pid, wall_s) for pid in (*below, *(c for pid in below for c in _children(pid))))
 
 
 def _waits(pid: int, wall_s: float) -> bool:
     try:
-        ran, waited = (int(n) / 1e9 for n in Path(f"/proc/{pid}/schedstat").read_text().split()[:2])
-        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        state, started = after_name[0], int(after_name[19]) / _TICKS_PER_S
+        waited = int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+        state, *figures = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ran = (int(figures[10]) + int(figures[11])) / _TICKS_PER_S  # all its threads
     except (OSError, ValueError, IndexError):  # it ended meanwhile, or there is no account
         return False
-    nearly_all = (1 - LEAST_SHARE) * wall_s
-    if ran >= LEAST_SHARE * wall_s or time.clock_gettime(time.CLOCK_BOOTTIME) - started < nearly_all:
-        return False
-    return waited > nearly_all or state == "R"  # a wait is added up when it is over
+    # a wait is added up when it is over
+    return ran < LEAST_SHARE * wall_s and (waited > (1 - LEAST_SHARE) * wall_s or state == "R")
 
 
-def _below(pid: int) -> Iterator[int]:
+def _children(pid: int) -> list[int]:
     try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
-        return
-    for child in map(int, children):
-        yield child
-        yield from _below(child)
+        return []
