@@ -115,7 +115,7 @@ def lint(
     A doubled prompt with another answer is an issue; so is one id for two problems. With ``verifier``
     the row's own solution must score 1, and the empty completion must not.
     """
-    from referee.verifiers.evaluate import evaluate
+    from referee.verifiers.scoring.asking import evaluate
 
     out: list[Lint] = []
     seen: dict[str, Json] = {}

@@ -26,7 +26,7 @@ from referee.envs.records import Stop
 from referee.envs.stream import Stream
 from referee.envs.tools import calls_in
 from referee.verifiers.combine import Composable
-from referee.verifiers.evaluate import run_coroutine
+from referee.verifiers.scoring.loops import run_coroutine
 from referee.verifiers.protocol import Range, as_verdict, failure
 from referee.verifiers.records import (
     Completion,

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from referee.envs.stream import Stream
 from referee.verifiers.combine import Composable
-from referee.verifiers.evaluate import run_coroutine
+from referee.verifiers.scoring.loops import run_coroutine
 from referee.verifiers.protocol import Range, failure
 from referee.verifiers.records import Completion, Json, Message, Problem, Reason, Verdict, as_completion
 

@@ -77,13 +77,6 @@ def test_the_names_that_others_rely_on_are_pinned() -> None:
     } <= set(referee.__all__)  # fmt: skip
 
 
-def test_a_function_named_like_its_module_stays_the_function() -> None:
-    import referee.verifiers.evaluate  # noqa: F401  # the import that used to hide it
-    from referee.verifiers import evaluate
-
-    assert callable(evaluate)
-
-
 def test_the_front_door_is_light() -> None:
     heavy = "[m for m in ('torch', 'sympy', 'numpy') if m in sys.modules]"
     code = f"import time; t = time.process_time(); import referee; t = time.process_time() - t; import sys; print(t, {heavy})"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from referee.trainers.preferences import Ranking
-from referee.verifiers.evaluate import evaluate
+from referee.verifiers.scoring.asking import evaluate
 from referee.verifiers.intervals import wilson
 from referee.verifiers.learned.reward_model import sigmoid
 from referee.verifiers.protocol import AnyVerifier

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from referee.trainers.policy import Policy
 from referee.trainers.sampling import Sampling, sample, seed_of
-from referee.verifiers.evaluate import evaluate
+from referee.verifiers.scoring.asking import evaluate
 from referee.verifiers.protocol import AnyVerifier, Item
 from referee.verifiers.records import Completion, Problem
 

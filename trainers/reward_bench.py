@@ -15,7 +15,7 @@ from typing import Any
 
 from referee.trainers.preference_eval import by_subset, section_scores
 from referee.trainers.preferences import benchmark_pairs
-from referee.verifiers.evaluate import evaluate
+from referee.verifiers.scoring.asking import evaluate
 from referee.verifiers.protocol import AnyVerifier, Item
 from referee.verifiers.records import Completion, Problem
 

@@ -60,7 +60,7 @@ _HOME = {  # public name -> the module that holds it, imported when the name is 
     "any_of": "combine",
     "audit": "probing",
     "clip": "combine",
-    "evaluate": "evaluate",
+    "evaluate": "scoring.asking",
     "extract_code": "code_blocks",
     "first_decided": "combine",
     "gate": "combine",
@@ -76,10 +76,6 @@ _HOME = {  # public name -> the module that holds it, imported when the name is 
 }
 
 __all__ = list(_HOME)
-
-# The function has its module's name: imported first, it stays the package's attribute whoever imports
-# the module later.
-from referee.verifiers.evaluate import evaluate as evaluate  # noqa: E402
 
 
 def __getattr__(name: str) -> Any:

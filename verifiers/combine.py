@@ -25,7 +25,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from referee.verifiers.evaluate import Ask, Steps, evaluate
 from referee.verifiers.jsonl import to_dict
 from referee.verifiers.protocol import (
     UNIT,
@@ -35,8 +34,6 @@ from referee.verifiers.protocol import (
     check_unit,
     check_verifier,
     failure,
-    is_async,
-    is_group,
     name_of,
     range_of,
 )
@@ -48,6 +45,7 @@ from referee.verifiers.records import (
     Verdict,
     as_completion,
 )
+from referee.verifiers.scoring.asking import Ask, Steps, evaluate
 
 
 class Composable:
@@ -92,16 +90,6 @@ class Combinator(Composable):
     def steps(self, items: Sequence[Item]) -> Steps:
         """Ask the children, and return one verdict for each item."""
         raise NotImplementedError
-
-    @property
-    def is_group(self) -> bool:
-        """True where any child judges the completions of a problem together."""
-        return any(is_group(c) for c in self.children)
-
-    @property
-    def is_async(self) -> bool:
-        """True where any child must be awaited; a call then awaits it in a thread of its own."""
-        return any(is_async(c) for c in self.children)
 
     def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
         """Return the verdict on one completion."""

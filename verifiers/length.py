@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from referee.verifiers.combine import Combinator, Composable
-from referee.verifiers.evaluate import Ask, Steps
+from referee.verifiers.scoring.asking import Ask, Steps
 from referee.verifiers.protocol import AnyVerifier, Item, Range, check_unit
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict
 

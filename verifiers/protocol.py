@@ -7,8 +7,8 @@ carry, as plain attributes:
 
 - ``name``: its name in rubrics and logs (else the function's or the class's),
 - ``range``: the least and the greatest score that it can give (else 0 to 1),
-- ``verify_batch(items) -> one verdict each``: for models that score many completions at once,
-- ``portable = True`` beside it, where there is no model and it works as well in a worker process.
+- ``verify_batch(items) -> one verdict each``: for models that score many completions at once; what else
+  it may say of how it wants to be asked stands in :mod:`referee.verifiers.scoring.plan`.
 
 A verifier that raises, or returns what is not a verdict, abstains with reason ``error``: a broken
 verifier is never the completion's fault.
@@ -21,9 +21,7 @@ import math
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
 from numbers import Real
-from types import FunctionType, MethodType
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from referee.verifiers.records import Completion, Problem, Reason, Verdict
@@ -101,18 +99,6 @@ def range_of(verifier: object) -> Range:
     return float(low), float(high)
 
 
-def is_group(verifier: object) -> bool:
-    """Tell whether a verifier judges the completions of one problem together."""
-    stated = getattr(verifier, "is_group", None)
-    return _called(verifier)[0] == "completions" if stated is None else bool(stated)
-
-
-def is_async(verifier: object) -> bool:
-    """Tell whether a verifier must be awaited."""
-    stated = getattr(verifier, "is_async", None)
-    return _called(verifier)[1] if stated is None else bool(stated)
-
-
 def check_verifier(argument: str, verifier: object) -> None:
     """Raise TypeError, naming ``argument``, where something cannot be a verifier."""
     if isinstance(verifier, type):
@@ -168,24 +154,3 @@ def failure(error: BaseException | str, reason: Reason = Reason.ERROR) -> Verdic
     """Return the abstention for a failure that is not the completion's."""
     text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
     return Verdict(score=None, reason=reason, detail={"error": text[:1000]})
-
-
-def _called(verifier: object) -> tuple[str, bool]:
-    """Return the name of the first parameter of what a call runs, and whether it is a coroutine function."""
-    if isinstance(verifier, FunctionType):
-        return _traits(verifier, 0)
-    if isinstance(verifier, MethodType):
-        return _traits(verifier.__func__, 1)
-    if isinstance(verifier, partial):
-        return _called(verifier.func)
-    return _traits(getattr(type(verifier), "__call__"), 1)  # noqa: B004, B009  # what the class defines
-
-
-@lru_cache(maxsize=4096)
-def _traits(function: Callable[..., Any], skip: int) -> tuple[str, bool]:
-    function = inspect.unwrap(function)
-    try:
-        names = list(inspect.signature(function).parameters)[skip:]
-    except (TypeError, ValueError):  # a builtin without a signature
-        names = []
-    return (names[0] if names else ""), inspect.iscoroutinefunction(function)

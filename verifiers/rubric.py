@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
-from referee.verifiers.evaluate import aevaluate, evaluate
-from referee.verifiers.protocol import AnyVerifier, Item, check_verifier, is_async, is_group
+from referee.verifiers.protocol import AnyVerifier, Item, check_verifier
 from referee.verifiers.records import Completion, Problem, Reward, Verdict, as_completion
+from referee.verifiers.scoring.asking import aevaluate, evaluate
+from referee.verifiers.scoring.plan import is_async, is_group
 
 
 class Abstention(StrEnum):

@@ -26,7 +26,7 @@ from referee.trainers.reward_model import (
     trl_reward_trainer,
 )
 from referee.verifiers import OutcomeModel, Problem, RewardModel, Rubric
-from referee.verifiers.evaluate import evaluate
+from referee.verifiers.scoring.asking import evaluate
 from referee.verifiers.learned.embedding import Embedder
 from referee.verifiers.learned.reading import Reading
 from referee.verifiers.records import Reason, Verdict

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from referee.verifiers import combine as c
-from referee.verifiers.evaluate import aevaluate, evaluate
+from referee.verifiers.scoring.asking import aevaluate, evaluate
 from referee.verifiers.protocol import Item, range_of
 from referee.verifiers.records import Completion, Problem, Reason, Verdict
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from referee.verifiers import all_of
-from referee.verifiers.evaluate import aevaluate, evaluate
+from referee.verifiers.scoring.asking import aevaluate, evaluate
 from referee.verifiers.protocol import Item
 from referee.verifiers.records import Completion, Problem, Reason
 

@@ -11,12 +11,11 @@ from referee.verifiers import Exact, all_of
 from referee.verifiers.protocol import (
     as_verdict,
     check_verifier,
-    is_async,
-    is_group,
     name_of,
     range_of,
     verifier,
 )
+from referee.verifiers.scoring.plan import is_async, is_group
 from referee.verifiers.records import Problem, Reason, Verdict
 
 

@@ -2,10 +2,9 @@
 
 By default a rubric is called where the client calls it, in its thread: every verifier of ours
 bounds its own work. With ``deadline_s`` rules run in worker processes that live as long as the
-client's, so that no verifier, however written, can hold a training run: a completion past its
-deadline costs its worker's life and is decided as in :func:`referee.verifiers.score`. Worker
-processes start a fresh interpreter, so the script that uses them needs the usual
-``if __name__ == "__main__":`` guard.
+client's, so that no verifier, however written, can hold a training run: it is the engine of
+:func:`referee.verifiers.score` (:mod:`referee.verifiers.scoring.engine`). Where a rule is defined in the
+script itself, workers import that script, which needs the usual ``if __name__ == "__main__":`` guard.
 """
 
 from __future__ import annotations
@@ -13,18 +12,17 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from referee.trainers.adapters.abstention import log_abstentions
-from referee.trainers.adapters.live_pool import LivePool
-from referee.verifiers.evaluate import run_coroutine
 from referee.verifiers.jsonl import key
-from referee.verifiers.protocol import Item, failure
-from referee.verifiers.records import Completion, Problem, Reason, Reward, Verdict
+from referee.verifiers.protocol import Item
+from referee.verifiers.records import Completion, Problem, Reward, Verdict
 from referee.verifiers.rubric import Rubric, Schedule
-from referee.verifiers.scoring.pool import Pool
+from referee.verifiers.scoring.engine import Engine
 
 Pair: TypeAlias = tuple[Completion, Problem | Verdict]  # a verdict says why there is no problem
 
@@ -43,7 +41,6 @@ class Scorer:
     rubric: Rubric
     deadline_s: float | None = None
     workers: int = 1
-    _live: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.rubric, Rubric):
@@ -55,11 +52,8 @@ class Scorer:
             raise ValueError(f"deadline_s must be above 0 or None, got {self.deadline_s}")
         if self.workers < 1:
             raise ValueError(f"workers must be at least 1, got {self.workers}")
-        if self._in_processes:
-            Pool(self.rubric, workers=0, deadline_s=1.0)  # raises where the rubric cannot be pickled
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_live": []}
+        if self.deadline_s is not None:
+            self._engine()  # raises where the rubric cannot be pickled
 
     def require_single(self, side: str) -> None:
         """Raise where a part needs siblings, for a side that scores one completion a call.
@@ -79,22 +73,14 @@ class Scorer:
         ``step`` is the training step for scheduled weights. Abstentions are logged.
         """
         items = self._items(pairs)
-        if self._in_processes:
-            solved = self._regroup(items, self._pool().submit(self._units(items)).result())
-        elif self.rubric.is_async and self.deadline_s is not None:
-            solved = run_coroutine(self._awaited(items))
-        else:
-            solved = self.rubric.score_items(items)
+        solved = (self._engine() if self.deadline_s is not None else self.rubric).score_items(items)
         return self._finish(pairs, solved, step)
 
     async def ascore(self, pairs: Sequence[Pair], *, step: int | None = None) -> list[Reward]:
         """Like :meth:`score`, for callers in an event loop."""
         items = self._items(pairs)
-        if self._in_processes:
-            future = self._pool().submit(self._units(items))
-            solved = self._regroup(items, await asyncio.wrap_future(future))
-        elif self.rubric.is_async and self.deadline_s is not None:
-            solved = await self._awaited(items)
+        if self.deadline_s is not None:
+            solved = await self._engine().ascore_items(items)
         elif self.rubric.is_async:
             solved = await self.rubric.ascore_items(items)
         else:
@@ -102,22 +88,17 @@ class Scorer:
         return self._finish(pairs, solved, step)
 
     def close(self) -> None:
-        """End the worker processes, where there are any."""
-        if self._live and self._live[0] == os.getpid():
-            self._live[1].close()
-        self._live.clear()
+        """Let go of the worker processes, where there are any; the next call starts others."""
+        if (engine := _engines.get(id(self))) is not None:
+            engine.close()
 
-    @property
-    def _in_processes(self) -> bool:
-        here = any(_stays(part.verifier) for part in self.rubric.parts.values())
-        return self.deadline_s is not None and not self.rubric.is_async and not here
-
-    def _pool(self) -> LivePool:
-        with _starting:
-            if not self._live or self._live[0] != os.getpid() or not self._live[1].alive:
-                assert self.deadline_s is not None
-                self._live[:] = [os.getpid(), LivePool(self.rubric, self.workers, self.deadline_s)]
-            return self._live[1]  # type: ignore[no-any-return]
+    def _engine(self) -> Engine:
+        assert self.deadline_s is not None
+        with _making:
+            if id(self) not in _engines:
+                _engines[id(self)] = Engine(self.rubric, deadline_s=self.deadline_s, workers=self.workers)
+                weakref.finalize(self, _engines.pop, id(self), None).atexit = False
+            return _engines[id(self)]
 
     def _items(self, pairs: Sequence[Pair]) -> list[Item]:
         """Return the pairs that can be scored; siblings are told apart only where it matters."""
@@ -126,29 +107,6 @@ class Scorer:
             return [Item(c, p, i) for i, (c, p) in enumerate(readable)]
         groups: dict[str, int] = {}
         return [Item(c, p, groups.setdefault(key(p), len(groups))) for c, p in readable]
-
-    def _units(self, items: Sequence[Item]) -> list[list[Item]]:
-        units: dict[int, list[Item]] = {}
-        for item in items:
-            units.setdefault(item.group, []).append(item)
-        return list(units.values())
-
-    def _regroup(self, items: Sequence[Item], solved: Sequence[Sequence[Reward]]) -> list[Reward]:
-        groups = dict.fromkeys(item.group for item in items)
-        queues = {group: iter(rewards) for group, rewards in zip(groups, solved, strict=True)}
-        return [next(queues[item.group]) for item in items]
-
-    async def _awaited(self, items: Sequence[Item]) -> list[Reward]:
-        async def one(unit: list[Item]) -> list[Reward]:
-            assert self.deadline_s is not None
-            try:
-                async with asyncio.timeout(self.deadline_s * len(unit)):
-                    return await self.rubric.ascore_items(unit)
-            except TimeoutError:
-                late = failure(f"no verdict in {self.deadline_s:g} s", Reason.UNAVAILABLE)
-                return [self._without(late, i.completion.truncated) for i in unit]
-
-        return self._regroup(items, await asyncio.gather(*map(one, self._units(items))))
 
     def _without(self, verdict: Verdict, truncated: bool = False) -> Reward:
         return self.rubric.pay(dict.fromkeys(self.rubric.parts, verdict), truncated=truncated)
@@ -163,24 +121,15 @@ class Scorer:
         return rewards
 
 
-_starting = threading.Lock()
+# Beside the scorers, not in them: clients copy, compare and write out the fields of what they hold.
+_engines: dict[int, Engine] = {}
+_making = threading.RLock()
 
 
 def _reset_after_fork() -> None:
-    global _starting
-    _starting = threading.Lock()
+    global _making
+    _making = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_reset_after_fork)
-
-
-def _stays(verifier: Any) -> bool:
-    """Tell whether a verifier must stay in this process.
-
-    Models do, which score batches and are large; so do tests that run code, for in a worker they
-    only wait for a sandbox that has limits of its own. A rule that only shares work within a batch
-    is ``portable``.
-    """
-    bound = hasattr(verifier, "verify_batch") and not getattr(verifier, "portable", False)
-    return bound or any(_stays(child) for child in getattr(verifier, "children", ()))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from referee.verifiers.combine import Combinator
-from referee.verifiers.evaluate import Ask, Steps, evaluate
+from referee.verifiers.scoring.asking import Ask, Steps, evaluate
 from referee.verifiers.jsonl import to_dict
 from referee.verifiers.learned.reward_model import sigmoid
 from referee.verifiers.protocol import (

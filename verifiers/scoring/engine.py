@@ -1,262 +1,388 @@
-"""The scoring engine: rows in, rewards out in the same order, each distinct pair decided once.
+"""The one engine: items in, rewards out, for files, adapters, services and trainers alike.
 
-How the work is done follows from the rubric. Rules run in worker processes with a deadline for each
-completion. A rubric with a part that must be awaited (a judge) runs in an event loop, many at a
-time. A rubric with a part that scores in batches (a learned model) runs in this process, many
-completions to a batch.
+Where each part of a rubric runs is :mod:`~referee.verifiers.scoring.plan`'s to say. The engine asks each
+part there (worker processes, the event loop, batches in this process), joins the verdicts that come
+back in any order, and pays each completion once all its parts have spoken. A part that is late, dies or
+fails costs its own verdict, never its neighbours' or its siblings'.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, groupby, islice
-from pathlib import Path
-from typing import Any, Literal
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
-from referee.verifiers.evaluate import run_coroutine
-from referee.verifiers.protocol import failure
-from referee.verifiers.records import Completion, Json, Problem, Reason, Reward, as_completion
+from referee.verifiers.protocol import AnyVerifier, Item, failure
+from referee.verifiers.records import Reward, Verdict
 from referee.verifiers.rubric import Rubric
-from referee.verifiers.scoring.order import Ordered
-from referee.verifiers.scoring.pool import Pool, Unit
-from referee.verifiers.scoring.rows import Columns, Row, RowError, read_rows
-from referee.verifiers.scoring.store import Store, StoreError
-from referee.verifiers.scoring.summary import Summary, Tally
-from referee.verifiers.scoring.worker import Result
+from referee.verifiers.scoring.asking import evaluate
+from referee.verifiers.scoring.awaiting import CONCURRENCY, Awaiting
+from referee.verifiers.scoring.batches import Batches
+from referee.verifiers.scoring.call import Call
+from referee.verifiers.scoring.crew import Order, Payload, Task, crew, release, wake
+from referee.verifiers.scoring.plan import Place, Plan, asks_batches, is_group, leaves, place, plan
+from referee.verifiers.scoring.worker import portions
 
 DEADLINE_S = 10.0
 BATCH = 256
-CONCURRENCY = 32
-
-Progress = Callable[[int], None]
 
 
-def score(
-    rubric: Rubric,
-    pairs: Iterable[tuple[str | Completion, Problem]],
-    *,
-    workers: int | None = None,
-    deadline_s: float = DEADLINE_S,
-) -> list[Reward]:
-    """Return the reward of each (completion, problem) pair, in order.
+@dataclass(slots=True)
+class Unit:
+    """Items that are paid together: one completion, or the siblings of a group."""
 
-    Neighbours with the same problem are siblings of one group. ``workers`` processes are used (by
-    default one for each core; 0 scores in this process, without deadlines); ``deadline_s`` is the
-    time each completion may take.
-
-    Raises:
-        TypeError: where the rubric cannot be pickled, and workers are wanted.
-    """
-    rows = [
-        Row(i, "", group, problem, as_completion(completion))
-        for group, (_, siblings) in enumerate(groupby(enumerate(pairs, 1), key=lambda p: p[1][1]))
-        for i, (completion, problem) in siblings
-    ]
-    out = Ordered()
-    rewards: list[Reward] = []
-    for released in _run(rubric, rows, out, workers, deadline_s):
-        rewards.extend(reward for _, reward in released)
-    return rewards
+    number: int
+    items: Sequence[Item]
 
 
-def score_file(
-    rubric: Rubric,
-    source: str | Path | Iterable[Mapping[str, Json]],
-    out: str | Path,
-    *,
-    columns: Columns | None = None,
-    workers: int | None = None,
-    deadline_s: float = DEADLINE_S,
-    overwrite: bool = False,
-    progress: Progress | None = None,
-) -> Summary:
-    """Score the rows of ``source`` into the JSON-lines file ``out``, going on where it was cut off.
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A unit's rewards, and the seconds that went into each; ``shared`` where some are a batch's share."""
 
-    ``progress`` is told after each step how many completions are on file. However often the run is
-    killed and started again, ``out`` ends equal byte for byte to that of an undisturbed run.
+    number: int
+    rewards: list[Reward]
+    seconds: list[float]
+    shared: bool = False
+
+
+_clients = iter(range(1, 1 << 62))
+
+Told = Callable[[Settled], None]
+_Verdicts = Callable[[list[Verdict], list[float], bool], None]
+
+
+@dataclass(slots=True, eq=False)
+class _Open:
+    """A unit whose parts have not all spoken."""
+
+    unit: Unit
+    told: Told
+    columns: dict[str, list[Verdict]] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+    shared: bool = False
+
+
+class Engine:
+    """Scores with one rubric until it is closed, from any thread, and from processes that are forked.
+
+    ``deadline_s`` is the time that each part has for each completion; ``workers`` is the number of
+    processes that rules use; 0 asks them in the caller's thread, where nothing can end them.
 
     Raises:
-        RowError: at a line that cannot be read; what came before it is scored and kept.
-        StoreError: where ``out`` belongs to something else, or the source has changed since.
+        TypeError: where a rule cannot be pickled for worker processes.
+        ValueError: where ``deadline_s`` is not above 0, or ``workers`` below 0.
     """
-    columns = columns or Columns()
-    started = time.monotonic()
-    store = Store(out, rubric, columns, overwrite=overwrite)
-    complete = False
-    try:
-        tally, ordered = Tally(), Ordered(store)
-        rows = read_rows(source, columns)
-        rows = _skip(store, rows, tally, ordered, whole_groups=rubric.is_group)
-        resumed = tally.completions
-        if progress:
-            progress(tally.completions)
-        for released in _run(rubric, rows, ordered, workers, deadline_s):
-            for _, reward in released:
-                tally.add(reward)
-            if progress:
-                progress(tally.completions)
-        complete = True
-    finally:
-        store.close(complete=complete)
-    seconds = time.monotonic() - started
-    return tally.summary(resumed=resumed, duplicates=ordered.duplicates, seconds=seconds)
 
+    def __init__(self, rubric: Rubric, *, deadline_s: float = DEADLINE_S, workers: int = 1) -> None:
+        if not deadline_s > 0:
+            raise ValueError(f"deadline_s must be above 0, got {deadline_s}")
+        if workers < 0:
+            raise ValueError(f"workers must be at least 0, got {workers}")
+        self.rubric, self.deadline_s, self.workers = rubric, deadline_s, workers
+        self.plan: Plan = plan({name: part.verifier for name, part in rubric.parts.items()})
+        self._payloads: dict[int, Payload] = {}
+        self._split_rules = [
+            leaf
+            for name in self.plan.split
+            for leaf in leaves(rubric.parts[name].verifier)
+            if place(leaf) is Place.WORKER
+        ]
+        if workers:
+            self._rules = Payload([self._part(name) for name in self.plan.worker])
+            for rule in self._split_rules:
+                self._payload(rule)
+        self._pid = 0
+        self._client = next(_clients)
+        weakref.finalize(self, release, self._client).atexit = False
 
-def _skip(
-    store: Store, rows: Iterator[Row], tally: Tally, ordered: Ordered, *, whole_groups: bool
-) -> Iterator[Row]:
-    """Pass over the rows that are on file, making sure that they are the same; return the rest.
+    @property
+    def window(self) -> int:
+        """How many units in flight keep everything busy, and no more."""
+        if self.plan.batches:
+            return 2 * BATCH
+        waiting = CONCURRENCY if self.plan.loop or self.plan.split else 0
+        chunk = self._rules.chunk if self.workers and self.plan.worker else 1
+        return max(2 * waiting, 4 * self.workers * chunk, 1)
 
-    Where siblings are judged together and a kill cut a group in two, the whole group is left.
-    """
-    held: list[tuple[Row, int, Reward]] = []  # the last group on file, which may be cut
+    def begin(self, units: Sequence[Unit], told: Told, call: Call) -> None:
+        """Ask about units; ``told`` hears of each one, in some other thread or in this one."""
+        self._here()
+        opened = [_Open(unit, told, {}, [0.0] * len(unit.items)) for unit in units]
+        for name in self.plan.loop:
+            for o in opened:
+                self._ask_awaited(call, self._part(name), o.unit.items, partial(self._settle, o, name))
+        for name in self.plan.here:
+            self._ask_batch(call, self._part(name), *_joined(opened, partial(self._settle_many, name)))
+        if self.plan.worker and self.workers:
+            self._ask_rules(call, opened)
+        for name in self.plan.split:
+            verifier = self._part(name)
+            if asks_batches(verifier):
+                self._drive(call, verifier, *_joined(opened, partial(self._settle_many, name)))
+            else:
+                for o in opened:
+                    self._drive(call, verifier, o.unit.items, partial(self._settle, o, name))
+        if self.plan.worker and not self.workers:
+            for o in opened:
+                for name in self.plan.worker:
+                    self._ask_here(call, self._part(name), o.unit.items, partial(self._settle, o, name))
 
-    def count_held() -> None:
-        for row, offset, reward in held:
-            ordered.remember(row, offset)
-            tally.add(reward)
-        held.clear()
+    def settle_here(self, unit: Unit) -> Settled:
+        """Ask about a unit in this thread, part by part, where all parts bound themselves."""
+        self._here()
+        told: list[Settled] = []
+        o = _Open(unit, told.append, {}, [0.0] * len(unit.items))
+        for name in self.rubric.parts:
+            self._ask_here(Call(), self._part(name), unit.items, partial(self._settle, o, name))
+        return told.pop()
 
-    for number, (offset, scored) in enumerate(store.earlier(), 1):
-        row = next(rows, None)
-        if row is None or (row.problem, row.completion) != (scored.problem, scored.completion):
-            raise StoreError(
-                f"{store.out}, line {number}: the source has changed since this was scored: choose "
-                "another output, or overwrite it"
-            )
-        if held and (not whole_groups or held[-1][0].group != row.group):
-            count_held()
-        held.append((row, offset, scored.reward))
-    following = next(rows, None)
-    if whole_groups and held and following is not None and held[-1][0].group == following.group:
-        store.cut(held[0][1])
-        rows = chain((row for row, _, _ in list(held)), [following], rows)
-    else:
-        count_held()
-        rows = chain([following] if following is not None else [], rows)
-    return rows
+    def submit(self, items: Sequence[Item]) -> Future[list[Reward]]:
+        """Hand in items; the future holds one reward for each. Cancelled, what has not begun never does.
 
+        Items of the same ``group`` are siblings.
+        """
+        units, places = _units(items, whole_groups=self.plan.whole_groups)
+        out: list[Any] = [None] * len(items)
+        future: Future[list[Reward]] = Future()
+        call, lock, left = Call(), threading.Lock(), len(units)
 
-def _run(
-    rubric: Rubric, rows: Iterable[Row], out: Ordered, workers: int | None, deadline_s: float
-) -> Iterator[list[tuple[Row, Reward]]]:
-    """Score rows and yield them, with their rewards, as their turn comes."""
-    if not deadline_s > 0:
-        raise ValueError(f"deadline_s must be above 0, got {deadline_s}")
-    workers = len(os.sched_getaffinity(0)) if workers is None else workers
-    if workers < 0:
-        raise ValueError(f"workers must be at least 0, got {workers}")
-    source = _Source(rows)
-    units = out.admit(source.units(whole_groups=rubric.is_group))
-    yield from _drain(_solve(rubric, units, workers, deadline_s), out)
-    yield out.release()
-    if source.error is not None:
-        raise source.error
+        def told(settled: Settled) -> None:
+            nonlocal left
+            with lock:
+                for i, reward in zip(places[settled.number], settled.rewards, strict=True):
+                    out[i] = reward
+                left -= 1
+                if left or not future.set_running_or_notify_cancel():
+                    return
+            future.set_result(out)
 
+        def ended(future: Future[list[Reward]]) -> None:
+            if future.cancelled():
+                call.cancelled = True
+                wake()
 
-def _solve(rubric: Rubric, units: Iterator[Unit], workers: int, deadline_s: float) -> Iterator[Result | None]:
-    match _manner(rubric):
-        case "await":
-            return _in_loop(rubric, units, deadline_s)
-        case "batch":
-            return _in_batches(rubric, units, BATCH)
-        case _:
-            return _in_pool(rubric, units, workers, deadline_s) if workers else _in_batches(rubric, units, 1)
+        future.add_done_callback(ended)
+        if not units:
+            future.set_result([])
+        for i in range(0, len(units), BATCH):
+            self.begin(units[i : i + BATCH], told, call)
+        return future
 
-
-class _Source:
-    """Rows as units of work. An error in a row ends them; it is raised when all before is done."""
-
-    def __init__(self, rows: Iterable[Row]) -> None:
-        self._rows = iter(rows)
-        self.error: RowError | None = None
-
-    def units(self, *, whole_groups: bool) -> Iterator[list[Row]]:
-        """Yield rows one by one, or all siblings together."""
-        if whole_groups:
-            for _, siblings in groupby(self._safe(), key=lambda row: row.group):
-                yield list(siblings)
-        else:
-            for row in self._safe():
-                yield [row]
-
-    def _safe(self) -> Iterator[Row]:
+    def score_items(self, items: Sequence[Item]) -> list[Reward]:
+        """Return one reward for each item; items of the same ``group`` are siblings."""
+        future = self.submit(items)
         try:
-            yield from self._rows
-        except RowError as e:
-            self.error = e
+            return future.result()
+        except BaseException:  # the caller was interrupted
+            future.cancel()
+            raise
+
+    async def ascore_items(self, items: Sequence[Item]) -> list[Reward]:
+        """Like :meth:`score_items`, for callers in an event loop."""
+        if not self.workers:
+            return await asyncio.to_thread(self.score_items, items)
+        return await asyncio.wrap_future(self.submit(items))
+
+    def close(self) -> None:
+        """Let go of the worker processes; they end where nobody else scores. It may be used again."""
+        release(self._client)
+
+    # ---- asking
+
+    def _ask_rules(self, call: Call, opened: Sequence[_Open]) -> None:
+        names = self.plan.worker
+
+        def done(tasks: list[Task]) -> None:
+            for task in tasks:
+                columns: dict[str, list[Any]] = {name: [None] * len(task.items) for name in names}
+                seconds = [0.0] * len(task.items)
+                for cell in task.cells.values():
+                    columns[names[cell.part]][cell.first : cell.first + len(cell.verdicts)] = cell.verdicts
+                    for i in range(len(cell.verdicts)):
+                        seconds[cell.first + i] += cell.seconds / len(cell.verdicts)
+                self._settle_columns(task.tag, columns, seconds, shared=False)
+
+        self._order(call, self._rules, [Task(o.unit.items, o) for o in opened], done)
+
+    def _order(
+        self, call: Call, payload: Payload, tasks: list[Task], done: Callable[[list[Task]], None]
+    ) -> None:
+        hired = crew()
+        hired.hold(self._client)
+        hired.submit(Order(call, self._client, self.workers, payload, self.deadline_s, deque(tasks), done))
+
+    def _ask_rule(self, call: Call, verifier: AnyVerifier, items: Sequence[Item], heard: _Verdicts) -> None:
+        gather = _Gather(items, heard, whole=is_group(verifier))
+
+        def done(tasks: list[Task]) -> None:
+            for task in tasks:
+                (cell,) = task.cells.values()
+                gather.put(task.tag, cell.verdicts, cell.seconds)
+
+        tasks = [Task(asked, i) for i, asked in enumerate(gather.questions)]
+        self._order(call, self._payload(verifier), tasks, done)
+
+    def _ask_awaited(self, call: Call, verifier: AnyVerifier, items: Sequence[Item], heard: _Verdicts) -> None:
+        gather = _Gather(items, heard, whole=is_group(verifier))
+        for i, asked in enumerate(gather.questions):
+            self._awaiting.ask(call, verifier, asked, partial(gather.put, i))
+
+    def _ask_batch(self, call: Call, verifier: AnyVerifier, items: Sequence[Item], heard: _Verdicts) -> None:
+        def done(verdicts: list[Verdict], seconds: float) -> None:
+            heard(verdicts, [seconds / len(items)] * len(items), len(items) > 1)
+
+        if items:
+            self._batches.ask(call, verifier, items, done)
+
+    def _ask_here(self, call: Call, verifier: AnyVerifier, items: Sequence[Item], heard: _Verdicts) -> None:
+        gather = _Gather(items, heard, whole=is_group(verifier))
+        for i, asked in enumerate(gather.questions):
+            start = time.monotonic()
+            verdicts = evaluate(verifier, asked)
+            gather.put(i, verdicts, time.monotonic() - start)
+
+    def _drive(self, call: Call, verifier: Any, items: Sequence[Item], heard: _Verdicts) -> None:
+        """Drive a combinator whose parts run in different places, asking each where it belongs."""
+        steps = verifier.steps(items)
+        spent, shared = [0.0] * len(items), False
+        where = {id(item): i for i, item in enumerate(items)}
+
+        def advance(verdicts: list[Verdict] | None) -> None:
+            try:
+                ask = next(steps) if verdicts is None else steps.send(verdicts)
+                while not ask.items:
+                    ask = steps.send([])
+            except StopIteration as stop:
+                heard(stop.value, spent, shared)
+                return
+            except Exception as e:  # noqa: BLE001  # a combinator is other people's code, too
+                heard([failure(e)] * len(items), spent, shared)
+                return
+
+            def answered(verdicts: list[Verdict], seconds: list[float], in_batch: bool) -> None:
+                nonlocal shared
+                shared = shared or in_batch
+                for item, s in zip(ask.items, seconds, strict=True):
+                    if id(item) in where:
+                        spent[where[id(item)]] += s
+                advance(verdicts)
+
+            self._ask(call, ask.verifier, ask.items, answered)
+
+        advance(None)
+
+    def _ask(self, call: Call, verifier: AnyVerifier, items: Sequence[Item], heard: _Verdicts) -> None:
+        match place(verifier):
+            case Place.LOOP:
+                self._ask_awaited(call, verifier, items, heard)
+            case Place.HERE:
+                self._ask_batch(call, verifier, items, heard)
+            case Place.SPLIT:
+                self._drive(call, verifier, items, heard)
+            case _:
+                ask = self._ask_rule if self.workers else self._ask_here
+                ask(call, verifier, items, heard)
+
+    # ---- joining
+
+    def _settle(
+        self, o: _Open, name: str, verdicts: list[Verdict], seconds: list[float], shared: bool
+    ) -> None:
+        self._settle_columns(o, {name: verdicts}, seconds, shared=shared)
+
+    def _settle_many(
+        self,
+        name: str,
+        opened: Sequence[_Open],
+        verdicts: list[Verdict],
+        seconds: list[float],
+        shared: bool,
+    ) -> None:
+        begin = 0
+        for o in opened:
+            mine = slice(begin, begin + len(o.unit.items))
+            begin = mine.stop
+            self._settle_columns(o, {name: verdicts[mine]}, seconds[mine], shared=shared)
+
+    def _settle_columns(
+        self, o: _Open, columns: dict[str, list[Verdict]], seconds: Sequence[float], *, shared: bool
+    ) -> None:
+        with self._lock:
+            o.columns.update(columns)
+            o.seconds = [a + b for a, b in zip(o.seconds, seconds, strict=True)]
+            o.shared = o.shared or shared
+            if len(o.columns) < len(self.rubric.parts):
+                return
+        rewards = [
+            self.rubric.pay(
+                {name: o.columns[name][i] for name in self.rubric.parts}, truncated=item.completion.truncated
+            )
+            for i, item in enumerate(o.unit.items)
+        ]
+        o.told(Settled(o.unit.number, rewards, o.seconds, o.shared))
+
+    # ---- what belongs to one process
+
+    def _here(self) -> None:
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._lock = threading.Lock()
+            self._awaiting = Awaiting(self.deadline_s)
+            self._batches = Batches(self.deadline_s)
+
+    def _part(self, name: str) -> AnyVerifier:
+        return self.rubric.parts[name].verifier
+
+    def _payload(self, verifier: AnyVerifier) -> Payload:
+        if id(verifier) not in self._payloads:
+            self._payloads[id(verifier)] = Payload([verifier])
+        return self._payloads[id(verifier)]
 
 
-def _drain(results: Iterator[Result | None], out: Ordered) -> Iterator[list[tuple[Row, Reward]]]:
-    """Settle results; at each None, which ends a step of work, release what is due."""
-    for result in results:
-        if result is None:
-            yield out.release()
-        else:
-            out.settle(*result)
+class _Gather:
+    """Collects the verdicts on questions that are asked one by one, in the items' order."""
+
+    def __init__(self, items: Sequence[Item], heard: _Verdicts, *, whole: bool) -> None:
+        groups: dict[int, list[int]] = {}
+        for i, item in enumerate(items):
+            groups.setdefault(item.group if whole else i, []).append(i)
+        self._places = list(groups.values())
+        self.questions = [[items[i] for i in places] for places in self._places]
+        self._heard, self._lock, self._left = heard, threading.Lock(), len(self._places)
+        self._verdicts: list[Any] = [None] * len(items)
+        self._seconds = [0.0] * len(items)
+
+    def put(self, question: int, verdicts: list[Verdict], seconds: float) -> None:
+        """Take the answer to a question; with the last one, tell."""
+        places = self._places[question]
+        with self._lock:
+            for i, verdict in zip(places, verdicts, strict=True):
+                self._verdicts[i] = verdict
+                self._seconds[i] = seconds / len(places)
+            self._left -= 1
+            if self._left:
+                return
+        self._heard(self._verdicts, self._seconds, False)
 
 
-def _manner(rubric: Rubric) -> Literal["await", "batch", "rules"]:
-    if rubric.is_async:
-        return "await"
-    batched = any(_has_batch(part.verifier) for part in rubric.parts.values())
-    return "batch" if batched else "rules"
+def _joined(
+    opened: Sequence[_Open], settle: Callable[[Sequence[_Open], list[Verdict], list[float], bool], None]
+) -> tuple[list[Item], _Verdicts]:
+    return [item for o in opened for item in o.unit.items], partial(settle, opened)
 
 
-def _has_batch(verifier: Any) -> bool:
-    return hasattr(verifier, "verify_batch") or any(_has_batch(c) for c in getattr(verifier, "children", ()))
-
-
-def _in_pool(
-    rubric: Rubric, units: Iterator[Unit], workers: int, deadline_s: float
-) -> Iterator[Result | None]:
-    first = next(units, None)
-    if first is None:
-        return
-    with Pool(rubric, workers=workers, deadline_s=deadline_s) as pool:
-        pool.submit(first)
-        exhausted = False
-        while not exhausted or pool.busy:
-            wanted = pool.room
-            new = list(islice(units, wanted))
-            exhausted = exhausted or (wanted > 0 and not new)
-            for unit in new:
-                pool.submit(unit)
-            yield from pool.results()
-            yield None
-
-
-def _in_batches(rubric: Rubric, units: Iterator[Unit], size: int) -> Iterator[Result | None]:
-    while batch := list(islice(units, size)):
-        start = time.monotonic()
-        items = [item for unit in batch for item in unit.items]
-        rewards = iter(rubric.score_items(items))
-        seconds = (time.monotonic() - start) / len(items)
-        for unit in batch:
-            yield unit.number, list(islice(rewards, len(unit.items))), seconds * len(unit.items)
-        yield None
-
-
-def _in_loop(rubric: Rubric, units: Iterator[Unit], deadline_s: float) -> Iterator[Result | None]:
-    while batch := list(islice(units, CONCURRENCY)):
-        yield from run_coroutine(_awaited(rubric, batch, deadline_s))
-        yield None
-
-
-async def _awaited(rubric: Rubric, batch: Sequence[Unit], deadline_s: float) -> list[Result]:
-    return list(await asyncio.gather(*(_await_one(rubric, unit, deadline_s) for unit in batch)))
-
-
-async def _await_one(rubric: Rubric, unit: Unit, deadline_s: float) -> Result:
-    start = time.monotonic()
-    try:
-        async with asyncio.timeout(deadline_s * len(unit.items)):
-            rewards = await rubric.ascore_items(unit.items)
-    except TimeoutError:
-        verdict = failure(f"no verdict in {deadline_s:g} s", Reason.UNAVAILABLE)
-        verdicts = dict.fromkeys(rubric.parts, verdict)
-        rewards = [rubric.pay(verdicts, truncated=i.completion.truncated) for i in unit.items]
-    return unit.number, rewards, time.monotonic() - start
+def _units(items: Sequence[Item], *, whole_groups: bool) -> tuple[list[Unit], list[list[int]]]:
+    """Return units, numbered from 0, and the places of each one's items."""
+    places: dict[int, list[int]] = {}
+    for i, item in enumerate(items):
+        places.setdefault(item.group if whole_groups else i, []).append(i)
+    found = list(places.values())
+    return [Unit(n, [items[i] for i in at]) for n, at in enumerate(found)], found

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from referee.verifiers.protocol import Item
 from referee.verifiers.records import Reward
-from referee.verifiers.scoring.pool import Unit
+from referee.verifiers.scoring.engine import Settled, Unit
 from referee.verifiers.scoring.rows import Row
 from referee.verifiers.scoring.store import Store, digest
 
@@ -55,12 +55,13 @@ class Ordered:
                 self.duplicates += len(rows)
                 self._follow(leader, number, len(rows))
 
-    def settle(self, number: int, rewards: Sequence[Reward], seconds: float) -> None:
+    def settle(self, settled: Settled) -> None:
         """Take a unit's result."""
+        number, rewards = settled.number, settled.rewards
         for i, reward in enumerate(rewards):
             self._put(number + i, reward)
             if self._store:
-                self._store.time(self._rows[number + i], seconds / len(rewards))
+                self._store.time(self._rows[number + i], settled.seconds[i], shared=settled.shared)
         for follower in self._followers.pop(number, ()):
             for i, reward in enumerate(rewards):
                 self._put(follower + i, reward)

@@ -148,9 +148,11 @@ class Store:
         line = write_json([number, to_dict(reward)])
         self._journal.write(f"{line}\n".encode())
 
-    def time(self, row: Row, seconds: float) -> None:
-        """Note how long a verdict took."""
-        entry: Json = {"line": row.line, "column": row.column, "seconds": round(seconds, 6)}
+    def time(self, row: Row, seconds: float, *, shared: bool = False) -> None:
+        """Note how long a verdict took; ``shared`` says that this is its share of a batch's time."""
+        entry: dict[str, Json] = {"line": row.line, "column": row.column, "seconds": round(seconds, 6)}
+        if shared:
+            entry["shared"] = True
         self._timings.write(f"{write_json(entry)}\n".encode())
 
     def flush(self, *, journal_needed: bool) -> None:

@@ -1,67 +1,142 @@
-"""What runs in a worker process: take units of work, score them, send the rewards back.
+"""What runs in a worker process: take tasks, ask the verifiers, send the verdicts back.
 
-The worker notes in shared memory which unit it is at, since when, and how much processor time it
-had used by then. The parent reads these three numbers, so it can tell a hang without the worker's
+The worker notes in shared memory which verifier it is asking about what, since when, and how much
+processor time it had used by then. The parent reads this, so it can tell a hang without the worker's
 help, and a completion that burned its time from a machine that stood still.
+
+What the parent sends, and what comes back:
+
+- ``("load", payload, pickled verifiers, surroundings)`` and ``("loaded", payload, seconds)`` or
+  ``("failed", payload, why)``; a worker keeps the last few payloads;
+- ``("judge", [(ticket, payload, items, decided)])`` and ``("judged", [(ticket, cells)])``. A cell is what
+  one question decided: (part, first item, verdicts, seconds). ``decided`` are the cells not to ask for.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
+import multiprocessing.spawn
+import os
 import pickle
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from referee.verifiers.protocol import Item
-from referee.verifiers.records import Reward
-
-Result: TypeAlias = tuple[int, list[Reward], float]  # the unit's number, its rewards, seconds
+from referee.verifiers.protocol import AnyVerifier, Item
+from referee.verifiers.records import Verdict
+from referee.verifiers.scoring.asking import evaluate
+from referee.verifiers.scoring.plan import is_group
 
 IDLE = -1.0
+loading = False  # True while this process imports what a payload needs
+KEPT = 8  # payloads that a worker holds; the parent counts along
 _FLUSH_S = 0.005
 
+Place: TypeAlias = tuple[int, int]  # part, first item
 
-def serve(pipe: Connection, clock: Any, rubric_bytes: bytes) -> None:
-    """Score the units that come through ``pipe`` until it closes.
 
-    A message in is a list of ``(number, items)``; a message out a list of :data:`Result`.
-    """
-    _die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+class Cell(NamedTuple):
+    """What one question to one verifier decided."""
+
+    part: int
+    first: int
+    verdicts: list[Verdict]
+    seconds: float
+
+
+Job: TypeAlias = tuple[int, int, Sequence[Item], frozenset[Place]]
+Answer: TypeAlias = tuple[int, list[Cell]]
+
+
+class Clock(ctypes.Structure):
+    """What a worker is asking, in memory that it shares with its parent."""
+
+    _fields_ = (
+        ("ticket", ctypes.c_double),
+        ("part", ctypes.c_double),
+        ("first", ctypes.c_double),
+        ("start", ctypes.c_double),
+        ("cpu", ctypes.c_double),
+    )
+
+
+def serve(pipe_fd: int, clock_fd: int) -> None:
+    """Serve the pipe until it closes."""
+    import mmap
+
+    die_with_parent(os.getppid())
+    pipe = Connection(pipe_fd)
+    clock = Clock.from_buffer(mmap.mmap(clock_fd, ctypes.sizeof(Clock)))
+    held: dict[int, list[tuple[AnyVerifier, bool]]] = {}
     try:
-        rubric = pickle.loads(rubric_bytes)  # noqa: S301  # our own parent wrote it
-        with contextlib.suppress(EOFError, OSError):
-            pipe.send([])  # ready
-            while True:
-                _work(rubric, pipe, clock, pipe.recv())
-    except ImportError as e:
-        pipe.send(f"{type(e).__name__}: {e}")
+        while True:
+            kind, *message = pipe.recv()
+            if kind == "load":
+                _load(pipe, held, *message)
+            else:
+                _judge(pipe, clock, held, message[0])
+    except (EOFError, OSError):
+        return  # the parent has gone, or wants no more
 
 
-def _work(rubric: Any, pipe: Connection, clock: Any, units: Sequence[tuple[int, Sequence[Item]]]) -> None:
-    results: list[Result] = []
-    flushed = time.monotonic()
-    for number, items in units:
-        start = time.monotonic()
-        clock[1], clock[2] = start, time.process_time()
-        clock[0] = number
-        rewards = rubric.score_items(items)
-        clock[0] = IDLE
-        end = time.monotonic()
-        results.append((number, rewards, end - start))
-        if end - flushed > _FLUSH_S:
-            pipe.send(results)
-            results, flushed = [], end
-    if results:
-        pipe.send(results)
-
-
-def _die_with_parent() -> None:
-    """Ask the kernel to end this process when its parent ends, however that ended."""
+def die_with_parent(parent: int) -> None:
+    """Ask the kernel to end this process when the thread that started it ends, however that ended."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _load(pipe: Connection, held: dict[int, Any], payload: int, pickled: bytes, around: Any) -> None:
+    global loading
+    start = time.monotonic()
+    loading = True
+    try:
+        multiprocessing.spawn.prepare(around)
+        verifiers = pickle.loads(pickled)  # noqa: S301  # our own parent wrote it
+    except Exception as e:  # noqa: BLE001  # whatever a user's module raises when it is imported
+        pipe.send(("failed", payload, f"{type(e).__name__}: {e}"))
+        return
+    finally:
+        loading = False
+    held[payload] = [(v, is_group(v)) for v in verifiers]
+    while len(held) > KEPT:
+        del held[next(iter(held))]
+    pipe.send(("loaded", payload, time.monotonic() - start))
+
+
+def _judge(pipe: Connection, clock: Clock, held: dict[int, Any], jobs: Sequence[Job]) -> None:
+    answers: list[Answer] = []
+    flushed = time.monotonic()
+    for ticket, payload, items, decided in jobs:
+        cells: list[Cell] = []
+        answers.append((ticket, cells))
+        for part, (verifier, whole) in enumerate(held[payload]):
+            for first, asked in portions(items, whole=whole):
+                if (part, first) in decided:
+                    continue
+                start = time.monotonic()
+                clock.part, clock.first, clock.start, clock.cpu = part, first, start, time.process_time()
+                clock.ticket = ticket
+                verdicts = evaluate(verifier, asked)
+                clock.ticket = IDLE
+                end = time.monotonic()
+                cells.append(Cell(part, first, verdicts, end - start))
+                if end - flushed > _FLUSH_S:
+                    pipe.send(("judged", answers))
+                    cells = []
+                    answers, flushed = [(ticket, cells)], end
+    if any(cells for _, cells in answers):
+        pipe.send(("judged", answers))
+
+
+def portions(items: Sequence[Item], *, whole: bool) -> Iterator[tuple[int, Sequence[Item]]]:
+    """Yield what a verifier is asked about in one question: all siblings, or each item by itself."""
+    if whole:
+        yield 0, items
+    else:
+        for i, item in enumerate(items):
+            yield i, (item,)

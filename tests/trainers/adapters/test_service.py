@@ -251,7 +251,7 @@ def test_a_rule_that_hangs_beside_mathematics_is_ended_too():
     assert [r["reward"] for r in said] == [0.0, 2.0]
 
 
-def test_workers_that_cannot_start_are_the_services_failure_and_no_reward(tmp_path, monkeypatch):
+def test_verifiers_that_cannot_be_loaded_are_the_services_failure_and_no_reward(tmp_path, monkeypatch):
     module = tmp_path / "gone_rule.py"
     module.write_text("def rule(completion, problem):\n    return 1.0\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -259,9 +259,10 @@ def test_workers_that_cannot_start_are_the_services_failure_and_no_reward(tmp_pa
     module.unlink()
     with serving(to_service(Rubric({"gone": rule}))) as c:
         for _ in range(2):
-            said = c.post("/score", json={"items": [{"completion": "x"}]})
-            assert said.status_code == 500
-            assert said.json() == {"detail": "the service failed: RuntimeError; its log says more"}
+            (said,) = c.post("/score", json={"items": [{"completion": "x"}]}).json()["rewards"]
+            assert said["reward"] is None
+            assert "gone: error (a worker process could not load the verifiers: ModuleNotFound" in said["why"]
+            assert c.post("/get_reward", json={"query": ["x"]}).status_code == 503
         assert c.get("/health").status_code == 200
 
 

@@ -27,7 +27,7 @@ from referee.verifiers import (
     Rubric,
 )
 from referee.verifiers.combine import gate
-from referee.verifiers.evaluate import evaluate
+from referee.verifiers.scoring.asking import evaluate
 from referee.verifiers.exact import Exact
 from referee.verifiers.judges import probe
 from referee.verifiers.judges.criteria import Criterion, load_criteria

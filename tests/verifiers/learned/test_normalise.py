@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from referee.verifiers import Completion, Ensemble, Item, Problem, Reason, verifier
-from referee.verifiers.evaluate import evaluate
+from referee.verifiers.scoring.asking import evaluate
 from referee.verifiers.learned.normalise import Centred, Moments, Squashed, Standardised, standardise, whiten
 
 NUMBERS = st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=30)

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from referee.verifiers import Completion, Item, Problem, ProcessModel, Reason
-from referee.verifiers.evaluate import evaluate
+from referee.verifiers.scoring.asking import evaluate
 from referee.verifiers.learned.formats import FORMATS, QWEN_SYSTEM
 from referee.verifiers.learned.loading import load
 

@@ -13,7 +13,7 @@ import pytest
 from referee.trainers.frozen_heads import HeadTraining, train_reward_head
 from referee.trainers.preferences import rankings
 from referee.verifiers import Judge, LocalChat, Problem, Reason, RewardModel
-from referee.verifiers.evaluate import evaluate
+from referee.verifiers.scoring.asking import evaluate
 from referee.verifiers.judges.criteria import Criteria, Criterion
 from referee.verifiers.learned.embedding import Embedder
 from referee.verifiers.learned.reading import Reading

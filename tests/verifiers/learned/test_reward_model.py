@@ -10,7 +10,7 @@ import torch
 
 from referee.verifiers import Completion, Item, OutcomeModel, Problem, Reason, RewardModel, Rubric, clip
 from referee.verifiers.combine import gate
-from referee.verifiers.evaluate import evaluate
+from referee.verifiers.scoring.asking import evaluate
 from referee.verifiers.exact import Exact
 from referee.verifiers.learned.batching import by_length, fill_up, is_causal
 from referee.verifiers.learned.loading import load

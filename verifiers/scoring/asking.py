@@ -8,17 +8,14 @@ for the items that are still undecided, and lets a model score all of them in on
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
-from collections.abc import Coroutine, Generator, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
-from referee.verifiers.protocol import AnyVerifier, Item, as_verdict, failure, is_async, is_group, name_of
+from referee.verifiers.protocol import AnyVerifier, Item, as_verdict, failure, name_of
 from referee.verifiers.records import Verdict
-
-T = TypeVar("T")
+from referee.verifiers.scoring.loops import run_coroutine
+from referee.verifiers.scoring.plan import is_asked_once, is_async, is_batched, is_group, is_stepwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +42,11 @@ def evaluate(verifier: AnyVerifier, items: Sequence[Item]) -> list[Verdict]:
     """Return one verdict for each item; a verifier that fails abstains there."""
     if not items:
         return []
-    if hasattr(verifier, "steps"):
+    if is_stepwise(verifier):
         return _drive(verifier.steps(items))
     if is_async(verifier):
         return run_coroutine(aevaluate(verifier, items))
-    if hasattr(verifier, "verify_batch"):
+    if is_batched(verifier):
         return _batch(verifier, items)
     if is_group(verifier):
         return _by_group(items, lambda group: _group(verifier, group))
@@ -60,56 +57,17 @@ async def aevaluate(verifier: AnyVerifier, items: Sequence[Item]) -> list[Verdic
     """Like :func:`evaluate` for callers in an event loop: awaits what is async, threads what is not."""
     if not items:
         return []
-    if hasattr(verifier, "steps"):
+    if is_stepwise(verifier):
         return await _adrive(verifier.steps(items))
     if not is_async(verifier):
         return await asyncio.to_thread(evaluate, verifier, items)
-    if hasattr(verifier, "verify_batch"):
+    if is_batched(verifier):
         return await _abatch(verifier, items)
     if is_group(verifier):
         groups = list(_groups(items).values())
         answers = await asyncio.gather(*(_agroup(verifier, [items[i] for i in g]) for g in groups))
         return _scatter(groups, answers, len(items))
     return list(await asyncio.gather(*(_aone(verifier, item) for item in items)))
-
-
-def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine from synchronous code, also where this thread already has a running loop.
-
-    One event loop for each process runs in a thread of its own, so that HTTP clients keep their
-    connections between calls. Called from that very thread, it takes a thread and a loop of its own.
-    """
-    loop = _background_loop()
-    if threading.current_thread().name != _THREAD_NAME:
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        return pool.submit(asyncio.run, coroutine).result()
-
-
-_THREAD_NAME = "referee-async"
-_loops: dict[int, asyncio.AbstractEventLoop] = {}  # by process: a loop does not survive a fork
-_loops_lock = threading.Lock()
-
-
-def _background_loop() -> asyncio.AbstractEventLoop:
-    with _loops_lock:
-        loop = _loops.get(os.getpid())
-        if loop is None:
-            loop = asyncio.new_event_loop()
-            _loops.clear()
-            _loops[os.getpid()] = loop
-            threading.Thread(target=loop.run_forever, name=_THREAD_NAME, daemon=True).start()
-        return loop
-
-
-def _reset_after_fork() -> None:
-    global _loops_lock
-    _loops_lock = threading.Lock()
-    _loops.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_reset_after_fork)
 
 
 def _drive(steps: Steps) -> list[Verdict]:
@@ -131,7 +89,7 @@ async def _adrive(steps: Steps) -> list[Verdict]:
 
 
 # Verifiers are other people's code. Whatever they raise is reported in the verdict's detail and
-# abstains; that is why the four functions below catch Exception.
+# abstains; that is why the functions below catch Exception.
 
 
 def _one(verifier: Any, item: Item) -> Verdict:
@@ -165,10 +123,14 @@ async def _agroup(verifier: Any, items: Sequence[Item]) -> list[Verdict]:
 
 
 def _batch(verifier: Any, items: Sequence[Item]) -> list[Verdict]:
+    """Ask for a batch. Where that fails its halves are asked, down to the items whose own fault it is."""
     try:
         return _as_verdicts(verifier.verify_batch(items), verifier, len(items))
     except Exception as e:  # noqa: BLE001
-        return [failure(e)] * len(items)
+        if len(items) == 1 or is_asked_once(verifier):
+            return [failure(e)] * len(items)
+    half = len(items) // 2
+    return _batch(verifier, items[:half]) + _batch(verifier, items[half:])
 
 
 async def _abatch(verifier: Any, items: Sequence[Item]) -> list[Verdict]:

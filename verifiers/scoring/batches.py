@@ -1,0 +1,113 @@
+"""Asking what scores batches, one batch at a time in a thread of this process.
+
+A batch has the deadline of all its items together. One that is still not decided then abstains: a
+model that hangs is the machine's failure, and no item's own. Its thread is interrupted where that can be
+done, and the batches behind it are asked in a new one. What bounds itself has no deadline here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from referee.verifiers.protocol import AnyVerifier, Item, failure
+from referee.verifiers.records import Reason, Verdict
+from referee.verifiers.scoring.asking import evaluate
+from referee.verifiers.scoring.call import Call
+from referee.verifiers.scoring.loops import Interrupted, interrupt
+from referee.verifiers.scoring.plan import bounds_itself
+
+Done = Callable[[list[Verdict], float], None]
+
+
+@dataclass(slots=True, eq=False)
+class _Batch:
+    call: Call
+    verifier: AnyVerifier
+    items: Sequence[Item]
+    done: Done
+    ended: bool = False
+
+
+class Batches:
+    """The batches of one client, in the order in which they came."""
+
+    def __init__(self, deadline_s: float | None) -> None:
+        self._deadline_s = deadline_s
+        self._lock = threading.Lock()
+        self._waiting: deque[_Batch] = deque()
+        self._thread: threading.Thread | None = None
+        self._prepared: set[int] = set()
+
+    def ask(self, call: Call, verifier: AnyVerifier, items: Sequence[Item], done: Done) -> None:
+        """Ask about a batch; ``done`` is told the verdicts and the seconds, in some other thread."""
+        with self._lock:
+            self._waiting.append(_Batch(call, verifier, items, done))
+            if self._thread is None:
+                self._start()
+
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._work, name="referee-batches", daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if self._thread is not threading.current_thread():
+                    return  # given up
+                if not self._waiting:
+                    self._thread = None
+                    return
+                batch = self._waiting.popleft()
+            if not batch.call.cancelled:
+                with contextlib.suppress(Interrupted):
+                    self._judge(batch)
+
+    def _judge(self, batch: _Batch) -> None:
+        try:
+            self._prepare(batch.verifier)
+        except Exception as e:  # noqa: BLE001  # other people's code: reported in the verdicts
+            self._end(batch, [failure(e)] * len(batch.items), 0.0)
+            return
+        timer = None
+        limit = None if self._deadline_s is None else self._deadline_s * len(batch.items)
+        if limit is not None and not bounds_itself(batch.verifier):
+            timer = threading.Timer(limit, self._late, (batch, limit))
+            timer.daemon = True
+            timer.start()
+        start = time.monotonic()
+        verdicts = evaluate(batch.verifier, batch.items)
+        if timer is not None:
+            timer.cancel()
+        self._end(batch, verdicts, time.monotonic() - start)
+
+    def _prepare(self, verifier: object) -> None:
+        """Let a verifier load what it needs, before its first deadline is counted."""
+        prepare = getattr(verifier, "prepare", None)
+        if prepare is not None and id(verifier) not in self._prepared:
+            prepare()
+            self._prepared.add(id(verifier))
+
+    def _late(self, batch: _Batch, limit: float) -> None:
+        with self._lock:
+            if batch.ended:
+                return
+            thread = self._thread
+            self._thread = None
+            if self._waiting:
+                self._start()
+        message = f"no verdict on a batch of {len(batch.items)} in {limit:g} s"
+        self._end(batch, [failure(message, Reason.UNAVAILABLE)] * len(batch.items), limit)
+        if thread is not None:
+            interrupt(thread)
+
+    def _end(self, batch: _Batch, verdicts: list[Verdict], seconds: float) -> None:
+        with self._lock:
+            if batch.ended:
+                return
+            batch.ended = True
+        batch.done(verdicts, seconds)

@@ -1,0 +1,587 @@
+"""The worker processes of this process, and the thread that hands work to them.
+
+All who score share one crew: a file, an adapter, a service, a trainer. Each client has its own number of
+workers and its own deadline; workers are forked when there is work, kept warm for a while, and load
+any client's verifiers on demand.
+
+A question past its deadline costs its worker's life, once it is clear whose fault that is. If the worker
+had spent at least half of the deadline on the processor, the completion is what was slow: the decision
+is ``timeout``, score 0. If it is asleep, it waits for something else, and the question abstains. If it
+wants to compute and the machine does not let it, it is given more time, up to ten deadlines, and is
+then treated as the one that waits. Only that question is lost: what its task had decided before stands,
+and the rest is asked in another worker. A worker that dies takes nothing along: what it was asked is asked
+once more, alone, and then abstains. Workers that cannot be started, or cannot load the verifiers, are
+the machine's failure: what they should have been asked abstains.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import logging
+import mmap
+import multiprocessing.spawn
+import os
+import pickle
+import pickletools
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+import psutil
+
+from referee.verifiers.protocol import AnyVerifier, Item, failure
+from referee.verifiers.records import Reason, Verdict
+from referee.verifiers.scoring import worker
+from referee.verifiers.scoring.call import Call
+from referee.verifiers.scoring.nursery import Nursery, NurseryDied
+from referee.verifiers.scoring.plan import is_group
+from referee.verifiers.scoring.worker import IDLE, KEPT, Cell, Clock, Place, portions
+
+TICK_S = 0.02
+START_S = 120.0  # a worker may have to import a large library first
+KEPT_WARM_S = 30.0
+_BUSY_SHARE = 0.5  # of the deadline: the completion is slow
+_PATIENCE = 10  # deadlines that a question gets on a machine that gives it too little time to tell
+_SLOW_LOAD_S = 1.0  # verifiers that take longer to load get a spare worker
+_RELEASE_S = 5.0
+_CHUNK_S = 0.02  # of work that is handed out at once: cheap verdicts must not pay for a message each
+
+_log = logging.getLogger(__name__)
+
+
+class Payload:
+    """Verifiers as they are sent to workers.
+
+    Raises:
+        TypeError: where they cannot be pickled.
+    """
+
+    def __init__(self, verifiers: Sequence[AnyVerifier]) -> None:
+        self.number = next(_numbers)
+        self.pickled = _pickled(tuple(verifiers))
+        self.whole = tuple(is_group(v) for v in verifiers)
+        self.needs_main = b"__main__" in self.pickled or b"__mp_main__" in self.pickled
+        self.modules = sorted(m for m in _modules(self.pickled) if m.startswith("referee.verifiers"))
+        self.chunk = 1
+        self.slow = False
+
+    def places(self, items: Sequence[Item]) -> set[Place]:
+        """Return the questions that ``items`` raise."""
+        return {
+            (part, first)
+            for part, whole in enumerate(self.whole)
+            for first, _ in portions(items, whole=whole)
+        }
+
+    def surroundings(self) -> dict[str, Any]:
+        """Return what a worker needs to unpickle: the paths, and the main module only where it is named."""
+        around = multiprocessing.spawn.get_preparation_data("referee")
+        wanted = {"sys_path", "sys_argv", "dir", "orig_dir"}
+        if self.needs_main:
+            wanted |= {"init_main_from_name", "init_main_from_path"}
+        return {name: value for name, value in around.items() if name in wanted}
+
+    def adapt(self, seconds: float) -> None:
+        """Learn how many tasks make a chunk."""
+        fitting = int(_CHUNK_S / seconds) if seconds > 1e-6 else 1024
+        self.chunk = max(1, min(1024, (3 * self.chunk + fitting) // 4))
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """Items that one payload is asked about together: a completion, or the siblings of a group."""
+
+    items: Sequence[Item]
+    tag: Any = None
+    cells: dict[Place, Cell] = field(default_factory=dict)
+    open: set[Place] = field(default_factory=set)
+    died: Place | None = None  # the question at which its worker died
+
+
+@dataclass(slots=True, eq=False)
+class Order:
+    """Tasks that were handed in together. ``done`` is told, in the crew's thread, of those that end."""
+
+    call: Call
+    client: object
+    workers: int
+    payload: Payload
+    deadline_s: float
+    waiting: deque[Task]
+    done: Callable[[list[Task]], None]
+
+
+@dataclass(slots=True, eq=False)
+class _Worker:
+    pid: int
+    pipe: Connection
+    clock: Clock
+    since: float  # when it was last given something or told us something
+    loaded: list[int] = field(default_factory=list)
+    loading: bool = False
+    order: Order | None = None
+    tasks: dict[int, Task] = field(default_factory=dict)
+
+
+class Crew:
+    """Workers and the thread that runs them."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.failed: BaseException | None = None
+        self._lock = threading.RLock()  # a client may be let go by the garbage collector, anywhere
+        self._inbox: deque[Order | threading.Event | None] = deque()
+        self._held: set[object] = set()
+        self._bell, self._ear = socket.socketpair()
+        self._bell.setblocking(False)
+        self._ear.setblocking(False)
+        self._nursery: Nursery | None = None
+        self._workers: list[_Worker] = []
+        self._orders: deque[Order] = deque()
+        self._tickets = iter(range(1, 1 << 62))
+        self._thread = threading.Thread(target=self._run, name="referee-crew", daemon=True)
+        self._thread.start()
+
+    def submit(self, order: Order) -> None:
+        """Hand in work."""
+        self._put(order)
+
+    def wake(self) -> None:
+        """Look again at what was handed in: a call was cancelled."""
+        self._put(None)
+
+    def hold(self, client: object) -> None:
+        """Keep the workers warm for a client."""
+        with self._lock:
+            self._held.add(client)
+
+    def release(self, client: object) -> None:
+        """Let go for a client; without any, all processes end, which is waited for."""
+        with self._lock:
+            if client not in self._held:
+                return
+            self._held.discard(client)
+            last = not self._held
+        if last and threading.current_thread() is not self._thread:
+            ended = threading.Event()
+            self._put(ended)
+            ended.wait(_RELEASE_S)
+
+    def _put(self, message: Order | threading.Event | None) -> None:
+        with self._lock:
+            failed = self.failed
+            if failed is None:
+                self._inbox.append(message)
+        if failed is not None:
+            if isinstance(message, Order):
+                _give_up(message, message.waiting, failure(failed, Reason.UNAVAILABLE))
+            elif message is not None:
+                message.set()
+            return
+        with contextlib.suppress(BlockingIOError):  # it rings already
+            self._bell.send(b"!")
+
+    # ---- the crew's own thread
+
+    def _run(self) -> None:
+        try:
+            while True:
+                self._turn()
+        except BaseException as e:
+            _log.exception("the worker processes cannot be used any more")
+            with self._lock:
+                self.failed = e
+            orders = [*self._orders, *(o for o in self._inbox if isinstance(o, Order))]
+            for message in self._inbox:
+                if isinstance(message, threading.Event):
+                    message.set()
+            for w in self._workers:
+                if w.order is not None:
+                    _give_up(w.order, w.tasks.values(), failure(e, Reason.UNAVAILABLE))
+            for order in orders:
+                _give_up(order, order.waiting, failure(e, Reason.UNAVAILABLE))
+            if self._nursery is not None:
+                self._nursery.close()
+
+    def _turn(self) -> None:
+        self._take_in()
+        self._hand_out()
+        working = any(w.tasks or w.loading for w in self._workers)
+        timeout = TICK_S if working else KEPT_WARM_S if self._workers else None
+        ready = set(wait([self._ear, *(w.pipe for w in self._workers)], timeout=timeout))
+        if self._ear in ready:
+            with contextlib.suppress(BlockingIOError):
+                self._ear.recv(4096)
+        for w in [w for w in self._workers if w.pipe in ready]:
+            self._receive(w)
+        now = time.monotonic()
+        for w in list(self._workers):
+            if w.tasks or w.loading:
+                self._end_overdue(w, now)
+            elif now - w.since >= KEPT_WARM_S:
+                self._end(w)
+        if not self._held:
+            self._close_nursery()
+
+    def _take_in(self) -> None:
+        dismissed: list[threading.Event] = []
+        while self._inbox:
+            message = self._inbox.popleft()
+            if isinstance(message, Order):
+                for task in message.waiting:
+                    task.open = message.payload.places(task.items)
+                self._orders.append(message)
+            elif message is not None:
+                dismissed.append(message)
+        for order in [o for o in self._orders if o.call.cancelled]:
+            order.waiting.clear()
+            self._orders.remove(order)
+        if dismissed and not self._held:
+            for w in [w for w in self._workers if w.order is None or w.order.call.cancelled]:
+                self._end(w)
+            self._close_nursery()
+        for ended in dismissed:
+            ended.set()
+
+    def _close_nursery(self) -> None:
+        if self._nursery is not None and not self._workers and not self._orders:
+            self._nursery.close()
+            self._nursery = None
+
+    def _hand_out(self) -> None:
+        """Give a chunk to each worker that is free, the orders taking turns."""
+        given = True
+        while given:
+            given = False
+            for order in list(self._orders):
+                if order.waiting and self._busy(order.client) < order.workers:
+                    w = self._free(order)
+                    if w is not None:
+                        self._give(w, order)
+                        given = True
+                        self._orders.remove(order)
+                        self._orders.append(order)
+        self._orders = deque(o for o in self._orders if o.waiting)
+
+    def _busy(self, client: object) -> int:
+        return sum(w.order is not None and w.order.client == client for w in self._workers)
+
+    def _free(self, order: Order) -> _Worker | None:
+        """Return a worker that does nothing, if possible one that has the payload; else start one."""
+        free = [w for w in self._workers if w.order is None and not w.loading]
+        number = order.payload.number
+        known = [w for w in free if number in w.loaded]
+        if known or free:
+            return (known or free)[0]
+        try:
+            return self._start(order.payload)
+        except (NurseryDied, OSError) as e:
+            if self._nursery is not None:
+                self._nursery.close()
+                self._nursery = None
+            if not any(w.tasks for w in self._workers):
+                _give_up(order, order.waiting, failure(e, Reason.UNAVAILABLE))
+                order.waiting.clear()
+            return None
+
+    def _start(self, payload: Payload) -> _Worker:
+        if self._nursery is None:
+            self._nursery = Nursery()
+        here, there = socket.socketpair()
+        clock_fd = os.memfd_create("referee-clock")
+        os.ftruncate(clock_fd, ctypes.sizeof(Clock))
+        try:
+            pid = self._nursery.fork(there.fileno(), clock_fd, payload.modules)
+            clock = Clock.from_buffer(mmap.mmap(clock_fd, ctypes.sizeof(Clock)))
+        except BaseException:
+            here.close()
+            raise
+        finally:
+            there.close()
+            os.close(clock_fd)
+        clock.ticket = IDLE
+        w = _Worker(pid, Connection(here.detach()), clock, time.monotonic())
+        self._workers.append(w)
+        return w
+
+    def _give(self, w: _Worker, order: Order) -> None:
+        tasks = [order.waiting.popleft()]
+        if tasks[0].died is None:  # a suspect goes alone
+            while order.waiting and len(tasks) < order.payload.chunk and order.waiting[0].died is None:
+                tasks.append(order.waiting.popleft())
+        w.order, w.since = order, time.monotonic()
+        w.tasks = {next(self._tickets): task for task in tasks}
+        number = order.payload.number
+        try:
+            self._load(w, order.payload)
+            w.pipe.send(
+                ("judge", [(t, number, task.items, frozenset(task.cells)) for t, task in w.tasks.items()])
+            )
+        except OSError:
+            return  # it died: the closed pipe is seen on receiving
+
+    def _load(self, w: _Worker, payload: Payload) -> None:
+        if payload.number in w.loaded:
+            return
+        w.loaded = [*w.loaded, payload.number][-KEPT:]
+        w.loading = True
+        w.pipe.send(("load", payload.number, payload.pickled, payload.surroundings()))
+
+    def _spare(self, payload: Payload, clients_workers: int) -> None:
+        """Keep one worker more than a client may use, where a new one would have to be waited for."""
+        having = [w for w in self._workers if payload.number in w.loaded]
+        if len(having) <= clients_workers and not any(w.loading for w in having):
+            with contextlib.suppress(NurseryDied, OSError):
+                self._load(self._start(payload), payload)
+
+    def _receive(self, w: _Worker) -> None:
+        try:
+            kind, *message = w.pipe.recv()
+        except (EOFError, OSError):
+            self._end_dead(w)
+            return
+        w.since = time.monotonic()
+        if kind == "judged":
+            self._settle(w, message[0])
+            return
+        w.loading = False
+        order = w.order
+        if kind == "failed":
+            w.loaded.remove(message[0])
+            self._lose(w, failure(f"a worker process could not load the verifiers: {message[1]}"))
+        elif message[1] > _SLOW_LOAD_S and order is not None:
+            order.payload.slow = True
+        if order is not None and order.payload.slow:
+            self._spare(order.payload, order.workers)
+
+    def _settle(self, w: _Worker, answers: Iterable[tuple[int, list[Cell]]]) -> None:
+        order = w.order
+        if order is None:
+            return
+        ended: list[Task] = []
+        for ticket, cells in answers:
+            task = w.tasks.get(ticket)
+            if task is None:
+                continue
+            for cell in cells:
+                task.cells[cell.part, cell.first] = cell
+                task.open.discard((cell.part, cell.first))
+            if not task.open:
+                del w.tasks[ticket]
+                order.payload.adapt(sum(c.seconds for c in task.cells.values()))
+                ended.append(task)
+        if not w.tasks:
+            w.order = None
+        if ended and not order.call.cancelled:
+            order.done(ended)
+
+    def _end_overdue(self, w: _Worker, now: float) -> None:
+        """End a worker whose question is past its deadline, once it is clear whose fault that is."""
+        order, clock = w.order, w.clock
+        ticket, place, start, cpu_before = (
+            clock.ticket, (int(clock.part), int(clock.first)), clock.start, clock.cpu,
+        )  # fmt: skip
+        task = w.tasks.get(int(ticket))
+        if task is None or order is None:
+            if now - w.since > START_S:
+                self._end_slow(w)
+            return
+        if place not in task.open:
+            return
+        count = len(task.items) if order.payload.whole[place[0]] else 1
+        deadline, seconds = order.deadline_s * count, now - start
+        if seconds <= deadline:
+            return
+        cpu, asleep = _cpu_use(w.pid)
+        busy = cpu - cpu_before >= _BUSY_SHARE * deadline
+        if not (busy or asleep or seconds > _PATIENCE * deadline):
+            return
+        if (clock.ticket, clock.start) != (ticket, start):
+            return  # it went on to the next question while it was looked at
+        if busy:
+            late = Verdict(score=0.0, reason=Reason.TIMEOUT, detail={"deadline_s": order.deadline_s})
+        else:
+            message = f"no verdict in {order.deadline_s:g} s, and the processor was not what it waited for"
+            late = failure(message, Reason.UNAVAILABLE)
+        self._drain(w)
+        if place in task.open:
+            self._decide(w, int(ticket), task, place, Cell(*place, [late] * count, seconds))
+            self._end(w)
+
+    def _end_slow(self, w: _Worker) -> None:
+        """Give up on a worker that does not get to its work: it still imports, or the machine stands still."""
+        self._lose(w, failure(f"a worker process was not ready after {START_S:.0f} s", Reason.UNAVAILABLE))
+
+    def _lose(self, w: _Worker, verdict: Verdict) -> None:
+        """End a worker that cannot be used, and with it the order: another would fare no better."""
+        order, tasks = w.order, list(w.tasks.values())
+        w.order, w.tasks = None, {}
+        self._end(w)
+        if order is not None:
+            _give_up(order, [*tasks, *order.waiting], verdict)
+            order.waiting.clear()
+
+    def _end_dead(self, w: _Worker) -> None:
+        task = w.tasks.get(int(w.clock.ticket))
+        place = (int(w.clock.part), int(w.clock.first))
+        code = self._end_code(w)
+        if task is not None and place in task.open:
+            if task.died == place:
+                whole = w.order is not None and w.order.payload.whole[place[0]]
+                count = len(task.items) if whole else 1
+                lost = failure(f"the worker process ended with code {code}, twice")
+                self._decide(w, int(w.clock.ticket), task, place, Cell(*place, [lost] * count, 0.0))
+            else:
+                task.died = place
+        elif w.loading and w.order is not None:
+            self._lose(w, failure(f"a worker process ended with code {code} while it loaded the verifiers"))
+            return
+        self._end(w)
+
+    def _drain(self, w: _Worker) -> None:
+        """Take in what a worker sent before it is ended."""
+        with contextlib.suppress(EOFError, OSError):
+            while w.pipe.poll():
+                kind, *message = w.pipe.recv()
+                if kind == "judged":
+                    self._settle(w, message[0])
+
+    def _decide(self, w: _Worker, ticket: int, task: Task, place: Place, cell: Cell) -> None:
+        task.cells[place] = cell
+        task.open.discard(place)
+        task.died = None
+        if not task.open:
+            w.tasks.pop(ticket, None)
+            if w.order is not None and not w.order.call.cancelled:
+                w.order.done([task])
+
+    def _end(self, w: _Worker) -> None:
+        """End a worker; what it had not decided is asked again, first of all."""
+        self._end_code(w)
+        if w in self._workers:
+            self._workers.remove(w)
+        w.pipe.close()
+        order, w.order = w.order, None
+        if order is not None and w.tasks and not order.call.cancelled:
+            order.waiting.extendleft(reversed(w.tasks.values()))
+            w.tasks = {}
+            if order not in self._orders:
+                self._orders.appendleft(order)
+        if order is not None and order.payload.slow:
+            self._spare(order.payload, order.workers)
+
+    def _end_code(self, w: _Worker) -> int:
+        if self._nursery is None:
+            return -1
+        try:
+            return self._nursery.end(w.pid)
+        except NurseryDied:  # its workers died with it
+            self._nursery.close()
+            self._nursery = None
+            return -1
+
+    def abandon(self) -> None:
+        """Close, in a process that was forked, what belongs to the parent."""
+        self._bell.close()
+        self._ear.close()
+        for w in self._workers:
+            w.pipe.close()
+        if self._nursery is not None:
+            self._nursery.abandon()
+
+
+_numbers = iter(range(1, 1 << 62))
+_crew: Crew | None = None
+_crew_lock = threading.RLock()
+
+
+def crew() -> Crew:
+    """Return this process's crew.
+
+    Raises:
+        RuntimeError: in a worker that is importing the script which defines the verifiers.
+    """
+    global _crew
+    if worker.loading:
+        raise RuntimeError(
+            "the script that defines the verifiers scores while it is imported: put what it does under "
+            'if __name__ == "__main__":'
+        )
+    with _crew_lock:
+        if _crew is None or _crew.pid != os.getpid() or _crew.failed is not None:
+            _crew = Crew()
+        return _crew
+
+
+def release(client: object) -> None:
+    """Let go of this process's workers for a client."""
+    if (held := _held()) is not None:
+        held.release(client)
+
+
+def wake() -> None:
+    """Tell this process's crew that a call was cancelled."""
+    if (held := _held()) is not None:
+        held.wake()
+
+
+def _held() -> Crew | None:
+    with _crew_lock:
+        return _crew if _crew is not None and _crew.pid == os.getpid() else None
+
+
+def _reset_after_fork() -> None:
+    global _crew, _crew_lock
+    _crew_lock = threading.RLock()
+    if _crew is not None:
+        _crew.abandon()
+        _crew = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_after_fork)
+
+
+def _give_up(order: Order, tasks: Iterable[Task], verdict: Verdict) -> None:
+    """Decide what is open in ``tasks`` by an abstention."""
+    ended = list(tasks)
+    for task in ended:
+        for place in order.payload.places(task.items) - set(task.cells):
+            count = len(task.items) if order.payload.whole[place[0]] else 1
+            task.cells[place] = Cell(*place, [verdict] * count, 0.0)
+        task.open.clear()
+    if ended and not order.call.cancelled:
+        order.done(ended)
+
+
+def _pickled(verifiers: tuple[AnyVerifier, ...]) -> bytes:
+    try:
+        return pickle.dumps(verifiers)
+    except (pickle.PicklingError, AttributeError, TypeError) as e:
+        raise TypeError(
+            f"rubric must be picklable to be used in worker processes, got {e}: define its functions at the "
+            "top of a module (no lambdas, no closures), or pass workers=0 to score without deadlines"
+        ) from None
+
+
+def _modules(pickled: bytes) -> Iterator[str]:
+    """Yield the texts in a pickle that may name modules."""
+    for _, argument, _ in pickletools.genops(pickled):
+        if isinstance(argument, str):
+            yield argument.partition(" ")[0]
+
+
+def _cpu_use(pid: int) -> tuple[float, bool]:
+    """Return the processor time of a process, and whether it is asleep rather than computing."""
+    try:
+        process = psutil.Process(pid)
+        times, status = process.cpu_times(), process.status()
+    except psutil.Error:
+        return 0.0, True
+    return float(times.user + times.system), status != psutil.STATUS_RUNNING
