@@ -55,6 +55,8 @@ from referee.verifiers.jsonl import to_dict
 from referee.verifiers.learned.normalise import Moments, whiten
 from referee.verifiers.records import Json, Problem, Reward
 from referee.verifiers.rubric import Rubric
+from referee.verifiers.scoring.engine import Engine
+from referee.verifiers.scoring.timed import TimedRubric
 
 
 class GroupTrainer:
@@ -97,6 +99,10 @@ class GroupTrainer:
     ) -> None:
         check(preset, critic=self.HAS_CRITIC)
         self.policy, self.rubric = policy, rubric
+        self.scored: Rubric = rubric
+        if training.deadline_s is not None:
+            engine = Engine(rubric, deadline_s=training.deadline_s, workers=training.scoring_workers)
+            self.scored = TimedRubric(rubric, engine)
         self.source = source_of(problems, seed=training.seed)
         self.rollouts = rollouts or SingleTurn()
         self.preset, self.training, self.run, self.heldout = preset, training, run, heldout
@@ -182,7 +188,7 @@ class GroupTrainer:
         groups = self.rollouts(
             self.policy,
             problems,
-            self.rubric.at(self.step),
+            self.scored.at(self.step),
             group_size=self.preset.group_size,
             sampling=self.sampling,
             seeds=[seed_of(self.training.seed, "sample", p) for p in positions[rank::world]],
@@ -582,7 +588,7 @@ class GroupTrainer:
             held, _ = measure(
                 self.policy,
                 self.heldout,
-                self.rubric.at(self.step),
+                self.scored.at(self.step),
                 sampling=replace(self.sampling, temperature=temperature),
                 samples=samples,
                 seed=self.training.seed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from accelerate import Accelerator
@@ -14,7 +15,9 @@ from referee.trainers.recipe import Recipe, run_of
 from referee.trainers.recipe_problems import demonstrations_of, problems_of, rollouts_of, rubric_of
 from referee.trainers.run import Run
 from referee.trainers.sft import fine_tune
+from referee.trainers.training import Training
 from referee.verifiers.jsonl import to_dict
+from referee.verifiers.scoring.engine import DEADLINE_S
 
 OnStep = Callable[[str, Mapping[str, float]], None]
 
@@ -56,7 +59,7 @@ def carry_out(recipe: Recipe, folder: Path, *, on_step: OnStep | None = None) ->
         problems,
         rubric,
         preset=preset,
-        training=recipe.training,
+        training=timed(recipe.training),
         run=run,
         heldout=heldout,
         accelerator=accelerator,
@@ -66,3 +69,8 @@ def carry_out(recipe: Recipe, folder: Path, *, on_step: OnStep | None = None) ->
     trainer.train()
     accelerator.end_training()
     return run
+
+
+def timed(training: Training) -> Training:
+    """Return the options with a deadline: a recipe's verifiers can be sent to workers, so none may hang."""
+    return training if training.deadline_s is not None else replace(training, deadline_s=DEADLINE_S)

@@ -24,6 +24,10 @@ class Training:
     Held-out measures are greedy, and with ``eval_samples`` also sampled, with pass@k.
     ``shuffle_rewards`` is a control: rewards are dealt out at random within each step's batch, and
     a trainer that still improves is being taught by something else than the verifier.
+
+    With ``deadline_s`` no verifier can hold the run: each part of the rubric has that many seconds for
+    each completion, rules in ``scoring_workers`` processes, as in :func:`referee.verifiers.score`.
+    None calls the rubric in this process, without deadlines.
     """
 
     steps: int = 200
@@ -52,12 +56,17 @@ class Training:
     keep_checkpoints: int = 2
     samples_kept: int = 8
     shuffle_rewards: bool = False
+    deadline_s: float | None = None
+    scoring_workers: int = 1
 
     def __post_init__(self) -> None:
         for name in ("steps", "warmup_steps", "max_refills", "eval_samples", "samples_kept"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
-        for name in ("rows", "micro_batch_tokens", "eval_every", "save_every", "keep_checkpoints"):
+        if self.deadline_s is not None and not self.deadline_s > 0:
+            raise ValueError(f"deadline_s must be above 0 or None, got {self.deadline_s}")
+        counts = ("rows", "micro_batch_tokens", "eval_every", "save_every", "keep_checkpoints")
+        for name in (*counts, "scoring_workers"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name, options in (

@@ -81,6 +81,7 @@ class UnitTests(Composable):
     which: str = field(default="every", kw_only=True)
 
     range = UNIT
+    bounds_itself = True
 
     def __post_init__(self) -> None:
         _one_of("score", self.score, ("all", "fraction", "weighted"))

@@ -17,6 +17,7 @@ from referee.verifiers.probing import TEMPLATE, Probed, overall
 from referee.verifiers.probing import audit as run_probes
 from referee.verifiers.records import Problem
 from referee.verifiers.scoring import Columns, read_rows
+from referee.verifiers.scoring.files import cores
 
 
 def audit(
@@ -70,7 +71,7 @@ def audit(
             template=template,
             at_least=at_least,
             seed=seed,
-            workers=workers,
+            workers=cores() if workers is None else workers,
             deadline_s=deadline_s,
         )
     except (ValueError, TypeError) as e:

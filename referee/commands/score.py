@@ -21,6 +21,7 @@ from rich.table import Table
 
 from referee.commands.inputs import BadInput, load_judge
 from referee.verifiers.scoring import Columns, PartSummary, Summary, read_rows, score_file
+from referee.verifiers.scoring.files import cores
 
 
 def score(
@@ -62,8 +63,8 @@ def score(
         info_column: A column to copy into the problem's info; may be repeated.
         group: A column whose equal neighbours are siblings of one problem; by default each row is a group.
         option: An option of a verifier that was given by name, as name=value; may be repeated.
-        workers: Processes to use; by default one for each core. 0 scores without deadlines.
-        deadline_s: Seconds that each completion may take.
+        workers: Processes for the rules; by default one for each core. 0 asks them here, without deadlines.
+        deadline_s: Seconds that each part of the rubric may take for each completion.
         overwrite: Begin anew where the output exists.
         fail_under: Exit with 1 where the mean total is below this, or nothing was decided.
         quiet: No progress bar and no summary.
@@ -84,7 +85,7 @@ def score(
             source,
             out,
             columns=columns,
-            workers=workers,
+            workers=cores() if workers is None else workers,
             deadline_s=deadline_s,
             overwrite=overwrite,
             progress=lambda done: bar.update(task, completed=done),

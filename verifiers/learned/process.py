@@ -71,6 +71,10 @@ class ProcessModel(Composable):
         """Return the verdict on one completion."""
         return self.verify_batch([Item(as_completion(completion), problem)])[0]
 
+    def prepare(self) -> None:
+        """Load the model, so that no completion's deadline pays for it."""
+        self.verify_batch([Item(Completion(text="."), Problem(prompt="."))])
+
     def verify_batch(self, items: Sequence[Item]) -> list[Verdict]:
         """Return the verdicts on many completions."""
         split = [split_steps(item.completion.text, self.split) for item in items]

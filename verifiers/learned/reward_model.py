@@ -58,6 +58,10 @@ class RewardModel(Composable):
         """Return the model's score of one completion."""
         return self.verify_batch([Item(as_completion(completion), problem)])[0]
 
+    def prepare(self) -> None:
+        """Load the model, so that no completion's deadline pays for it."""
+        self.verify_batch([Item(Completion(text="."), Problem(prompt="."))])
+
     def verify_batch(self, items: Sequence[Item]) -> list[Verdict]:
         """Return the model's scores of many completions."""
         return [self._verdict(x) for x in self.logits(items)]

@@ -65,8 +65,12 @@ async def aevaluate(verifier: AnyVerifier, items: Sequence[Item]) -> list[Verdic
         return await _abatch(verifier, items)
     if is_group(verifier):
         groups = list(_groups(items).values())
+        if len(groups) == 1:
+            return await _agroup(verifier, items)
         answers = await asyncio.gather(*(_agroup(verifier, [items[i] for i in g]) for g in groups))
         return _scatter(groups, answers, len(items))
+    if len(items) == 1:
+        return [await _aone(verifier, items[0])]  # in the caller's task, which is watched
     return list(await asyncio.gather(*(_aone(verifier, item) for item in items)))
 
 

@@ -2,9 +2,8 @@
 
 A thread of its own watches the deadlines, so that they hold also where the event loop does not run.
 What waits past its deadline (for a network, for a model elsewhere) is cancelled and abstains. What
-blocks the loop is told apart as rules are: one that burned at least half of its deadline on the
-processor is decided ``timeout``, score 0; one that slept abstains. The loop is then given up, and what
-was awaited beside it is asked again in a new one.
+blocks the loop is told apart as rules are (:mod:`~referee.verifiers.scoring.lateness`); the loop is then
+given up, and what was awaited beside it is asked again in a new one.
 """
 
 from __future__ import annotations
@@ -21,10 +20,11 @@ from referee.verifiers.protocol import AnyVerifier, Item, failure
 from referee.verifiers.records import Reason, Verdict
 from referee.verifiers.scoring.asking import aevaluate
 from referee.verifiers.scoring.call import Call
+from referee.verifiers.scoring.lateness import late, use_of_thread
 from referee.verifiers.scoring.loops import Interrupted, LoopThread, running_loop
 
 CONCURRENCY = 32
-_BUSY_SHARE = 0.5
+_LOOK_S = 0.02
 _BEAT_S = 0.2  # a loop that does not answer within this is blocked
 _TRIES = 2
 
@@ -136,13 +136,22 @@ class Awaiting:
         running = holder.running if holder is not None else None
         if holder is not None and running is not None:
             since, cpu_before = running
-            if time.monotonic() - since < holder.limit_s:
-                time.sleep(min(0.02, holder.limit_s))  # not yet past its own deadline; the others wait for it
+            seconds = time.monotonic() - since
+            cpu, asleep = use_of_thread(thread.thread)
+            verdict = None
+            if seconds >= holder.limit_s:
+                verdict = late(
+                    deadline_s=self._deadline_s,
+                    limit_s=holder.limit_s,
+                    seconds=seconds,
+                    cpu_s=cpu - cpu_before,
+                    asleep=asleep,
+                )
+            if verdict is None or holder.running is not running:
+                time.sleep(_LOOK_S)  # not past its own deadline, or not let run; the others wait for it
                 return
-            busy = _cpu_of(thread.thread) - cpu_before >= _BUSY_SHARE * holder.limit_s
-            late = Verdict(score=0.0, reason=Reason.TIMEOUT, detail={"deadline_s": self._deadline_s})
             thread.give_up()
-            self._end(holder, late if busy else self._late())
+            self._end(holder, verdict)
         else:  # something blocks it that is not ours, or that ours started beside itself
             thread.give_up()
         lost: list[_Flight] = []
@@ -200,9 +209,3 @@ def _answers(thread: LoopThread) -> bool:
     heard = threading.Event()
     thread.loop.call_soon_threadsafe(heard.set)
     return heard.wait(_BEAT_S)
-
-
-def _cpu_of(thread: threading.Thread) -> float:
-    if thread.ident is None or not thread.is_alive():
-        return 0.0
-    return time.clock_gettime(time.pthread_getcpuclockid(thread.ident))

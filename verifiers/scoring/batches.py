@@ -1,8 +1,9 @@
 """Asking what scores batches, one batch at a time in a thread of this process.
 
-A batch has the deadline of all its items together. One that is still not decided then abstains: a
-model that hangs is the machine's failure, and no item's own. Its thread is interrupted where that can be
-done, and the batches behind it are asked in a new one. What bounds itself has no deadline here.
+A batch has the deadline of all its items together. One that is still not decided then is interrupted
+and asked again in halves, down to the items on which it hangs; these abstain, since a model that hangs is
+the machine's failure. Where the thread cannot be interrupted (it is in C code) the whole batch abstains,
+and those behind it are asked in a new thread. What bounds itself has no deadline here.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from referee.verifiers.protocol import AnyVerifier, Item, failure
 from referee.verifiers.records import Reason, Verdict
 from referee.verifiers.scoring.asking import evaluate
 from referee.verifiers.scoring.call import Call
 from referee.verifiers.scoring.loops import Interrupted, interrupt
-from referee.verifiers.scoring.plan import bounds_itself
+from referee.verifiers.scoring.plan import bounds_itself, is_asked_once
+
+_INTERRUPT_S = 0.5
 
 Done = Callable[[list[Verdict], float], None]
 
@@ -93,17 +97,38 @@ class Batches:
             self._prepared.add(id(verifier))
 
     def _late(self, batch: _Batch, limit: float) -> None:
+        """Give up on a batch. Where its thread can be ended, its halves are asked, down to what hangs."""
         with self._lock:
             if batch.ended:
                 return
-            thread = self._thread
-            self._thread = None
-            if self._waiting:
-                self._start()
-        message = f"no verdict on a batch of {len(batch.items)} in {limit:g} s"
-        self._end(batch, [failure(message, Reason.UNAVAILABLE)] * len(batch.items), limit)
+            thread, self._thread = self._thread, None
         if thread is not None:
             interrupt(thread)
+            thread.join(_INTERRUPT_S)
+        stuck = thread is not None and thread.is_alive()
+        if len(batch.items) > 1 and not stuck and not is_asked_once(batch.verifier):
+            self._halve(batch)
+        else:
+            message = f"no verdict on a batch of {len(batch.items)} in {limit:g} s"
+            self._end(batch, [failure(message, Reason.UNAVAILABLE)] * len(batch.items), limit)
+        with self._lock:
+            if self._waiting and self._thread is None:
+                self._start()
+
+    def _halve(self, batch: _Batch) -> None:
+        middle, heard = len(batch.items) // 2, dict[int, tuple[list[Verdict], float]]()
+
+        def done(half: int, verdicts: list[Verdict], seconds: float) -> None:
+            with self._lock:
+                heard[half] = verdicts, seconds
+                if len(heard) < 2:
+                    return
+            self._end(batch, heard[0][0] + heard[1][0], heard[0][1] + heard[1][1])
+
+        parts = (batch.items[:middle], batch.items[middle:])
+        halves = [_Batch(batch.call, batch.verifier, p, partial(done, i)) for i, p in enumerate(parts)]
+        with self._lock:
+            self._waiting.extendleft(reversed(halves))
 
     def _end(self, batch: _Batch, verdicts: list[Verdict], seconds: float) -> None:
         with self._lock:

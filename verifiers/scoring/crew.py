@@ -4,12 +4,9 @@ All who score share one crew: a file, an adapter, a service, a trainer. Each cli
 workers and its own deadline; workers are forked when there is work, kept warm for a while, and load
 any client's verifiers on demand.
 
-A question past its deadline costs its worker's life, once it is clear whose fault that is. If the worker
-had spent at least half of the deadline on the processor, the completion is what was slow: the decision
-is ``timeout``, score 0. If it is asleep, it waits for something else, and the question abstains. If it
-wants to compute and the machine does not let it, it is given more time, up to ten deadlines, and is
-then treated as the one that waits. Only that question is lost: what its task had decided before stands,
-and the rest is asked in another worker. A worker that dies takes nothing along: what it was asked is asked
+A question past its deadline costs its worker's life, once it is clear whose fault that is
+(:mod:`~referee.verifiers.scoring.lateness`). Only that question is lost: what its task had decided before
+stands, and the rest is asked in another worker. A worker that dies takes nothing along: what it was asked is asked
 once more, alone, and then abstains. Workers that cannot be started, or cannot load the verifiers, are
 the machine's failure: what they should have been asked abstains.
 """
@@ -33,12 +30,11 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-import psutil
-
 from referee.verifiers.protocol import AnyVerifier, Item, failure
 from referee.verifiers.records import Reason, Verdict
 from referee.verifiers.scoring import worker
 from referee.verifiers.scoring.call import Call
+from referee.verifiers.scoring.lateness import late, use_of_process
 from referee.verifiers.scoring.nursery import Nursery, NurseryDied
 from referee.verifiers.scoring.plan import is_group
 from referee.verifiers.scoring.worker import IDLE, KEPT, Cell, Clock, Place, portions
@@ -46,8 +42,6 @@ from referee.verifiers.scoring.worker import IDLE, KEPT, Cell, Clock, Place, por
 TICK_S = 0.02
 START_S = 120.0  # a worker may have to import a large library first
 KEPT_WARM_S = 30.0
-_BUSY_SHARE = 0.5  # of the deadline: the completion is slow
-_PATIENCE = 10  # deadlines that a question gets on a machine that gives it too little time to tell
 _SLOW_LOAD_S = 1.0  # verifiers that take longer to load get a spare worker
 _RELEASE_S = 5.0
 _CHUNK_S = 0.02  # of work that is handed out at once: cheap verdicts must not pay for a message each
@@ -398,20 +392,21 @@ class Crew:
         deadline, seconds = order.deadline_s * count, now - start
         if seconds <= deadline:
             return
-        cpu, asleep = _cpu_use(w.pid)
-        busy = cpu - cpu_before >= _BUSY_SHARE * deadline
-        if not (busy or asleep or seconds > _PATIENCE * deadline):
+        cpu, asleep = use_of_process(w.pid)
+        verdict = late(
+            deadline_s=order.deadline_s,
+            limit_s=deadline,
+            seconds=seconds,
+            cpu_s=cpu - cpu_before,
+            asleep=asleep,
+        )
+        if verdict is None:
             return
         if (clock.ticket, clock.start) != (ticket, start):
             return  # it went on to the next question while it was looked at
-        if busy:
-            late = Verdict(score=0.0, reason=Reason.TIMEOUT, detail={"deadline_s": order.deadline_s})
-        else:
-            message = f"no verdict in {order.deadline_s:g} s, and the processor was not what it waited for"
-            late = failure(message, Reason.UNAVAILABLE)
         self._drain(w)
         if place in task.open:
-            self._decide(w, int(ticket), task, place, Cell(*place, [late] * count, seconds))
+            self._decide(w, int(ticket), task, place, Cell(*place, [verdict] * count, seconds))
             self._end(w)
 
     def _end_slow(self, w: _Worker) -> None:
@@ -575,13 +570,3 @@ def _modules(pickled: bytes) -> Iterator[str]:
     for _, argument, _ in pickletools.genops(pickled):
         if isinstance(argument, str):
             yield argument.partition(" ")[0]
-
-
-def _cpu_use(pid: int) -> tuple[float, bool]:
-    """Return the processor time of a process, and whether it is asleep rather than computing."""
-    try:
-        process = psutil.Process(pid)
-        times, status = process.cpu_times(), process.status()
-    except psutil.Error:
-        return 0.0, True
-    return float(times.user + times.system), status != psutil.STATUS_RUNNING

@@ -38,9 +38,11 @@ def score(
 ) -> list[Reward]:
     """Return the reward of each (completion, problem) pair, in order.
 
-    Neighbours with the same problem are siblings of one group. ``workers`` processes are used (by
-    default one for each core; 0 scores in this process, without deadlines); ``deadline_s`` is the
-    time each completion may take.
+    Neighbours with the same problem are siblings of one group. Rules use ``workers`` processes (by
+    default one for each core; 0 asks them in this process, where nothing ends one that hangs);
+    ``deadline_s`` is the time that each part may take for each completion. What bounds itself
+    (mathematics) is asked in this process at first, unless ``workers`` are given, and in workers where
+    there is enough of it.
 
     Raises:
         TypeError: where the rubric cannot be pickled, and workers are wanted.
@@ -135,6 +137,11 @@ def _skip(
     return rows
 
 
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 def _run(
     rubric: Rubric, rows: Iterable[Row], out: Ordered, workers: int | None, deadline_s: float
 ) -> Iterator[list[tuple[Row, Reward]]]:
@@ -182,10 +189,9 @@ def _drain(results: Iterator[Settled | None], out: Ordered) -> Iterator[list[tup
 def _solve(
     rubric: Rubric, units: Iterator[Unit], workers: int | None, deadline_s: float
 ) -> Iterator[Settled | None]:
-    cores = len(os.sched_getaffinity(0))
-    engine = Engine(rubric, deadline_s=deadline_s, workers=cores if workers is None else workers)
-    if engine.plan.self_bounded and (workers is None or workers == 0):
-        yield from _here(engine, units, HERE_S if workers is None and cores > 1 else None)
+    engine = Engine(rubric, deadline_s=deadline_s, workers=cores() if workers is None else workers)
+    if engine.plan.self_bounded and not workers:
+        yield from _here(engine, units, HERE_S if workers is None and cores() > 1 else None)
     try:
         yield from _flow(engine, units)
     finally:

@@ -1,0 +1,57 @@
+"""Whose fault it is that a question is past its deadline: the completion's, or the machine's.
+
+What had spent at least half of the deadline on the processor is slow by itself: ``timeout``, score 0.
+What is asleep waits for something else, and abstains. What wants to compute and is not let by the machine
+is given more time, up to ten deadlines, and is then treated as the one that waits.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+from referee.verifiers.protocol import failure
+from referee.verifiers.records import Reason, Verdict
+
+BUSY_SHARE = 0.5
+PATIENCE = 10
+
+
+def late(*, deadline_s: float, limit_s: float, seconds: float, cpu_s: float, asleep: bool) -> Verdict | None:
+    """Return the verdict on what has taken ``seconds`` of its ``limit_s``; None where it gets more time.
+
+    ``cpu_s`` is the processor time that it used in them, ``asleep`` whether it waits for something else
+    than the processor. ``deadline_s`` is a single completion's, which the verdict names.
+    """
+    if cpu_s >= BUSY_SHARE * limit_s:
+        return Verdict(score=0.0, reason=Reason.TIMEOUT, detail={"deadline_s": deadline_s})
+    if asleep or seconds > PATIENCE * limit_s:
+        message = f"no verdict in {deadline_s:g} s, and the processor was not what it waited for"
+        return failure(message, Reason.UNAVAILABLE)
+    return None
+
+
+def use_of_process(pid: int) -> tuple[float, bool]:
+    """Return the processor time of a process, and whether it is asleep rather than computing."""
+    try:
+        process = psutil.Process(pid)
+        times, status = process.cpu_times(), process.status()
+    except psutil.Error:
+        return 0.0, True
+    return float(times.user + times.system), status != psutil.STATUS_RUNNING
+
+
+def use_of_thread(thread: threading.Thread) -> tuple[float, bool]:
+    """Return the processor time of a thread of this process, and whether it is asleep."""
+    if thread.ident is None or not thread.is_alive():
+        return 0.0, True
+    cpu = time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
+    try:
+        stat = Path(f"/proc/{os.getpid()}/task/{thread.native_id}/stat").read_text()
+    except OSError:
+        return cpu, True
+    return cpu, stat.rpartition(")")[2].split()[0] != "R"
