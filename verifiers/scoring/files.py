@@ -23,7 +23,8 @@ from referee.verifiers.scoring.rows import Columns, Row, RowError, read_rows
 from referee.verifiers.scoring.store import Store, StoreError
 from referee.verifiers.scoring.summary import Summary, Tally
 
-HERE_S = 0.5  # of work that bounds itself is done before processes are started for it
+HERE_S = 3.0  # of work that bounds itself is done before processes are started, which takes a second of theirs
+_AT_ONCE = 64  # units that are asked about together where nobody wants to know each one's time
 _STEP_S = 0.05  # how often what is settled is written
 
 Progress = Callable[[int], None]
@@ -148,7 +149,7 @@ def _run(
     """Score rows and yield them, with their rewards, as their turn comes."""
     source = _Source(rows)
     units = out.admit(source.units(whole_groups=rubric.is_group))
-    yield from _drain(_solve(rubric, units, workers, deadline_s), out)
+    yield from _drain(_solve(rubric, units, workers, deadline_s, timed=out.timed), out)
     yield out.release()
     if source.error is not None:
         raise source.error
@@ -187,23 +188,26 @@ def _drain(results: Iterator[Settled | None], out: Ordered) -> Iterator[list[tup
 
 
 def _solve(
-    rubric: Rubric, units: Iterator[Unit], workers: int | None, deadline_s: float
+    rubric: Rubric, units: Iterator[Unit], workers: int | None, deadline_s: float, *, timed: bool
 ) -> Iterator[Settled | None]:
     engine = Engine(rubric, deadline_s=deadline_s, workers=cores() if workers is None else workers)
     if engine.plan.self_bounded and not workers:
-        yield from _here(engine, units, HERE_S if workers is None and cores() > 1 else None)
+        seconds = HERE_S if workers is None and cores() > 1 else None
+        yield from _here(engine, units, seconds, at_once=1 if timed else _AT_ONCE)
     try:
         yield from _flow(engine, units)
     finally:
         engine.close()
 
 
-def _here(engine: Engine, units: Iterator[Unit], seconds: float | None) -> Iterator[Settled | None]:
-    """Settle units in this thread, one by one, for ``seconds`` or to their end."""
-    began = step = time.monotonic()
-    for unit in units:
-        yield engine.settle_here(unit)
-        now = time.monotonic()
+def _here(
+    engine: Engine, units: Iterator[Unit], seconds: float | None, *, at_once: int
+) -> Iterator[Settled | None]:
+    """Settle units in this thread, for ``seconds`` or to their end."""
+    began = step = time.thread_time()
+    while block := list(islice(units, at_once)):
+        yield from engine.settle_here(block)
+        now = time.thread_time()
         if now - step > _STEP_S:
             yield None
             step = now

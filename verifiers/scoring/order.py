@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from functools import cache
+from operator import attrgetter
+from typing import Any
 
+from referee.verifiers.jsonl import key
 from referee.verifiers.protocol import Item
 from referee.verifiers.records import Reward
 from referee.verifiers.scoring.engine import Settled, Unit
 from referee.verifiers.scoring.rows import Row
-from referee.verifiers.scoring.store import Store, digest
+from referee.verifiers.scoring.store import Store
 
 
 class Ordered:
@@ -31,6 +37,11 @@ class Ordered:
         self._followers: dict[int, list[int]] = {}  # units that wait for their leader's result
         self._offsets = array("q")  # where each released row's line begins, with a store
         self._memory: list[Reward] = []  # released rewards, without one
+
+    @property
+    def timed(self) -> bool:
+        """True where each completion's time is noted."""
+        return self._store is not None
 
     def remember(self, row: Row, offset: int) -> None:
         """Take note of a row that was released in an earlier run."""
@@ -101,3 +112,25 @@ class Ordered:
         if number >= self._next:
             return self._settled.get(number)
         return self._store.reward_at(self._offsets[number]) if self._store else self._memory[number]
+
+
+def digest(rows: Sequence[Row]) -> bytes:
+    """Return the key under which equal problems with equal completions are decided once."""
+    contents = "\n".join(_contents(record) for row in rows for record in (row.problem, row.completion))
+    return hashlib.blake2b(contents.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _contents(record: object) -> str:
+    """Return a text that only equal records share: of plain fields their repr, else canonical JSON."""
+    values = _fields(type(record))(record)
+    if all(value is None or type(value) in _PLAIN or not value for value in values):
+        return repr(values)
+    return key(record)
+
+
+_PLAIN = (str, int, float, bool)
+
+
+@cache
+def _fields(cls: Any) -> Any:
+    return attrgetter(*(f.name for f in fields(cls)))

@@ -8,15 +8,14 @@ what may differ between two runs: how long each verdict took.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from referee.verifiers.jsonl import dumps, from_dict, key, loads, to_dict, write_json
+from referee.verifiers.jsonl import dumps, from_dict, loads, to_dict, write_json
 from referee.verifiers.records import Completion, Json, Problem, Reward
 from referee.verifiers.rubric import Rubric
 from referee.verifiers.scoring.rows import Columns, Row
@@ -169,12 +168,6 @@ class Store:
             file.close()
         if complete:
             self._journal_path.unlink(missing_ok=True)
-
-
-def digest(rows: Sequence[Row]) -> bytes:
-    """Return the key under which equal problems with equal completions are decided once."""
-    contents = "\n".join(key(row.problem, row.completion) for row in rows)
-    return hashlib.blake2b(contents.encode(), digest_size=16).digest()
 
 
 def _plain(columns: Columns) -> Json:
