@@ -38,7 +38,7 @@ class Stepwise(Protocol):
         ...
 
 
-def evaluate(verifier: AnyVerifier, items: Sequence[Item]) -> list[Verdict]:
+def evaluate(verifier: Any, items: Sequence[Item]) -> list[Verdict]:
     """Return one verdict for each item; a verifier that fails abstains there."""
     if not items:
         return []
@@ -53,7 +53,7 @@ def evaluate(verifier: AnyVerifier, items: Sequence[Item]) -> list[Verdict]:
     return [_one(verifier, item) for item in items]
 
 
-async def aevaluate(verifier: AnyVerifier, items: Sequence[Item]) -> list[Verdict]:
+async def aevaluate(verifier: Any, items: Sequence[Item]) -> list[Verdict]:
     """Like :func:`evaluate` for callers in an event loop: awaits what is async, threads what is not."""
     if not items:
         return []

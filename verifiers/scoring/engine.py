@@ -232,7 +232,9 @@ class Engine:
         tasks = [Task(asked, i) for i, asked in enumerate(gather.questions)]
         self._order(call, self._payload(verifier), tasks, done)
 
-    def _ask_awaited(self, call: Call, verifier: AnyVerifier, items: Sequence[Item], heard: _Verdicts) -> None:
+    def _ask_awaited(
+        self, call: Call, verifier: AnyVerifier, items: Sequence[Item], heard: _Verdicts
+    ) -> None:
         gather = _Gather(items, heard, whole=is_group(verifier))
         for i, asked in enumerate(gather.questions):
             self._awaiting.ask(call, verifier, asked, partial(gather.put, i))

@@ -23,7 +23,9 @@ from referee.verifiers.scoring.rows import Columns, Row, RowError, read_rows
 from referee.verifiers.scoring.store import Store, StoreError
 from referee.verifiers.scoring.summary import Summary, Tally
 
-HERE_S = 3.0  # of work that bounds itself is done before processes are started, which takes a second of theirs
+HERE_S = (
+    3.0  # of work that bounds itself is done before processes are started, which takes a second of theirs
+)
 _AT_ONCE = 64  # units that are asked about together where nobody wants to know each one's time
 _STEP_S = 0.05  # how often what is settled is written
 

@@ -120,7 +120,7 @@ def digest(rows: Sequence[Row]) -> bytes:
     return hashlib.blake2b(contents.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _contents(record: object) -> str:
+def _contents(record: Any) -> str:
     """Return a text that only equal records share: of plain fields their repr, else canonical JSON."""
     values = _fields(type(record))(record)
     if all(value is None or type(value) in _PLAIN or not value for value in values):

@@ -151,7 +151,9 @@ def _busy() -> bool:
 @pytest.mark.parametrize("beside", ["alone", "beside a loop"])
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("kind", places.KINDS)
-def test_each_part_is_decided_by_itself_and_in_time(kind: str, door: str, beside: str, tmp_path: Path) -> None:
+def test_each_part_is_decided_by_itself_and_in_time(
+    kind: str, door: str, beside: str, tmp_path: Path
+) -> None:
     parts = parts_of(kind, beside)
     rubric = Rubric({name: verifier for name, (verifier, _, _) in parts.items()})
     hostile, fine = in_time(lambda: DOORS[door](rubric, tmp_path))
@@ -169,7 +171,9 @@ def test_verify_and_audit_decide_it_the_same_way(kind: str, beside: str, tmp_pat
     probe = Probe(name="hostile", says="", compose=lambda case: TEXTS[0], honest=True)
     problems = [PROBLEM, Problem(prompt="2+3=", answer="5")]
     (probed,) = in_time(
-        lambda: audit(rubric, problems[:1] * 1 + problems[1:], probes=[probe], workers=2, deadline_s=DEADLINE_S)
+        lambda: audit(
+            rubric, problems[:1] * 1 + problems[1:], probes=[probe], workers=2, deadline_s=DEADLINE_S
+        )
     )
     assert probed.decided + probed.abstained == 2
     assert probed.abstained >= (2 if total is None and kind not in ("math", "unit_tests") else 0)

@@ -118,9 +118,13 @@ def test_verifiers_that_cannot_be_loaded_abstain_and_say_why(tmp_path: Path, mon
 
     (tmp_path / "brittle.py").write_text("import os\nos._exit(3)\n")
     (one,) = score(Rubric({"brittle": brittle.rule}), [("a", P)], workers=1)
-    assert one.parts["brittle"].detail["error"].startswith("a worker process ended with code 3 while it loaded")
+    assert (
+        one.parts["brittle"].detail["error"].startswith("a worker process ended with code 3 while it loaded")
+    )
     (tmp_path / "brittle.py").write_text("raise KeyError('broken module')\n")
-    rewards = score(Rubric({"brittle": brittle.rule, "exact": Exact()}), [("4", P)] * 3 + [("5", P)], workers=2)
+    rewards = score(
+        Rubric({"brittle": brittle.rule, "exact": Exact()}), [("4", P)] * 3 + [("5", P)], workers=2
+    )
     assert [r.parts["brittle"].reason for r in rewards] == [Reason.ERROR] * 4
     assert "KeyError: 'broken module'" in str(rewards[0].parts["brittle"].detail["error"])
 
@@ -167,7 +171,9 @@ class Template:
 
 
 def items_with_one_refused(count: int, at: int) -> list[Item]:
-    return [Item(Completion(text="x"), Problem(prompt="refused" if i == at else "fine"), i) for i in range(count)]
+    return [
+        Item(Completion(text="x"), Problem(prompt="refused" if i == at else "fine"), i) for i in range(count)
+    ]
 
 
 def test_an_item_that_a_batch_verifier_refuses_costs_its_own_verdict_only() -> None:
