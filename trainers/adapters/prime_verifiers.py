@@ -22,7 +22,7 @@ from referee.trainers.adapters.abstention import (
     flat,
     number,
 )
-from referee.trainers.adapters.reading import completion_of, jsonable, problem_from
+from referee.trainers.adapters.reading import completion_of, problem_from
 from referee.trainers.adapters.scorer import Pair, Scorer
 from referee.verifiers.records import Reward
 from referee.verifiers.rubric import Rubric
@@ -170,8 +170,7 @@ class ClassicMetric:
 
 def _classic_pair(prompt: Any, completion: Any, answer: Any, info: Any, state: Any) -> Pair:
     truncated = bool(state.get("is_truncated", False)) if isinstance(state, Mapping) else False
-    details = jsonable(info) if isinstance(info, Mapping) else {}
-    return completion_of(completion, truncated=truncated), problem_from(prompt, answer, details)
+    return completion_of(completion, truncated=truncated), problem_from(prompt, answer, info)
 
 
 def _kept(state: Any, reward: Reward, on_abstention: float) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from referee.verifiers.protocol import Item
 from referee.verifiers.records import Reward
+from referee.verifiers.rubric import Rubric
 from referee.verifiers.scoring.pool import Unit
 from referee.verifiers.scoring.rows import Row
 from referee.verifiers.scoring.store import Store, digest
@@ -19,14 +20,16 @@ class Ordered:
     are on file and what is ahead of its turn is journaled; without one they stay in memory.
     """
 
-    def __init__(self, store: Store | None = None) -> None:
+    def __init__(self, rubric: Rubric, store: Store | None = None) -> None:
         self.duplicates = 0
+        self._rubric = rubric
         self._store = store
         self._next = 0  # the first row that is not released
         self._admitted = 0
         self._rows: dict[int, Row] = {}  # admitted, not released
         self._settled: dict[int, Reward] = {}  # decided, not released
         self._unsaved: list[int] = []  # settled in this process, perhaps ahead of their turn
+        self._units: dict[int, int] = {}  # how many rows each unit has that is being decided
         self._leader: dict[bytes, int] = {}  # the first unit of each distinct content
         self._followers: dict[int, list[int]] = {}  # units that wait for their leader's result
         self._offsets = array("q")  # where each released row's line begins, with a store
@@ -50,13 +53,19 @@ class Ordered:
             if all(number + i in ahead for i in range(len(rows))):
                 self._settled.update((number + i, ahead.pop(number + i)) for i in range(len(rows)))
             elif leader == number:
-                yield Unit(number, [Item(row.completion, row.problem, row.group) for row in rows])
+                self._units[number] = len(rows)
+                readable = [row for row in rows if row.failure is None]
+                if readable:
+                    yield Unit(number, [Item(row.completion, row.problem, row.group) for row in readable])
+                else:
+                    self.settle(number, [], 0.0)
             else:
                 self.duplicates += len(rows)
                 self._follow(leader, number, len(rows))
 
     def settle(self, number: int, rewards: Sequence[Reward], seconds: float) -> None:
-        """Take a unit's result."""
+        """Take a unit's result: a reward for each of its rows that can be read."""
+        rewards = self._with_failures(number, rewards)
         for i, reward in enumerate(rewards):
             self._put(number + i, reward)
             if self._store:
@@ -81,6 +90,18 @@ class Ordered:
                 self._store.keep(number, self._settled[number])
         self._unsaved.clear()
         self._store.flush(journal_needed=bool(self._settled))
+        return out
+
+    def _with_failures(self, number: int, rewards: Sequence[Reward]) -> Sequence[Reward]:
+        """Put the rewards of rows that cannot be read in their places: every part has the row's verdict."""
+        decided, out = iter(rewards), []
+        for i in range(self._units.pop(number)):
+            row = self._rows[number + i]
+            if row.failure is None:
+                out.append(next(decided))
+            else:
+                verdicts = dict.fromkeys(self._rubric.parts, row.failure)
+                out.append(self._rubric.pay(verdicts, truncated=row.completion.truncated))
         return out
 
     def _put(self, number: int, reward: Reward) -> None:
