@@ -76,7 +76,7 @@ class VerifiersReward:
         problem = problem_from(data.get("prompt") or "", data[self.answer], info, data.get("id"))
         completion = completion_of(trace.last_reply, truncated=bool(trace.is_truncated))
         (reward,) = await self.scorer.ascore([(completion, problem)])
-        trace.record_metrics({f"{self.name}/{k}": v for k, v in flat(reward).items() if v == v})
+        trace.record_metrics({f"{self.name}/{k}": v for k, v in flat(reward).items()})
         return number(reward, self.on_abstention)
 
 
@@ -102,7 +102,7 @@ def to_verifiers_classic(
     scorer = Scorer(rubric=rubric, deadline_s=deadline_s, workers=workers)
     kind = ClassicGroupReward if rubric.is_group else ClassicReward
     reward = kind(scorer=scorer, on_abstention=stand_in, name=name)
-    keys = [*(f"part/{part}" for part in rubric.parts), "abstained"]
+    keys = [*(f"part/{part}{flag}" for part in rubric.parts for flag in ("", "/abstained")), "abstained"]
     metrics = [ClassicMetric(key=key, name=f"{name}/{key}") for key in keys]
     classic = _classic_api()
     return classic.Rubric(
