@@ -131,7 +131,9 @@ def lint(
 
         if not problem.prompt_text.strip():
             report("the prompt is blank")
-        blank = problem.answer in (None, []) or (isinstance(problem.answer, str) and not problem.answer.strip())
+        blank = problem.answer in (None, []) or (
+            isinstance(problem.answer, str) and not problem.answer.strip()
+        )
         if blank and not problem.info.get("tests"):
             report("there is no answer")
         asked = key(Problem(prompt=problem.prompt))

@@ -181,7 +181,9 @@ def register() -> None:
         for spelt in {name, name.replace("_", "-")}:
             env_id = f"referee/{spelt}-v0"
             if env_id not in gymnasium.registry:
-                gymnasium.register(env_id, entry_point="referee.envs.text_env:make_env", kwargs={"name": name})
+                gymnasium.register(
+                    env_id, entry_point="referee.envs.text_env:make_env", kwargs={"name": name}
+                )
 
 
 register()

@@ -165,7 +165,7 @@ def as_verdict(value: object, verifier: object) -> Verdict:
 
 
 def _elements(array: Any) -> int:
-    count = getattr(array, "numel", None) or getattr(array, "size", 1)  # torch's size is its shape
+    count: Any = getattr(array, "numel", None) or getattr(array, "size", 1)  # torch's size is its shape
     return int(count() if callable(count) else count)
 
 

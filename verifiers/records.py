@@ -390,20 +390,22 @@ def read_tool_call(value: object) -> ToolCall:
     function = _dumped(value.get("function", value)) if isinstance(value, Mapping) else None
     if not isinstance(value, Mapping) or not isinstance(function, Mapping):
         return ToolCall(name="", malformed=_shown(value))
-    name, id, arguments = function.get("name"), _text_or_empty(value.get("id")), function.get("arguments")
-    malformed = _text_or_empty(value.get("malformed"))
+    name, arguments = function.get("name"), function.get("arguments")
+    call_id, malformed = _text_or_empty(value.get("id")), _text_or_empty(value.get("malformed"))
     if not isinstance(name, str):
-        return ToolCall(name="", id=id, malformed=malformed or _shown(value))
+        return ToolCall(name="", id=call_id, malformed=malformed or _shown(value))
     if arguments is None or (isinstance(arguments, str) and not arguments.strip()):
         arguments = {}
     try:
-        return ToolCall(name=name, arguments=arguments, id=id, malformed=malformed)
+        return ToolCall(name=name, arguments=arguments, id=call_id, malformed=malformed)
     except (TypeError, ValueError, RecursionError):
-        return ToolCall(name=name, id=id, malformed=malformed or _shown(arguments))
+        return ToolCall(name=name, id=call_id, malformed=malformed or _shown(arguments))
 
 
 def number_texts(value: float) -> tuple[str, ...]:
-    """Return how a number may be written: 4.0 is ``4`` too, for a column with a gap makes floats of whole numbers.
+    """Return how a number may be written: 4.0 is ``4`` too.
+
+    A data frame makes floats of whole numbers where the column has a gap.
 
     Raises:
         ValueError: for a whole number of more digits than Python writes.

@@ -21,7 +21,8 @@ def judged(answer: Json, judge: Callable[[Json], Verdict]) -> Verdict:
     """Return ``judge``'s verdict on a reference, or on any of a list of them.
 
     >>> def judge(reference):
-    ...     return Verdict(score=float(reference == 4)) if isinstance(reference, int) else bad_reference("no number")
+    ...     readable = isinstance(reference, int)
+    ...     return Verdict(score=float(reference == 4)) if readable else bad_reference("no number")
     >>> judged([3, 4], judge).score, judged([3, 5], judge).score, judged([3, "x"], judge).score
     (1.0, 0.0, None)
     """
@@ -29,7 +30,10 @@ def judged(answer: Json, judge: Callable[[Json], Verdict]) -> Verdict:
 
 
 def any_of(references: Sequence[Json], judge: Callable[[Json], Verdict]) -> Verdict:
-    """Return the best verdict over ``references``; an abstention where none is right and one cannot be read."""
+    """Return the best verdict over ``references``.
+
+    It is an abstention where none is right and one cannot be read, or there is none.
+    """
     if not references:
         return bad_reference("the list of references is empty")
     best = unread = None

@@ -186,7 +186,7 @@ def _is_number(value: Json) -> bool:
 
 
 def _takes_any(judge: Any) -> bool:
-    """Tell whether a list of references would mean any of them to a verifier of the rubric; yes without one."""
+    """Tell whether a list of references means any of them to a verifier of the rubric; yes without one."""
     if judge is None:
         return True
     if isinstance(judge, Rubric):

@@ -43,8 +43,8 @@ def to_evaluate(
     scorer = Scorer(rubric=rubric, deadline_s=deadline_s, workers=workers)
     if rubric.is_group and not prompts:
         raise ValueError(
-            "prompts must be True for a rubric with a part that judges the completions of a problem together: "
-            "without them equal references of two problems would make siblings"
+            "prompts must be True for a rubric with a part that judges the completions of a problem "
+            "together: without them equal references of two problems would make siblings"
         )
 
     class Referee(evaluate.Metric):  # type: ignore[misc]

@@ -27,8 +27,8 @@ def to_ray_data(
 ) -> RayRewards:
     """Return ``rubric`` as a function for ``ds.map_batches(function, batch_format="numpy")``.
 
-    ``columns`` names the completion's and the others' columns. Adds ``reward``, ``part/<name>`` (NaN where they abstain),
-    ``abstained`` and ``why``, all with ``prefix`` in front.
+    ``columns`` names the completion's and the others' columns. Adds ``reward``, ``part/<name>`` (NaN
+    where they abstain), ``abstained`` and ``why``, all with ``prefix`` in front.
 
     Raises:
         ValueError: where ``columns`` names more than one completion, or the rubric needs siblings: Ray
@@ -40,8 +40,8 @@ def to_ray_data(
     scorer = Scorer(rubric=rubric, deadline_s=deadline_s, workers=workers)
     if rubric.is_group:
         raise ValueError(
-            "rubric must judge completions one by one for Ray Data, whose batches may hold a part of a group; "
-            "it has a part that judges the completions of a problem together"
+            "rubric must judge completions one by one for Ray Data, whose batches may hold a part of a "
+            "group; it has a part that judges the completions of a problem together"
         )
     return RayRewards(scorer=scorer, columns=columns, prefix=prefix)
 

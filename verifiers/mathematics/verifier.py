@@ -195,9 +195,13 @@ def _all_of(references: list[Json]) -> Reference:
         reference = reference_of(one) if isinstance(one, str) else _reference_of_value(one)
         node = reference.reading.node if reference.reading else None
         if reference.problem or isinstance(one, list):
-            return Reference(reference.text, None, reference.problem or "a list stands in a list of references")
+            return Reference(
+                reference.text, None, reference.problem or "a list stands in a list of references"
+            )
         if node is None or node.kind == "text":
-            return Reference(reference.text, None, f"{reference.text[:60]!r} is no value: exact compares texts")
+            return Reference(
+                reference.text, None, f"{reference.text[:60]!r} is no value: exact compares texts"
+            )
         number = node.kind == "num"  # 1,234 among others would be two of them
         texts.append(str(node.value) if number else reference.text)
     return reference_of(", ".join(texts))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from referee.verifiers.cells import UNREADABLE, is_missing, jsonable, completion_of, read_info, read_record
+from referee.verifiers.cells import UNREADABLE, completion_of, is_missing, jsonable, read_info, read_record
 from referee.verifiers.protocol import failure
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict
 
@@ -37,10 +37,10 @@ class Columns:
     ``completion`` names one column or several; each holds a text, chat messages, a completion
     record (``{"text": ..., "finish_reason": ...}``), or a list of texts or records. The columns
     ``prompt``, ``answer``, ``id`` and ``info`` (an object, or the JSON text of one) are used where a
-    row has them, and must be there where another name is given. ``answer_pattern`` is a regular expression searched in the
-    answer: its last match's first group (or the whole match) is the reference. ``info_columns``
-    are copied into the problem's info under their last name. ``group`` names a column whose equal
-    neighbours make one group of siblings; without it a row is a group.
+    row has them, and must be there where another name is given. ``answer_pattern`` is a regular
+    expression searched in the answer: its last match's first group (or the whole match) is the
+    reference. ``info_columns`` are copied into the problem's info under their last name. ``group``
+    names a column whose equal neighbours make one group of siblings; without it a row is a group.
     """
 
     completion: tuple[str, ...] = ("completion",)
@@ -157,10 +157,12 @@ def _problem(data: Any, columns: Columns) -> tuple[Problem, Verdict | None]:
     except _NoRow:
         raise
     except UNREADABLE as e:
-        prompt, id = _find(data, columns.prompt), _find(data, columns.id)
-        asked = prompt if isinstance(prompt, str) else ""
-        named = str(id) if isinstance(id, str | int) else ""
-        return Problem(prompt=asked, id=named), failure(str(e), Reason.BAD_REFERENCE)
+        prompt, name = _find(data, columns.prompt), _find(data, columns.id)
+        left = Problem(
+            prompt=prompt if isinstance(prompt, str) else "",
+            id=str(name) if isinstance(name, str | int) else "",
+        )
+        return left, failure(str(e), Reason.BAD_REFERENCE)
 
 
 def _completions(data: Mapping[str, Any], path: str) -> list[tuple[str, Completion, Verdict | None]]:

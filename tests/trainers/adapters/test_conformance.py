@@ -116,7 +116,9 @@ def test_openrlhf_gets_every_score_bit_for_bit():
     assert bits(r["rewards"][0] for r in results) == bits(filled(EXPECTED, -7.0))
     digests = [e.parts["digest"].score for e in EXPECTED]
     assert [r["extra_logs"]["part/digest"] for r in results] == [[-7.0 if d is None else d] for d in digests]
-    assert [r["extra_logs"]["part/digest/abstained"] for r in results] == [[float(d is None)] for d in digests]
+    assert [r["extra_logs"]["part/digest/abstained"] for r in results] == [
+        [float(d is None)] for d in digests
+    ]
     assert [r["extra_logs"]["abstained"] == [1.0] for r in results] == [e.abstains for e in EXPECTED]
 
 

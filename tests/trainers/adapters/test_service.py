@@ -235,7 +235,10 @@ DEEP = b"[" * 900 + b"]" * 900
         (b'{"completion": "4", "prompt": [{"role": 3, "content": "2+2"}], "answer": "4"}', "bad_reference"),
         (b'{"completion": null, "answer": "4"}', "no_answer"),
         (b'{"completion": [{"role": 5, "content": "4"}], "answer": "4"}', "no_answer"),
-        (b'{"completion": [{"role": "assistant", "content": {"a": ' + DEEP + b'}}], "answer": "4"}', "no_answer"),
+        (
+            b'{"completion": [{"role": "assistant", "content": {"a": ' + DEEP + b'}}], "answer": "4"}',
+            "no_answer",
+        ),
         (
             b'{"completion": [{"role": "assistant", "content": "4", "tool_calls": [{"function": {"name": [], '
             b'"arguments": ' + DEEP + b'}}, NaN, true]}], "answer": "4"}',
