@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from referee.verifiers.cells import UNREADABLE, completion_of, is_missing, jsonable, read_info, read_record
-from referee.verifiers.protocol import failure
+from referee.verifiers.protocol import failure as abstention
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict
 
 
@@ -69,7 +69,9 @@ class Columns:
 class Row:
     """One completion of one line: ``line`` counts from 1, ``group`` is shared by siblings.
 
-    Where a cell cannot be read, ``failure`` is the verdict of every part: an abstention that says why.
+    Where a cell cannot be read, ``failure`` is the verdict of every part: an abstention that says why. So
+    does the problem's ``info["unreadable"]``, which tells it from one that was read: neither takes the
+    other's verdict, and a row that was mended since is seen to have changed.
     """
 
     line: int
@@ -111,7 +113,8 @@ def read_rows(
         if value is _MISSING or value != group_value:
             group, group_value = group + 1, value
         for column, completion, why in completions:
-            yield Row(number, column, group, problem, completion, fault or why)
+            failure = fault or why
+            yield Row(number, column, group, _marked(problem, failure), completion, failure)
 
 
 def _parsed(path: str | Path, name: str) -> Iterator[tuple[int, Any]]:
@@ -162,7 +165,13 @@ def _problem(data: Any, columns: Columns) -> tuple[Problem, Verdict | None]:
             prompt=prompt if isinstance(prompt, str) else "",
             id=str(name) if isinstance(name, str | int) else "",
         )
-        return left, failure(str(e), Reason.BAD_REFERENCE)
+        return left, abstention(str(e), Reason.BAD_REFERENCE)
+
+
+def _marked(problem: Problem, failure: Verdict | None) -> Problem:
+    if failure is None:
+        return problem
+    return replace(problem, info={**problem.info, "unreadable": failure.detail["error"]})
 
 
 def _completions(data: Mapping[str, Any], path: str) -> list[tuple[str, Completion, Verdict | None]]:
@@ -178,10 +187,10 @@ def _completion(path: str, value: Any) -> tuple[Completion, Verdict | None]:
         try:
             return read_record(value), None
         except UNREADABLE as e:
-            return Completion(), failure(f"column {path!r}: {e}", Reason.BAD_REFERENCE)
+            return Completion(), abstention(f"column {path!r}: {e}", Reason.BAD_REFERENCE)
     if isinstance(value, list) and not _is_chat(value):
         message = f"column {path!r} must hold a text, messages or a completion, got a list: {value!s:.60}"
-        return Completion(), failure(message, Reason.BAD_REFERENCE)
+        return Completion(), abstention(message, Reason.BAD_REFERENCE)
     return completion_of(value), None
 
 

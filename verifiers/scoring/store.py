@@ -170,13 +170,8 @@ class Store:
 
 
 def digest(rows: Sequence[Row]) -> bytes:
-    """Return the key under which equal problems with equal completions are decided once.
-
-    What is left of a row that cannot be read is no problem: its verdict stands in the key too.
-    """
-    contents = "\n".join(
-        key(row.problem, row.completion, *([] if row.failure is None else [row.failure])) for row in rows
-    )
+    """Return the key under which equal problems with equal completions are decided once."""
+    contents = "\n".join(key(row.problem, row.completion) for row in rows)
     return hashlib.blake2b(contents.encode(), digest_size=16).digest()
 
 

@@ -196,7 +196,7 @@ def test_a_run_killed_ten_times_ends_with_the_same_bytes(tmp_path: Path, rubric:
         assert sum(called.values()) - 450 <= kills * 2 * 4
 
 
-BAD = {"completion": "a", "info": "[]"}  # beside {"completion": "a"}, of which the same is left
+BAD = {"completion": "a", "info": "[]"}
 
 
 @pytest.mark.parametrize(("rubric", "workers"), [(rubrics.JUDGE, 1), (rubrics.SIBLINGS, 0)])
@@ -227,3 +227,10 @@ def test_siblings_of_a_row_that_cannot_be_read_are_judged_without_it(tmp_path: P
     out = tmp_path / "out.jsonl"
     score_file(rubrics.SIBLINGS, rows, out, columns=Columns(group="g"), workers=0)
     assert [s.reward.total for s in read_scored(out)] == [0.5, None, 0.5]
+
+
+def test_a_row_that_was_mended_since_does_not_keep_its_abstention(tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    score_file(rubrics.JUDGE, [BAD], out, workers=0)
+    with pytest.raises(StoreError, match="line 1: the source has changed since this was scored"):
+        score_file(rubrics.JUDGE, [{"completion": "a"}], out, workers=0)

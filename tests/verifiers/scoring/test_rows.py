@@ -115,7 +115,9 @@ def test_a_cell_that_cannot_be_read_is_its_rows_abstention(row: dict, columns: d
 
 def test_what_is_left_of_a_row_that_cannot_be_read_names_it() -> None:
     (row,) = rows([{"prompt": "1+1=", "id": 7, "info": 3, "completion": "2"}])
-    assert (row.problem, row.completion.text) == (Problem(prompt="1+1=", id="7"), "2")
+    why = "column 'info' must hold an object or the JSON text of one, got int: 3"
+    assert row.problem == Problem(prompt="1+1=", id="7", info={"unreadable": why})
+    assert row.completion.text == "2"
 
 
 @pytest.mark.parametrize(
