@@ -67,7 +67,7 @@ def message_of(message: Any) -> Any:
     return message
 
 
-def read_info(value: Any) -> dict[str, Any]:
+def read_info(value: Any, name: str = "info") -> dict[str, Any]:
     """Return an info cell as a dictionary: an object, the JSON text of one, or nothing.
 
     A columnar store (Arrow, a data frame) gives every row the keys of all rows, with None for those that
@@ -77,24 +77,23 @@ def read_info(value: Any) -> dict[str, Any]:
     in ``row``, ``data`` or ``entry``.
 
     Raises:
-        ValueError: for a text that is no JSON object, and for any other value.
+        ValueError: for a text that is no JSON object, and for any other value; ``name`` says of what.
 
     >>> read_info({"language": None, "calls": [{"args": [None], "expected": None, "weight": None}]})
     {'calls': [{'args': [None], 'expected': None}]}
     """
+    wanted = f"{name} must hold an object or the JSON text of one"
     if isinstance(value, str) and value.strip():
         try:
             value = json.loads(value)
         except (ValueError, RecursionError) as e:
-            raise ValueError(f"must hold an object or the JSON text of one, got {value!r:.60}: {e}") from None
+            raise ValueError(f"{wanted}, got {value!r:.60}: {e}") from None
         if not isinstance(value, Mapping):
-            raise ValueError(f"must hold an object or the JSON text of one, got the text of {value!r:.60}")
+            raise ValueError(f"{wanted}, got the text of {value!r:.60}")
     if is_missing(value):
         return {}
     if not isinstance(value, Mapping):
-        raise ValueError(
-            f"must hold an object or the JSON text of one, got {type(value).__name__}: {str(value)[:60]}"
-        )
+        raise ValueError(f"{wanted}, got {type(value).__name__}: {str(value)[:60]}")
     return {k: v if k in _THEIR_OWN else _filled(k, v) for k, v in value.items() if v is not None}
 
 

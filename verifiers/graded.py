@@ -165,7 +165,7 @@ class Closeness(Composable):
     With ``relative`` d is divided by |answer| (which must then not be 0).
 
     Accepts:
-        - ``10`` for 10 gets 1; ``11`` gets exp(-a)
+        - ``10`` for 10 gets 1; ``11`` gets exp(-a); the nearest of a list counts
     Rejects:
         - no number gets 0
     Abstains:

@@ -169,7 +169,7 @@ def test_what_a_columnar_store_put_into_info_is_absent(stored: Any, meant: dict[
 
 @pytest.mark.parametrize("info", ["[1]", "5", "null", "{", "nonsense", [1], 5, True])
 def test_an_info_that_is_no_object_nor_the_text_of_one_is_refused(info: Any) -> None:
-    with pytest.raises(ValueError, match="must hold an object or the JSON text of one, got"):
+    with pytest.raises(ValueError, match="info must hold an object or the JSON text of one, got"):
         read_info(info)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from referee.verifiers.mathematics.compare import Comparer
 from referee.verifiers.mathematics.policy import Policy
 from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable
-from referee.verifiers.mathematics.verifier import _reference_of_value, reference_of
+from referee.verifiers.mathematics.verifier import NESTED, _reference_of_value, reference_of
 from referee.verifiers.records import Json
 
 
@@ -28,7 +28,8 @@ def lint_reference(answer: Json) -> str | None:
     'the reference is empty'
     """
     if isinstance(answer, list) and answer:
-        return next(filter(None, map(lint_reference, answer)), None)
+        nested = any(isinstance(one, list) for one in answer)
+        return NESTED if nested else next(filter(None, map(lint_reference, answer)), None)
     reference = reference_of(answer) if isinstance(answer, str) else _reference_of_value(answer)
     if reference.problem:
         return reference.problem

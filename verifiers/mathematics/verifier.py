@@ -20,6 +20,7 @@ from referee.verifiers.protocol import Item
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
 from referee.verifiers.references import ListMeans, any_of, check_list_means
 
+NESTED = "a list stands in the list of references"
 _CACHED = 600  # characters; longer answers are decided anew
 
 
@@ -195,9 +196,7 @@ def _all_of(references: list[Json]) -> Reference:
         reference = reference_of(one) if isinstance(one, str) else _reference_of_value(one)
         node = reference.reading.node if reference.reading else None
         if reference.problem or isinstance(one, list):
-            return Reference(
-                reference.text, None, reference.problem or "a list stands in a list of references"
-            )
+            return Reference(reference.text, None, reference.problem or NESTED)
         if node is None or node.kind == "text":
             return Reference(
                 reference.text, None, f"{reference.text[:60]!r} is no value: exact compares texts"

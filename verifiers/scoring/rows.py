@@ -139,12 +139,7 @@ def read_problem(data: object, columns: Columns = _DEFAULTS) -> Problem:
     if not isinstance(data, Mapping):
         raise _NoRow(f"a row must be a JSON object, got {type(data).__name__}")
     extra = {path.rsplit(".", 1)[-1]: _required(data, path) for path in columns.info_columns}
-    try:
-        info = read_info(_optional(data, columns, "info", None))
-    except MissingColumn:
-        raise
-    except ValueError as e:
-        raise ValueError(f"column {columns.info!r} {e}") from None
+    info = read_info(_optional(data, columns, "info", None), f"column {columns.info!r}")
     return Problem(
         prompt=_optional(data, columns, "prompt", ""),
         answer=_reference(_optional(data, columns, "answer", None), columns),
