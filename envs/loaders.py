@@ -1,7 +1,7 @@
 r"""Problems from files and ``datasets``: the layout is recognised, each row is checked, golds are linted.
 
 =============  ================================================================================
-``referee``    ``prompt`` and any of ``answer``, ``id``, ``info``: our own records
+``referee``    ``prompt`` and any of ``answer``, ``id``, ``info`` (an object, or the JSON text of one)
 ``gsm8k``      ``question``, ``answer`` that ends in ``#### N``
 ``math``       ``problem``, ``solution`` with a ``\boxed{}``, perhaps ``answer``
 ``humaneval``  ``prompt``, ``test``, ``entry_point``, perhaps ``canonical_solution``
@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from referee.envs.answers import last_box
+from referee.verifiers.cells import jsonable, read_info
 from referee.verifiers.jsonl import key
 from referee.verifiers.protocol import Item, Verifier
 from referee.verifiers.records import Completion, Json, Problem, plain
@@ -66,6 +67,7 @@ def load_rows(rows: Iterable[Row], *, layout: str | None = None) -> list[Problem
     """Read problems from rows: dictionaries, or a ``datasets.Dataset``."""
     out: list[Problem] = []
     for number, row in enumerate(rows, 1):
+        row = jsonable(row)
         if not isinstance(row, Mapping):
             raise BadRow(f"row {number} must be a JSON object, got {type(row).__name__}")
         if layout is None:
@@ -129,7 +131,9 @@ def lint(
 
         if not problem.prompt_text.strip():
             report("the prompt is blank")
-        blank = problem.answer is None or (isinstance(problem.answer, str) and not problem.answer.strip())
+        blank = problem.answer in (None, []) or (
+            isinstance(problem.answer, str) and not problem.answer.strip()
+        )
         if blank and not problem.info.get("tests"):
             report("there is no answer")
         asked = key(Problem(prompt=problem.prompt))
@@ -183,7 +187,7 @@ def _referee(row: Row) -> Problem:
         prompt=_prompt(row["prompt"]),
         answer=row.get("answer"),
         id=str(row.get("id") or ""),
-        info={**extra, **(row.get("info") or {})},
+        info={**read_info(extra), **read_info(row.get("info"))},
     )
 
 
@@ -256,7 +260,7 @@ def _verl(row: Row) -> Problem:
     judged = row["reward_model"]
     if not isinstance(judged, Mapping) or "ground_truth" not in judged:
         raise ValueError("reward_model must have a ground_truth")
-    info = {k: v for k, v in row.items() if k in ("data_source", "ability", "extra_info") and v is not None}
+    info = read_info({k: row.get(k) for k in ("data_source", "ability", "extra_info")})
     return Problem(
         prompt=_prompt(row["prompt"]), answer=judged["ground_truth"], info={"format": "verl", **info}
     )

@@ -176,11 +176,14 @@ def make_vec(
 
 
 def register() -> None:
-    """Register every family with gymnasium as ``referee/<name>-v0``, once."""
+    """Register every family with gymnasium as ``referee/<name>-v0``, once; dashes in the name will do too."""
     for name in FAMILIES:
-        env_id = f"referee/{name.replace('_', '-')}-v0"
-        if env_id not in gymnasium.registry:
-            gymnasium.register(env_id, entry_point="referee.envs.text_env:make_env", kwargs={"name": name})
+        for spelt in {name, name.replace("_", "-")}:
+            env_id = f"referee/{spelt}-v0"
+            if env_id not in gymnasium.registry:
+                gymnasium.register(
+                    env_id, entry_point="referee.envs.text_env:make_env", kwargs={"name": name}
+                )
 
 
 register()

@@ -15,12 +15,12 @@ import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import jsonschema
 
-from referee.verifiers.records import Completion, Json, Message, ToolCall
+from referee.verifiers.records import Completion, Json, Message, ToolCall, read_tool_call
 
 _ARGUMENT = re.compile(r"^\s{2,}(\w+)(?:\s*\([^)]*\))?:\s*(.+)$")
 _SCALARS: dict[Any, str] = {
@@ -178,10 +178,7 @@ def _read(block: tuple[str, str, str]) -> ToolCall:
         data = json.loads(body) if end else None  # None: opened and never closed
     except (ValueError, RecursionError):
         data = None
-    if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+    if not isinstance(data, dict):
         return ToolCall(name="", malformed=body[:200] or "empty")
-    arguments = data.get("arguments", {})
-    try:
-        return ToolCall(name=data["name"], arguments=arguments)
-    except (TypeError, ValueError):
-        return ToolCall(name=data["name"], malformed=body[:200])
+    call = read_tool_call({"name": data.get("name"), "arguments": data.get("arguments")})
+    return replace(call, malformed=body[:200]) if call.malformed else call

@@ -9,8 +9,8 @@ from functools import lru_cache
 from referee.verifiers.combine import Composable
 from referee.verifiers.extraction import extract
 from referee.verifiers.protocol import UNIT
-from referee.verifiers.records import Completion, Problem, Reason, Verdict, text_of
-from referee.verifiers.references import bad_reference
+from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
+from referee.verifiers.references import ListMeans, bad_reference, check_list_means, judged
 from referee.verifiers.thinking import answer_part
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -31,27 +31,32 @@ class Choice(Composable):
     texts are ``problem.info[choices]``; without them only letters up to ``letters`` are known. The
     completion's choice is what stands in its last box, ``<answer>`` tag, after ``####`` or ``Answer:``,
     "the answer is ...", or alone on its last line, whichever of these comes first in this list.
+    A list of references means any of them; a completion commits to one choice, so
+    ``list_means="all"`` is refused.
 
     Accepts:
         - ``B``, ``(B)``, ``B.``, ``**B**``, ``\boxed{\text{B}}``, ``Answer: B``, ``the answer is (B).``
         - ``B) Paris`` and ``Paris``, where B's text is Paris
+        - ``B`` for the list B, C
     Rejects:
         - ``A or B``, ``A, B``: no commitment
         - ``B) London``, where B's text is Paris and London is another choice
         - ``A friend told me``; ``the answer is not B``
         - a letter that stands only inside the thinking
     Abstains:
-        - where the reference names none of the choices
+        - where the reference names none of the choices, or one of a list does not and no other matches
     """
 
     choices: str = "choices"
     letters: str = _LETTERS[:10]
+    list_means: ListMeans = "any"
     name = "choice"
     range = UNIT
 
     def __post_init__(self) -> None:
         if not self.letters or len(set(self.letters)) != len(self.letters) or not self.letters.isupper():
             raise ValueError(f"letters must be different capital letters, got {self.letters!r}")
+        check_list_means("choice", self.list_means, all_needs="where a completion commits to one choice")
 
     def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
         """Return 1 or 0; ``answer`` is the letter chosen."""
@@ -60,18 +65,26 @@ class Choice(Composable):
             return bad_reference(f"info[{self.choices!r}] must be a list of texts, got {texts!r:.80}")
         letters = _LETTERS[: len(texts)] if texts else self.letters
         plain = tuple(_plain(str(t)) for t in texts) if texts else ()
-        expected = _reference(problem.answer, letters, plain)
-        if expected is None:
-            return bad_reference(f"answer must name one of the choices, got {problem.answer!r:.80}")
         stated = _stated(text_of(completion), letters)
-        if stated is None:
-            return Verdict(score=0.0, reason=Reason.NO_ANSWER)
-        chosen = _chosen(stated, letters, plain)
-        if chosen is None:
-            return Verdict(score=0.0, reason=Reason.NO_ANSWER, answer=stated[:200])
-        right = chosen == expected
-        reason = Reason.CORRECT if right else Reason.INCORRECT
-        return Verdict(score=float(right), reason=reason, answer=chosen)
+
+        def against(reference: Json) -> Verdict:
+            expected = _reference(reference, letters, plain)
+            if expected is None:
+                return bad_reference(f"answer must name one of the choices, got {reference!r:.80}")
+            return _verdict(stated, expected, letters, plain)
+
+        return judged(problem.answer, against)
+
+
+def _verdict(stated: str | None, expected: str, letters: str, plain: tuple[str, ...]) -> Verdict:
+    if stated is None:
+        return Verdict(score=0.0, reason=Reason.NO_ANSWER)
+    chosen = _chosen(stated, letters, plain)
+    if chosen is None:
+        return Verdict(score=0.0, reason=Reason.NO_ANSWER, answer=stated[:200])
+    right = chosen == expected
+    reason = Reason.CORRECT if right else Reason.INCORRECT
+    return Verdict(score=float(right), reason=reason, answer=chosen)
 
 
 def _plain(text: str) -> str:
@@ -80,6 +93,8 @@ def _plain(text: str) -> str:
 
 
 def _reference(answer: object, letters: str, texts: tuple[str, ...]) -> str | None:
+    if isinstance(answer, float) and answer.is_integer():
+        answer = int(answer)  # a column with a gap makes floats of whole numbers
     if isinstance(answer, int) and not isinstance(answer, bool):
         return letters[answer] if 0 <= answer < len(letters) else None
     if not isinstance(answer, str):

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from referee.verifiers.combine import Composable
 from referee.verifiers.extraction import Extract, check_extract, extract
 from referee.verifiers.protocol import UNIT
-from referee.verifiers.records import Completion, Problem, Reason, Verdict, text_of
-from referee.verifiers.references import accepted, bad_reference
+from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
+from referee.verifiers.references import ListMeans, accepted, bad_reference, check_list_means, judged
 
+_BETWEEN = re.compile(r"[,;\n]")
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _PUNCTUATION = dict.fromkeys(map(ord, string.punctuation))
 
@@ -26,16 +27,23 @@ class Exact(Composable):
     (casefold), ``ignore_punctuation`` (drops ASCII punctuation), ``ignore_articles`` (drops a, an,
     the), ``ignore_final_stop`` (drops one full stop at the end).
 
+    A list of references means any of them. With ``list_means="all"`` the extracted text must hold all of
+    them and nothing else, in any order, between commas, semicolons or line breaks. A number is a
+    reference too, a whole one written with or without ``.0``.
+
     Accepts:
         - ``Paris`` for ``Paris``; ``  New   York `` for ``New York``
-        - any member of a list of answers
+        - any member of a list of answers; ``4`` for ``4.0``, a number
+        - ``Rome, Paris`` for Paris and Rome, with ``list_means="all"``
         - ``the PARIS.`` for ``Paris`` with case, punctuation and articles ignored
     Rejects:
         - ``paris`` for ``Paris``; ``Paris, France`` for ``Paris``
         - an answer that stands only inside the thinking
+        - ``Rome`` and ``Rome, Paris, Oslo`` for Paris and Rome, with ``list_means="all"``
         - the empty completion, always
     Abstains:
-        - where the reference is missing, blank, or nothing is left of it after normalisation
+        - where the reference is missing, blank, or nothing is left of it after normalisation; where one
+          of a list is so and no other matches
     """
 
     extract: Extract = "whole"
@@ -44,11 +52,13 @@ class Exact(Composable):
     ignore_punctuation: bool = False
     ignore_articles: bool = False
     ignore_final_stop: bool = False
+    list_means: ListMeans = "any"
     name = "exact"
     range = UNIT
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "extract", check_extract(self.extract))
+        check_list_means("exact", self.list_means)
 
     def normalise(self, text: str) -> str:
         """Return a text as it is compared."""
@@ -66,15 +76,33 @@ class Exact(Composable):
 
     def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
         """Return 1 or 0; ``answer`` is the extracted text."""
-        wanted = [self.normalise(a) for a in accepted(problem)]
-        if not wanted or not all(w.strip() for w in wanted):
-            return bad_reference(f"answer must be a text or a list of texts, got {problem.answer!r:.80}")
         if self.extract == "whole" and not self.whitespace:
             found: str | None = text_of(completion)
         else:
             found = extract(text_of(completion), self.extract)
+        if self.list_means == "all" and isinstance(problem.answer, list):
+            return self._against_all(found, problem.answer)
+        return judged(problem.answer, lambda reference: self._against(found, reference))
+
+    def _against(self, found: str | None, reference: Json) -> Verdict:
+        wanted = [self.normalise(a) for a in accepted(reference)]
+        if not wanted or not all(w.strip() for w in wanted):
+            return bad_reference(f"answer must be a text or a list of texts, got {reference!r:.80}")
         if not found:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)
         if self.normalise(found) in wanted:
             return Verdict(score=1.0, reason=Reason.CORRECT, answer=found)
         return Verdict(score=0.0, reason=Reason.INCORRECT, answer=found)
+
+    def _against_all(self, found: str | None, references: list[Json]) -> Verdict:
+        """Pay 1 where the pieces are the references, each at least once and nothing else."""
+        wanted = [{self.normalise(a) for a in accepted(reference)} for reference in references]
+        if not wanted or not all(w and all(t.strip() for t in w) for w in wanted):
+            return bad_reference(f"answer must be a list of texts, got {references!r:.80}")
+        pieces = [self.normalise(p) for p in _BETWEEN.split(found or "") if p.strip()]
+        if not pieces:
+            return Verdict(score=0.0, reason=Reason.NO_ANSWER)
+        right = all(any(p in w for p in pieces) for w in wanted) and all(
+            any(p in w for w in wanted) for p in pieces
+        )
+        return Verdict(score=float(right), answer=found)

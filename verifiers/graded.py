@@ -21,7 +21,7 @@ from referee.verifiers.extraction import Extract, check_extract, extract
 from referee.verifiers.numeric import TooLong, read_number, reference_number
 from referee.verifiers.protocol import UNIT
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
-from referee.verifiers.references import accepted, bad_reference
+from referee.verifiers.references import accepted, bad_reference, judged
 
 _BETWEEN = re.compile(r"[,;\n]|->|→")
 _WORD = re.compile(r"[^\s(]+")
@@ -165,7 +165,7 @@ class Closeness(Composable):
     With ``relative`` d is divided by |answer| (which must then not be 0).
 
     Accepts:
-        - ``10`` for 10 gets 1; ``11`` gets exp(-a)
+        - ``10`` for 10 gets 1; ``11`` gets exp(-a); the nearest of a list counts
     Rejects:
         - no number gets 0
     Abstains:
@@ -185,10 +185,13 @@ class Closeness(Composable):
 
     def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
         """Return the score, with the distance in ``detail``."""
-        expected = reference_number(problem.answer)
-        if expected is None or (self.relative and not expected.value):
-            return bad_reference(f"answer must be a number, got {problem.answer!r:.80}")
         found = extract(text_of(completion), self.extract)
+        return judged(problem.answer, lambda reference: self._against(found, reference))
+
+    def _against(self, found: str | None, reference: Json) -> Verdict:
+        expected = reference_number(reference)
+        if expected is None or (self.relative and not expected.value):
+            return bad_reference(f"answer must be a number, got {reference!r:.80}")
         try:
             number = read_number(found) if found else None
         except TooLong:
@@ -226,10 +229,13 @@ class TokenF1(Composable):
 
     def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
         """Return the best F1; ``answer`` is the extracted text."""
-        wanted = [_words(a) for a in accepted(problem)]
-        if not wanted or not all(wanted):
-            return bad_reference(f"answer must be a text or a list of texts, got {problem.answer!r:.80}")
         found = extract(text_of(completion), self.extract)
+        return judged(problem.answer, lambda reference: self._against(found, reference))
+
+    def _against(self, found: str | None, reference: Json) -> Verdict:
+        wanted = [_words(a) for a in accepted(reference)]
+        if not wanted or not all(wanted):
+            return bad_reference(f"answer must be a text or a list of texts, got {reference!r:.80}")
         words = _words(found) if found else []
         if not words:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)
@@ -260,10 +266,13 @@ class EditSimilarity(Composable):
 
     def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
         """Return the best similarity; ``answer`` is the extracted text."""
-        wanted = accepted(problem)
-        if not wanted:
-            return bad_reference(f"answer must be a text or a list of texts, got {problem.answer!r:.80}")
         found = extract(text_of(completion), self.extract)
+        return judged(problem.answer, lambda reference: self._against(found, reference))
+
+    def _against(self, found: str | None, reference: Json) -> Verdict:
+        wanted = accepted(reference)
+        if not wanted:
+            return bad_reference(f"answer must be a text or a list of texts, got {reference!r:.80}")
         if found is None:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)
         if len(found) > _MAX_CHARACTERS:

@@ -22,7 +22,7 @@ from referee.verifiers.combine import Composable
 from referee.verifiers.extraction import Extract, check_extract, extract
 from referee.verifiers.protocol import UNIT
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
-from referee.verifiers.references import bad_reference
+from referee.verifiers.references import ListMeans, bad_reference, check_list_means, judged
 
 Percent: TypeAlias = Literal["either", "fraction", "ignore"]
 
@@ -196,20 +196,22 @@ class Numeric(Composable):
     ``abs_tol`` and ``rel_tol`` (of the reference) allow |x - answer| <= max(abs_tol, rel_tol |answer|);
     both are 0 unless asked for. ``percent`` says what 75% is: ``fraction`` 0.75, ``ignore`` 75,
     ``either`` both (where only one side has a sign). The reference is a number or a text that is one;
-    ``reference`` is a strategy that finds it in a longer text, such as ``after:####``.
+    ``reference`` is a strategy that finds it in a longer text, such as ``after:####``. A list of
+    references means any of them; one number cannot be all of them, so ``list_means="all"`` is refused.
 
     Accepts:
         - ``18``, ``18.0``, ``$18``, ``18 eggs``, ``36/2``, ``1.8e1`` for 18
         - ``1,234`` and ``1 234`` written with a narrow space for 1234; ``2 3/4`` for 2.75
         - ``5 million`` for 5000000
         - ``75%`` for 75 or 0.75 (``either``)
+        - ``4`` for the list 4, 5
     Rejects:
         - ``18.0000001`` for 18; ``0.333`` for 1/3: no tolerance unless asked
         - ``5 million`` for 5; ``4:30`` for 30; ``10^2`` for 2; ``x_3`` for 3
         - ``1e999999999``, at once
         - a number that stands only inside the thinking
     Abstains:
-        - where the reference is no number
+        - where the reference is no number, or one of a list is none and no other matches
     """
 
     extract: Extract = ("boxed", "after:####", "tag:answer", "last_number")
@@ -217,6 +219,7 @@ class Numeric(Composable):
     rel_tol: float = 0.0
     percent: Percent = "either"
     reference: Extract = "whole"
+    list_means: ListMeans = "any"
     name = "numeric"
     range = UNIT
 
@@ -229,13 +232,19 @@ class Numeric(Composable):
             raise ValueError(f"percent must be one of {', '.join(get_args(Percent))}, got {self.percent!r}")
         object.__setattr__(self, "extract", check_extract(self.extract))
         object.__setattr__(self, "reference", check_extract(self.reference))
+        check_list_means(
+            "numeric", self.list_means, all_needs="which reads one number: math compares several values"
+        )
 
     def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
         """Return 1 or 0; ``answer`` is the number as written."""
-        expected = reference_number(problem.answer, self.reference)
-        if expected is None:
-            return bad_reference(f"answer must be a number, got {problem.answer!r:.80}")
         found = extract(text_of(completion), self.extract)
+        return judged(problem.answer, lambda reference: self._against(found, reference))
+
+    def _against(self, found: str | None, reference: Json) -> Verdict:
+        expected = reference_number(reference, self.reference)
+        if expected is None:
+            return bad_reference(f"answer must be a number, got {reference!r:.80}")
         if found is None:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)
         try:

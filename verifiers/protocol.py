@@ -135,7 +135,7 @@ def as_verdict(value: object, verifier: object) -> Verdict:
         if value is not None and not math.isfinite(value):
             return failure(f"{name_of(verifier)} must return a finite score, got {value}")
         verdict = Verdict(score=None if value is None else float(value))
-    elif hasattr(value, "item") and getattr(value, "size", None) in (1, None):
+    elif hasattr(value, "item") and _elements(value) == 1:  # a scalar of numpy or torch
         return as_verdict(value.item(), verifier)
     else:
         return failure(
@@ -148,6 +148,11 @@ def as_verdict(value: object, verifier: object) -> Verdict:
                 f"{name_of(verifier)} must score within its range {low} to {high}, got {verdict.score}"
             )
     return verdict
+
+
+def _elements(array: Any) -> int:
+    count: Any = getattr(array, "numel", None) or getattr(array, "size", 1)  # torch's size is its shape
+    return int(count() if callable(count) else count)
 
 
 def failure(error: BaseException | str, reason: Reason = Reason.ERROR) -> Verdict:

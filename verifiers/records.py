@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
-_MAX_DEPTH = 100
+MAX_DEPTH = 100
 
 
 class Reason(StrEnum):
@@ -94,7 +94,10 @@ class Message:
     def __post_init__(self) -> None:
         _text("role", self.role)
         _text("content", self.content)
-        _set(self, "tool_calls", tuple(_tool_call(c) for c in self.tool_calls))
+        for call in self.tool_calls:
+            if not isinstance(call, ToolCall | Mapping):
+                raise TypeError(f"tool_calls must hold calls, got {type(call).__name__}")
+        _set(self, "tool_calls", tuple(map(read_tool_call, self.tool_calls)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +119,8 @@ class Problem:
 
     def __post_init__(self) -> None:
         if not isinstance(self.prompt, str):
-            _set(self, "prompt", _messages("prompt", self.prompt))
+            _set(self, "prompt", _prompt(self.prompt))
+
         if type(self.answer) is not str:
             _set(self, "answer", plain("answer", self.answer))
         _text("id", self.id)
@@ -271,8 +275,8 @@ def plain(name: str, value: Any, depth: int = 0) -> Json:
         if not math.isfinite(value):
             raise ValueError(f"{name} must hold finite numbers, got {value}")
         return value  # type: ignore[no-any-return]
-    if depth >= _MAX_DEPTH:
-        raise ValueError(f"{name} must be nested at most {_MAX_DEPTH} deep")
+    if depth >= MAX_DEPTH:
+        raise ValueError(f"{name} must be nested at most {MAX_DEPTH} deep")
     if isinstance(value, Mapping):
         for k in value:
             if not isinstance(k, str):
@@ -329,48 +333,140 @@ def _parse_object(text: str) -> dict[str, Json] | None:
         return None
 
 
-def _messages(name: str, value: object) -> tuple[Message, ...]:
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise TypeError(f"{name} must be a text or messages, got {type(value).__name__}")
-    return tuple(_message(name, m) for m in value)
+def read_message(value: object) -> Message:
+    """Return one message of others as a record. What a model wrote is data, so this never raises.
 
-
-def _message(name: str, value: object) -> Message:
+    A role, a name or an id that is no text is the empty text; a content is read as by
+    :func:`read_content`, calls as by :func:`read_tool_call`.
+    """
+    value = _dumped(value)
     if isinstance(value, Message):
         return value
     if not isinstance(value, Mapping):
-        raise TypeError(f"{name} must hold messages with role and content, got {type(value).__name__}")
-    content = value.get("content")
+        return Message(role="", content=read_content(value))
+    calls = value.get("tool_calls") or ()
     return Message(
-        role=value.get("role", ""),
-        content=content if isinstance(content, str) else _joined(content),
-        tool_calls=tuple(_tool_call(c) for c in value.get("tool_calls") or ()),
-        tool_call_id=value.get("tool_call_id") or "",
-        name=value.get("name") or "",
+        role=_text_or_empty(value.get("role")),
+        content=read_content(value.get("content")),
+        tool_calls=tuple(map(read_tool_call, calls if isinstance(calls, list | tuple) else [calls])),
+        tool_call_id=_text_or_empty(value.get("tool_call_id")),
+        name=_text_or_empty(value.get("name")),
     )
 
 
-def _joined(content: object) -> str:
-    """Join the text blocks of a structured content; other blocks carry nothing to judge."""
-    if content is None:
-        return ""
-    if not isinstance(content, Sequence):
-        raise TypeError(f"content must be a text or a list of blocks, got {type(content).__name__}")
-    return "".join(b["text"] for b in content if isinstance(b, Mapping) and isinstance(b.get("text"), str))
+def read_content(value: object) -> str:
+    """Return the text of a content: a text, blocks of text, a number as it is written; else nothing.
+
+    >>> read_content([{"type": "text", "text": "so "}, {"type": "image_url"}, {"type": "text", "text": "4"}])
+    'so 4'
+    >>> read_content(4), read_content(4.0), read_content(None), read_content({"a": 1})
+    ('4', '4', '', '')
+    """
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return "".join(b if isinstance(b, str) else _block(b) for b in value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        try:
+            return number_texts(value)[0] if math.isfinite(value) else ""
+        except (ValueError, OverflowError):
+            return ""
+    return _block(value)
 
 
-def _tool_call(value: object) -> ToolCall:
+def read_tool_call(value: object) -> ToolCall:
+    """Return one call of others as a record, whatever a model put in it; this never raises.
+
+    What is no object with a name that is a text and arguments that are an object (or the JSON text of
+    one) is malformed, and kept as it was written.
+    """
+    value = _dumped(value)
     if isinstance(value, ToolCall):
         return value
-    if not isinstance(value, Mapping):
-        raise TypeError(f"tool_calls must hold calls, got {type(value).__name__}")
-    function = value.get("function", value)
-    return ToolCall(
-        name=function.get("name") or "",
-        arguments=function.get("arguments") or {},
-        id=value.get("id") or "",
-        malformed=value.get("malformed") or "",
-    )
+    if isinstance(value, str):
+        value = _parse_object(value) or value
+    function = _dumped(value.get("function", value)) if isinstance(value, Mapping) else None
+    if not isinstance(value, Mapping) or not isinstance(function, Mapping):
+        return ToolCall(name="", malformed=_shown(value))
+    name, arguments = function.get("name"), function.get("arguments")
+    call_id, malformed = _text_or_empty(value.get("id")), _text_or_empty(value.get("malformed"))
+    if not isinstance(name, str):
+        return ToolCall(name="", id=call_id, malformed=malformed or _shown(value))
+    if arguments is None or (isinstance(arguments, str) and not arguments.strip()):
+        arguments = {}
+    try:
+        return ToolCall(name=name, arguments=arguments, id=call_id, malformed=malformed)
+    except (TypeError, ValueError, RecursionError):
+        return ToolCall(name=name, id=call_id, malformed=malformed or _shown(arguments))
+
+
+def number_texts(value: float) -> tuple[str, ...]:
+    """Return how a number may be written: 4.0 is ``4`` too.
+
+    A data frame makes floats of whole numbers where the column has a gap.
+
+    Raises:
+        ValueError: for a whole number of more digits than Python writes.
+
+    >>> number_texts(4.0), number_texts(0.5), number_texts(4)
+    (('4', '4.0'), ('0.5',), ('4',))
+    """
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value)), str(value)
+    return (str(value),)
+
+
+def _messages(name: str, value: object) -> tuple[Message, ...]:
+    return tuple(map(read_message, _records_or_objects(name, value)))
+
+
+def _prompt(value: object) -> tuple[Message, ...]:
+    """Return a prompt's messages. A data set wrote them and no model, so their shape is checked."""
+    messages = _records_or_objects("prompt", value)
+    for m in messages:
+        if isinstance(m, Mapping):
+            _text("role", m.get("role", ""))
+            content = m.get("content")
+            if not isinstance(content, str | list | tuple | None):
+                raise TypeError(f"content must be a text or a list of blocks, got {type(content).__name__}")
+    return tuple(map(read_message, messages))
+
+
+def _records_or_objects(name: str, value: object) -> tuple[object, ...]:
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+        raise TypeError(f"{name} must be a text or messages, got {type(value).__name__}")
+    messages = tuple(value)
+    for m in messages:
+        if not isinstance(m, Message | Mapping):
+            raise TypeError(f"{name} must hold messages with role and content, got {type(m).__name__}")
+    return messages
+
+
+def _dumped(value: object) -> object:
+    """Return a pydantic model, as clients of model endpoints give, as a dictionary."""
+    dump = getattr(value, "model_dump", None)
+    return dump() if callable(dump) else value
+
+
+def _block(value: object) -> str:
+    text = value.get("text") if isinstance(value, Mapping) else None
+    return text if isinstance(text, str) else ""
+
+
+def _text_or_empty(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _shown(value: object) -> str:
+    """Return what a model wrote in place of a call, for whoever reads the record; never empty."""
+    if isinstance(value, str):
+        return value or '""'
+    try:
+        return json.dumps(value, default=str)[:2000]
+    except (TypeError, ValueError, RecursionError):
+        return type(value).__name__
 
 
 def _last_assistant(messages: Sequence[Message]) -> str:

@@ -142,7 +142,15 @@ class Rubric:
         return self.score_group([completion], problem)[0]
 
     def score_group(self, completions: Sequence[str | Completion], problem: Problem) -> list[Reward]:
-        """Return the rewards of one problem's completions."""
+        """Return the rewards of one problem's completions.
+
+        Raises:
+            TypeError: where ``problem`` is no :class:`Problem`, or a completion neither a text nor a record.
+        """
+        if not isinstance(problem, Problem):
+            raise TypeError(
+                f"problem must be a Problem, got {type(problem).__name__}: write Problem(answer=...)"
+            )
         return self.score_items([Item(as_completion(c), problem) for c in completions])
 
     def score_items(self, items: Sequence[Item]) -> list[Reward]:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from referee.commands.inputs import BadInput, load_judge
+from referee.verifiers.evidence import evidence
 from referee.verifiers.probing import TEMPLATE, Probed, overall
 from referee.verifiers.probing import audit as run_probes
 from referee.verifiers.records import Problem
@@ -101,7 +102,10 @@ def _problems(path: Path, prompt: str, answer: str, pattern: str, info: str) -> 
             try:
                 data = json_lines.loads(line)
                 data["completion"] = ""
-                found.extend(row.problem for row in read_rows([data], columns))
+                for row in read_rows([data], columns):
+                    if row.failure is not None:
+                        raise ValueError(evidence(row.failure))
+                    found.append(row.problem)
             except (ValueError, TypeError) as e:
                 raise BadInput(f"{path}, line {number}: {str(e).removeprefix('row 1: ')}") from None
     return found

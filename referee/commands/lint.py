@@ -13,9 +13,9 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from referee.commands.inputs import BadInput, load_judge
-from referee.report.sentences import evidence
+from referee.verifiers.evidence import evidence
 from referee.verifiers.jsonl import write_json
-from referee.verifiers.records import Completion, Problem, Reason
+from referee.verifiers.records import Completion, Json, Problem, Reason
 from referee.verifiers.rubric import Rubric
 from referee.verifiers.scoring import Columns, Row, RowError, read_rows
 
@@ -36,6 +36,9 @@ class _Seen:
     rows: int = 0
     ids: dict[str, int] = field(default_factory=dict)
     answers: dict[str, tuple[int, str]] = field(default_factory=dict)
+    references: int = 0
+    lists: int = 0  # of numbers
+    several: int = 0  # the first line whose list holds more than one
 
 
 def lint(
@@ -56,7 +59,7 @@ def lint(
 
     Said of each line: no JSON, a missing column, an empty prompt, an id that another line has, the
     prompt of another line with another reference, a missing reference, or one that cannot be judged
-    against.
+    against. Said once: that all references are lists of numbers, any of which would be right.
 
     Args:
         source: JSON lines, one problem in each.
@@ -120,6 +123,12 @@ def findings(
                 yield Finding(number, str(e).removeprefix("row 1: "))
                 continue
             yield from (Finding(number, *found) for found in _row_findings(number, data, rows, seen, judge))
+    if seen.several and seen.lists == seen.references and _takes_any(judge):
+        message = (
+            "all references are lists of numbers, which means any of them: where an answer must hold all, "
+            "math and exact take list_means=all"
+        )
+        yield Finding(seen.several, message, warning=True)
 
 
 def _row_findings(
@@ -128,7 +137,12 @@ def _row_findings(
     if not rows:
         yield "no completions", False
         return
+    faults = dict.fromkeys(evidence(row.failure) for row in rows if row.failure is not None)
+    yield from ((fault, False) for fault in faults)
+    if rows[0].failure is not None:
+        return
     problem = rows[0].problem
+    _count_lists(number, problem.answer, seen)
     if not problem.prompt_text.strip():
         yield "the prompt is empty", False
     if problem.id and (first := seen.ids.setdefault(problem.id, number)) != number:
@@ -150,13 +164,35 @@ def _reference_findings(problem: Problem, judge: Rubric | None) -> Iterator[tupl
                 yield f"{name}: {evidence(verdict) or 'the reference cannot be used'}", False
         return
     answer = problem.answer
-    if answer is None or (isinstance(answer, str) and not answer.strip()):
+    if answer in (None, []) or (isinstance(answer, str) and not answer.strip()):
         yield "the reference is empty", False
     elif isinstance(answer, str) and _MATHEMATICAL.search(answer):
         from referee.verifiers.mathematics.lint import lint_reference
 
         if found := lint_reference(answer):
             yield f"as mathematics, {found}: {answer!r:.80}", True
+
+
+def _count_lists(number: int, answer: Json, seen: _Seen) -> None:
+    seen.references += 1
+    if isinstance(answer, list) and answer and all(map(_is_number, answer)):
+        seen.lists += 1
+        if len(answer) > 1:
+            seen.several = seen.several or number
+
+
+def _is_number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _takes_any(judge: Any) -> bool:
+    """Tell whether a list of references means any of them to a verifier of the rubric; yes without one."""
+    if judge is None:
+        return True
+    if isinstance(judge, Rubric):
+        return any(_takes_any(part.verifier) for part in judge.parts.values())
+    means = getattr(judge, "list_means", None)
+    return means == "any" or any(map(_takes_any, getattr(judge, "children", ())))
 
 
 class _DoubleKey(ValueError):

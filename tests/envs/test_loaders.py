@@ -150,3 +150,22 @@ def test_the_real_sets_load_whole_with_a_gold_for_every_row(
 
 def test_every_layout_has_a_test_row() -> None:
     assert {r[0] for r in ROWS} | {"game24"} == set(LAYOUTS)
+
+
+def test_info_is_read_at_the_same_door_as_everywhere() -> None:
+    stored = {"prompt": "a", "answer": "1", "info": {"tests": "t", "language": None}, "source": None}
+    written = {
+        "prompt": "b",
+        "answer": "1",
+        "info": '{"tests": "t", "cases": [{"stdin": "1", "weight": null}]}',
+    }
+    verl = {"prompt": [{"role": "user", "content": "c"}], "reward_model": {"ground_truth": "1"},
+            "extra_info": {"split": None, "index": 0}}  # fmt: skip
+    first, second = load_rows([stored, written])
+    assert first.info == {"tests": "t"}
+    assert second.info == {"tests": "t", "cases": [{"stdin": "1"}]}
+    assert load_rows([verl])[0].info == {"format": "verl", "extra_info": {"index": 0}}
+    with pytest.raises(
+        BadRow, match="row 1 is no referee row: info must hold an object or the JSON text of one"
+    ):
+        load_rows([{"prompt": "a", "info": "[1]"}])

@@ -21,7 +21,7 @@ SUMS = family("arithmetic")
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_gymnasiums_own_check_passes_without_a_warning(name: str) -> None:
-    env = gymnasium.make(f"referee/{name.replace('_', '-')}-v0")
+    env = gymnasium.make(f"referee/{name}-v0")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_env(env.unwrapped)

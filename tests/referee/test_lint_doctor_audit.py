@@ -62,6 +62,41 @@ def test_lint_checks_completions_where_they_are_named(tmp_path: Path, capsys: Ca
     assert "no column 'text'" in capsys.readouterr().out
 
 
+SEVERAL = {"prompt": "a", "answer": [4, 5]}
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "warned"),
+    [
+        ([SEVERAL, {"prompt": "b", "answer": [2.5]}, {"prompt": "c", "answer": [1, 2]}], (), True),
+        ([SEVERAL], ("--verifier", "math"), True),
+        ([SEVERAL], ("--verifier", "math", "-O", "list_means=all"), False),
+        ([SEVERAL], ("--verifier", "element_count"), False),  # whose reference is the list
+        ([SEVERAL, {"prompt": "b", "answer": 4}], (), False),
+        ([{"prompt": "a", "answer": [4]}], (), False),
+        ([{"prompt": "a", "answer": ["Paris", "paris"]}], (), False),
+    ],
+)
+def test_lint_warns_once_where_all_references_are_lists_of_numbers(
+    tmp_path: Path, capsys: Captured, rows: list[object], options: tuple[str, ...], warned: bool
+) -> None:
+    assert main(["lint", lines(tmp_path / "in.jsonl", *rows), *options]) == 0
+    assert capsys.readouterr().out.count("which means any of them") == warned
+
+
+def test_lint_names_cells_that_cannot_be_read_and_empty_lists(tmp_path: Path, capsys: Captured) -> None:
+    rows = [
+        {"prompt": "a", "answer": 1, "info": "[]"},
+        {"prompt": 5, "answer": 1},
+        {"prompt": "c", "answer": []},
+    ]
+    assert main(["lint", lines(tmp_path / "in.jsonl", *rows)]) == 1
+    said = capsys.readouterr().out
+    assert "line 1: column 'info' must hold an object or the JSON text of one" in said
+    assert "line 2: prompt must be a text or messages, got int" in said
+    assert "line 3: the reference is empty" in said
+
+
 def test_lint_of_nothing_is_bad_input(tmp_path: Path) -> None:
     assert main(["lint", lines(tmp_path / "d.jsonl")]) == 2
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from referee.verifiers import Exact, all_of
 from referee.verifiers.protocol import (
@@ -92,3 +94,23 @@ def test_what_cannot_be_a_verifier_is_refused(value: Any) -> None:
 
 def test_a_rule_called_alone_equals_a_rule_asked() -> None:
     assert Exact()("a", Problem(answer="a")).score == 1.0
+
+
+@pytest.mark.parametrize("make", [lambda v: torch.tensor(v), lambda v: torch.tensor([[v]]), lambda v: np.array(v),
+                                  lambda v: np.array([v]), np.float32, lambda v: torch.tensor(v, requires_grad=True),
+                                  lambda v: torch.tensor(v, dtype=torch.bfloat16)])  # fmt: skip
+def test_a_scalar_of_numpy_or_torch_is_a_score(make: Any) -> None:
+    assert as_verdict(make(0.5), plain).score == 0.5
+    assert as_verdict(make(float("nan")), plain).reason is Reason.ERROR
+
+
+@pytest.mark.parametrize(
+    "value", [torch.tensor([1.0, 0.0]), torch.tensor([]), np.array([1, 2]), np.array("1")]
+)
+def test_an_array_that_is_no_single_number_is_none(value: Any) -> None:
+    assert as_verdict(value, plain).reason is Reason.ERROR
+
+
+def test_tensors_of_truth_are_right_and_wrong() -> None:
+    assert as_verdict(torch.tensor(True), plain) == Verdict(score=1.0)
+    assert as_verdict(torch.tensor([0]), plain) == Verdict(score=0.0)

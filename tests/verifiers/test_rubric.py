@@ -103,3 +103,10 @@ def test_a_rubric_travels() -> None:
 def test_a_mistake_is_told_at_construction(build: Any, message: str) -> None:
     with pytest.raises((TypeError, ValueError), match=message):
         build()
+
+
+@pytest.mark.parametrize("problem", [{"answer": "4"}, "4", None])
+def test_a_problem_that_is_none_is_a_programmers_mistake(problem: Any) -> None:
+    rubric = Rubric({"e": lambda c, p: 1.0})
+    with pytest.raises(TypeError, match=r"problem must be a Problem, got \w+: write Problem\(answer=...\)"):
+        rubric("4", problem)

@@ -13,10 +13,12 @@ import logging
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias
 
-from referee.verifiers.records import Json, Reward
+from referee.verifiers.evidence import evidence
+from referee.verifiers.records import Json, Reason, Reward, Verdict
+from referee.verifiers.scoring.rows import Columns
 
 OnAbstention: TypeAlias = float | Literal["raise"]
 
@@ -74,11 +76,11 @@ def number(reward: Reward, on_abstention: OnAbstention) -> float:
 
 
 def why(reward: Reward) -> str:
-    """Return why a reward abstains: the first part that did, its reason and its error."""
+    """Return why a reward abstains: the first part that did, its reason and what its detail says."""
     for name, verdict in reward.parts.items():
         if verdict.abstains:
-            error = str(verdict.detail.get("error", ""))
-            return f"{name}: {verdict.reason}" + (f" ({utf8(error[:300])})" if error else "")
+            said = evidence(verdict)[:300]
+            return f"{name}: {verdict.reason}" + (f" ({utf8(said)})" if said else "")
     return "the completion was truncated, and the rubric abstains on those" if reward.truncated else ""
 
 
@@ -92,17 +94,28 @@ def reason(reward: Reward) -> str:
     return str(next(iter(reward.parts.values())).reason) if reward.parts else ""
 
 
-def flat(reward: Reward, *, missing: float = math.nan) -> dict[str, float]:
-    """Return a reward's parts as numbers under the same keys for every completion.
+def flat(reward: Reward, *, missing: float | None = None) -> dict[str, float]:
+    """Return a reward's parts as finite numbers.
 
-    ``part/<name>`` is the part's unweighted score (``missing`` where it abstains), ``abstained`` is
-    1 where the rubric gave no total, ``truncated`` 1 where the completion was cut off.
+    ``part/<name>`` is the part's unweighted score; where it abstains it is ``missing`` (for sides that
+    need the same keys for every completion), or left out. ``part/<name>/abstained`` is 1 there.
+    ``abstained`` is 1 where the rubric gave no total, ``truncated`` where the completion was cut off.
     """
-    scores = {
-        f"part/{name}": missing if verdict.score is None else verdict.score
-        for name, verdict in reward.parts.items()
-    }
-    return {**scores, "abstained": float(reward.abstains), "truncated": float(reward.truncated)}
+    out: dict[str, float] = {}
+    for name, verdict in reward.parts.items():
+        score = missing if verdict.score is None else verdict.score
+        if score is not None:
+            out[f"part/{name}"] = score
+        out[f"part/{name}/abstained"] = float(verdict.abstains)
+    return {**out, "abstained": float(reward.abstains), "truncated": float(reward.truncated)}
+
+
+def part_stand_in(on_abstention: OnAbstention) -> float:
+    """Return what stands in for a part that abstains, where every completion needs the same keys.
+
+    It is the number for a total that does, else 0; never NaN, which makes every mean over it NaN.
+    """
+    return 0.0 if on_abstention == "raise" else on_abstention
 
 
 def verdicts(reward: Reward) -> dict[str, Json]:
@@ -110,9 +123,15 @@ def verdicts(reward: Reward) -> dict[str, Json]:
     return {
         name: {"score": v.score, "reason": str(v.reason)}
         | ({"answer": utf8(v.answer)} if v.answer is not None else {})
-        | ({"error": utf8(v.detail["error"])} if "error" in v.detail else {})
+        | ({"error": utf8(said)} if (said := _said(v)) is not None else {})
         for name, v in reward.parts.items()
     }
+
+
+def _said(verdict: Verdict) -> Json:
+    if "error" in verdict.detail:
+        return verdict.detail["error"]
+    return (evidence(verdict) or None) if verdict.abstains else None
 
 
 def utf8(data: Json) -> Any:
@@ -126,6 +145,18 @@ def utf8(data: Json) -> Any:
     if isinstance(data, dict):
         return {utf8(k): utf8(v) for k, v in data.items()}
     return [utf8(v) for v in data] if isinstance(data, list) else data
+
+
+def log_missing_reference(rewards: Sequence[Reward], columns: Columns, given: Iterable[str]) -> None:
+    """Log that the rows lack the reference's column, where that is what abstentions may come from."""
+    names = [*given]
+    bad = any(v.reason is Reason.BAD_REFERENCE for r in rewards for v in r.parts.values())
+    if bad and columns.answer.partition(".")[0] not in names and columns.answer not in names:
+        _log.warning(
+            "the rows have no column %r, which holds the reference unless columns=Columns(answer=...) names "
+            "another; they have %s",
+            columns.answer, ", ".join(names) or "none",
+        )  # fmt: skip
 
 
 def log_abstentions(rewards: Sequence[Reward]) -> None:

@@ -38,7 +38,7 @@ class _Rows:
     def pay(self, index: int, action: str) -> tuple[float, dict[str, Any]]:
         problem = problem_of(self.rows[index], self.columns)
         (reward,) = self.scorer.score([(completion_of(action), problem)])
-        info: dict[str, Any] = {k: v for k, v in flat(reward).items() if v == v}
+        info: dict[str, Any] = flat(reward)
         info |= {"abstained": reward.abstains, "why": why(reward) if reward.abstains else ""}
         return number(reward, self.on_abstention), {"index": index, **info}
 

@@ -30,6 +30,8 @@ def to_evaluate(
     needs, the column ``prompts``.
 
     Raises:
+        ValueError: where the rubric needs siblings and there are no ``prompts``: questions with the same
+            answer would be taken for one.
         ImportError: where evaluate or datasets is not installed.
     """
     try:
@@ -39,6 +41,11 @@ def to_evaluate(
         raise ImportError("to_evaluate needs evaluate: pip install evaluate") from e
     columns = ("predictions", "references", "prompts") if prompts else ("predictions", "references")
     scorer = Scorer(rubric=rubric, deadline_s=deadline_s, workers=workers)
+    if rubric.is_group and not prompts:
+        raise ValueError(
+            "prompts must be True for a rubric with a part that judges the completions of a problem "
+            "together: without them equal references of two problems would make siblings"
+        )
 
     class Referee(evaluate.Metric):  # type: ignore[misc]
         """The rubric as a metric."""

@@ -19,7 +19,12 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from referee.trainers.adapters.abstention import OnAbstention, check_on_abstention, number
+from referee.trainers.adapters.abstention import (
+    OnAbstention,
+    check_on_abstention,
+    log_missing_reference,
+    number,
+)
 from referee.trainers.adapters.reading import completion_of, problem_of
 from referee.trainers.adapters.scorer import Scorer
 from referee.verifiers.jsonl import key
@@ -86,6 +91,7 @@ class SwiftReward:
             pairs.append((completion_of(completion, truncated=bool(row.get("is_truncated"))), problem))
             groups.append(_group(row, problem))
         rewards = self.scorer.score(pairs)
+        log_missing_reference(rewards, self.columns, lists)
         if self.on_abstention == "mean":
             return with_means([r.total for r in rewards], groups)
         return [number(r, self.on_abstention) for r in rewards]

@@ -20,6 +20,7 @@ from referee.trainers.adapters.abstention import (
     check_on_abstention,
     flat,
     number,
+    part_stand_in,
 )
 from referee.trainers.adapters.reading import completion_of, problem_from
 from referee.trainers.adapters.scorer import Pair, Scorer
@@ -77,7 +78,10 @@ class OpenRLHFReward:
 
 
 def openrlhf_pairs(
-    queries: Sequence[str], prompts: Sequence[str], labels: Sequence[Any], special_tokens: Sequence[str] = ()
+    queries: Sequence[str | None],
+    prompts: Sequence[str | None],
+    labels: Sequence[Any],
+    special_tokens: Sequence[str] = (),
 ) -> list[Pair]:
     """Return what OpenRLHF sends, to its function as over HTTP, as completions and problems.
 
@@ -90,23 +94,20 @@ def openrlhf_pairs(
             f"and {len(labels)}"
         )
     return [
-        (completion_of(response(q, p, special_tokens)), problem_from(p, label))
+        (completion_of(response(q or "", p or "", special_tokens)), problem_from(p, label))
         for q, p, label in zip(queries, prompts, labels, strict=True)
     ]
 
 
-def openrlhf_answer(
-    rewards: Sequence[Reward], on_abstention: OnAbstention, *, parts: bool = True
-) -> dict[str, Any]:
-    """Return rewards in OpenRLHF's shape, its extra logs with or without the ``parts``.
+def openrlhf_answer(rewards: Sequence[Reward], on_abstention: OnAbstention) -> dict[str, Any]:
+    """Return rewards in OpenRLHF's shape, with the parts and the flags among its extra logs.
 
     Raises:
         Abstained: where one abstains and ``on_abstention`` is ``"raise"``.
     """
     scores = [number(r, on_abstention) for r in rewards]
-    logs = [flat(r) for r in rewards]
-    names = [n for n in (logs[0] if logs else ()) if parts or not n.startswith("part/")]
-    columns = {name: [log[name] for log in logs] for name in names}
+    logs = [flat(r, missing=part_stand_in(on_abstention)) for r in rewards]
+    columns = {name: [log[name] for log in logs] for name in (logs[0] if logs else ())}
     return {"rewards": scores, "scores": list(scores), "extra_logs": columns}
 
 

@@ -22,7 +22,7 @@ from referee.trainers.adapters.abstention import (
     flat,
     number,
 )
-from referee.trainers.adapters.reading import completion_of, jsonable, problem_from
+from referee.trainers.adapters.reading import completion_of, problem_from
 from referee.trainers.adapters.scorer import Pair, Scorer
 from referee.verifiers.records import Reward
 from referee.verifiers.rubric import Rubric
@@ -76,7 +76,7 @@ class VerifiersReward:
         problem = problem_from(data.get("prompt") or "", data[self.answer], info, data.get("id"))
         completion = completion_of(trace.last_reply, truncated=bool(trace.is_truncated))
         (reward,) = await self.scorer.ascore([(completion, problem)])
-        trace.record_metrics({f"{self.name}/{k}": v for k, v in flat(reward).items() if v == v})
+        trace.record_metrics({f"{self.name}/{k}": v for k, v in flat(reward).items()})
         return number(reward, self.on_abstention)
 
 
@@ -102,7 +102,7 @@ def to_verifiers_classic(
     scorer = Scorer(rubric=rubric, deadline_s=deadline_s, workers=workers)
     kind = ClassicGroupReward if rubric.is_group else ClassicReward
     reward = kind(scorer=scorer, on_abstention=stand_in, name=name)
-    keys = [*(f"part/{part}" for part in rubric.parts), "abstained"]
+    keys = [*(f"part/{part}{flag}" for part in rubric.parts for flag in ("", "/abstained")), "abstained"]
     metrics = [ClassicMetric(key=key, name=f"{name}/{key}") for key in keys]
     classic = _classic_api()
     return classic.Rubric(
@@ -170,8 +170,7 @@ class ClassicMetric:
 
 def _classic_pair(prompt: Any, completion: Any, answer: Any, info: Any, state: Any) -> Pair:
     truncated = bool(state.get("is_truncated", False)) if isinstance(state, Mapping) else False
-    details = jsonable(info) if isinstance(info, Mapping) else {}
-    return completion_of(completion, truncated=truncated), problem_from(prompt, answer, details)
+    return completion_of(completion, truncated=truncated), problem_from(prompt, answer, info)
 
 
 def _kept(state: Any, reward: Reward, on_abstention: float) -> float:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from referee.trainers.adapters.abstention import why
-from referee.trainers.adapters.reading import completion_of, jsonable, problem_of
+from referee.trainers.adapters.abstention import log_missing_reference, why
+from referee.trainers.adapters.reading import completion_of, problem_of
 from referee.trainers.adapters.scorer import Scorer
 from referee.verifiers.rubric import Rubric
 from referee.verifiers.scoring.rows import Columns
@@ -27,17 +27,22 @@ def to_ray_data(
 ) -> RayRewards:
     """Return ``rubric`` as a function for ``ds.map_batches(function, batch_format="numpy")``.
 
-    ``columns`` names the completion's and the others' columns. Rows of equal problems in a batch are
-    siblings for group verifiers. Adds ``reward``, ``part/<name>`` (NaN where they abstain),
-    ``abstained`` and ``why``, all with ``prefix`` in front.
+    ``columns`` names the completion's and the others' columns. Adds ``reward``, ``part/<name>`` (NaN
+    where they abstain), ``abstained`` and ``why``, all with ``prefix`` in front.
 
     Raises:
-        ValueError: where ``columns`` names more than one completion.
+        ValueError: where ``columns`` names more than one completion, or the rubric needs siblings: Ray
+            Data cuts a data set into batches where it likes.
     """
     columns = columns or Columns()
     if len(columns.completion) != 1:
         raise ValueError(f"columns must name one completion, got {', '.join(columns.completion)}")
     scorer = Scorer(rubric=rubric, deadline_s=deadline_s, workers=workers)
+    if rubric.is_group:
+        raise ValueError(
+            "rubric must judge completions one by one for Ray Data, whose batches may hold a part of a "
+            "group; it has a part that judges the completions of a problem together"
+        )
     return RayRewards(scorer=scorer, columns=columns, prefix=prefix)
 
 
@@ -60,8 +65,9 @@ class RayRewards:
             raise ValueError(f"no column {text!r}; the batch has {', '.join(batch)}")
         rows = [dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True)]
         rewards = self.scorer.score(
-            [(completion_of(jsonable(row[text])), problem_of(row, self.columns)) for row in rows]
+            [(completion_of(row[text]), problem_of(row, self.columns)) for row in rows]
         )
+        log_missing_reference(rewards, self.columns, batch)
         new: dict[str, Any] = {"reward": [_nan(r.total) for r in rewards]}
         for part in self.scorer.rubric.parts:
             new[f"part/{part}"] = [_nan(r.parts[part].score) for r in rewards]

@@ -165,7 +165,7 @@ def to_service(
             )
         except ValueError as e:
             return JSONResponse({"detail": str(e)}, 422)  # type: ignore[return-value]
-        return openrlhf_answer(await scored(pairs), choice, parts=False)  # JSON has no NaN for a part
+        return openrlhf_answer(await scored(pairs), choice)
 
     @app.post("/v1/reward", response_model=LlamaFactoryAnswer)
     async def llama_factory(body: LlamaFactoryRequest) -> dict[str, Any]:

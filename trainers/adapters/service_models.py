@@ -1,17 +1,18 @@
 """The shapes of the HTTP service's requests and answers, as pydantic models: they are its OpenAPI."""
 
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
-
-class ChatMessage(BaseModel):
-    """A chat message; what else it carries (tool calls) is kept."""
-
-    model_config = ConfigDict(extra="allow")
-
-    role: str
-    content: str | list[dict[str, Any]] | None = ""
+# What a model wrote is described here and not checked: it is its item's, never a 422 for all of them.
+_MESSAGE = {
+    "title": "ChatMessage",
+    "type": "object",
+    "description": "a chat message; what else it carries (tool calls) is kept",
+    "properties": {"role": {"type": "string"}, "content": {"description": "a text, or blocks of text"}},
+    "required": ["role"],
+}
+Chat: TypeAlias = list[Annotated[dict[str, Any], WithJsonSchema(_MESSAGE)]]
 
 
 class ScoreItem(BaseModel):
@@ -19,11 +20,11 @@ class ScoreItem(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    completion: str | list[ChatMessage]
-    answer: JsonValue = Field(default=None, description="the reference")
-    prompt: str | list[ChatMessage] = ""
-    info: dict[str, JsonValue] = Field(default_factory=dict)
-    id: str = ""
+    completion: str | Chat | None
+    answer: Any = Field(default=None, description="the reference; any of a list of them")
+    prompt: str | Chat | None = ""
+    info: dict[str, Any] | str | None = Field(default=None, description="an object, or the JSON text of one")
+    id: str | int | None = ""
     truncated: bool = Field(default=False, description="the completion ran out of tokens")
 
 
@@ -63,9 +64,9 @@ class ScoreAnswer(BaseModel):
 class OpenRLHFRequest(BaseModel):
     """What OpenRLHF's trainer posts."""
 
-    query: list[str]
-    prompts: list[str] | None = None
-    labels: list[JsonValue] | None = None
+    query: list[str | None]
+    prompts: list[str | None] | None = None
+    labels: list[Any] | None = None
 
 
 class OpenRLHFAnswer(BaseModel):
@@ -80,7 +81,7 @@ class LlamaFactoryRequest(BaseModel):
     """What LLaMA-Factory's PPO trainer posts."""
 
     model: str = "model"
-    messages: list[str]
+    messages: list[str | None]
 
 
 class LlamaFactoryAnswer(BaseModel):

@@ -75,7 +75,7 @@ class SkyRLEntryPoint:
             def step(self, action: str) -> Any:
                 problem = problem_from(self.prompt, row["reward_spec"]["ground_truth"], row.get("extra_info"))
                 (reward,) = entry.scorer.score([(completion_of(action), problem)])
-                self.metrics = {k: v for k, v in flat(reward).items() if v == v}
+                self.metrics = flat(reward)
                 return BaseTextEnvStepOutput(
                     observations=[],
                     reward=number(reward, entry.on_abstention),

@@ -81,7 +81,7 @@ def to_tinker(
         async def compute_group_rewards(self, trajectory_group: list[Any], env_group: Any) -> Any:
             pairs = [(completion_of(e.text, truncated=e.truncated), problem) for e in env_group]
             rewards = await scorer.ascore(pairs)
-            return [(number(r, choice), {k: v for k, v in flat(r).items() if v == v}) for r in rewards]
+            return [(number(r, choice), flat(r)) for r in rewards]
 
         def logging_tags(self) -> list[str]:
             return ["referee"]

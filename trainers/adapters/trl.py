@@ -8,6 +8,8 @@ abstention raises, unless ``on_abstention`` gives a number.
 from __future__ import annotations
 
 import math
+import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +18,14 @@ from referee.trainers.adapters.abstention import (
     Abstained,
     OnAbstention,
     check_on_abstention,
+    log_missing_reference,
     number,
     reason,
 )
 from referee.trainers.adapters.reading import completion_of, problem_of
 from referee.trainers.adapters.scorer import Pair, Scorer
-from referee.verifiers.records import Reward
+from referee.verifiers.jsonl import key
+from referee.verifiers.records import Problem, Reward
 from referee.verifiers.rubric import Rubric
 from referee.verifiers.scoring.rows import Columns
 
@@ -33,6 +37,7 @@ def to_trl(
     name: str = "referee",
     eos_token_ids: int | Sequence[int] = (),
     on_abstention: OnAbstention | None = None,
+    group_size: int | None = None,
     asynchronous: bool = False,
     deadline_s: float | None = None,
     workers: int = 1,
@@ -41,8 +46,14 @@ def to_trl(
 
     ``columns`` says which dataset columns hold the answer, the id and the info. Given the
     tokenizer's ``eos_token_ids``, a completion that does not end in one of them counts as truncated
-    (TRL does not say so itself), and the rubric's truncation policy applies. Completions of equal
-    prompts in a batch are siblings for group verifiers. Scheduled weights follow TRL's global step.
+    (TRL does not say so itself), and the rubric's truncation policy applies. Scheduled weights follow
+    TRL's global step.
+
+    Completions of equal prompts in a call are siblings for group verifiers. TRL calls a reward function
+    in each process with that process's share of a batch, which may hold a part of a group only, and
+    gathers the rewards afterwards. Given ``group_size``, which is TRL's ``num_generations``, a smaller
+    group raises; a rubric with a group verifier needs it where there are several processes.
+
     Logged for each batch: every part's mean as ``<name>/<part>``, the share that got no reward as
     ``<name>/abstained``, and each completion's scores and reason in the completions table.
 
@@ -51,7 +62,12 @@ def to_trl(
     ``log_metric``, which is how TRL's online DPO and SDPO are told from GRPO and RLOO.
     ``asynchronous`` gives a function that is awaited, so that TRL runs it beside the others.
     With ``deadline_s`` rules run in worker processes (:class:`Scorer`).
+
+    Raises:
+        ValueError: where ``group_size`` is below 1; in a call where siblings are missing.
     """
+    if group_size is not None and group_size < 1:
+        raise ValueError(f"group_size must be at least 1 or None, got {group_size}")
     ids = (eos_token_ids,) if isinstance(eos_token_ids, int) else tuple(eos_token_ids)
     cls = AsyncTRLReward if asynchronous else TRLReward
     return cls(
@@ -60,6 +76,7 @@ def to_trl(
         name=name,
         eos_token_ids=ids,
         on_abstention=None if on_abstention is None else check_on_abstention(on_abstention),
+        group_size=group_size,
     )
 
 
@@ -72,6 +89,7 @@ class TRLReward:
     name: str
     eos_token_ids: tuple[int, ...] = ()
     on_abstention: OnAbstention | None = None
+    group_size: int | None = None
 
     @property
     def __name__(self) -> str:
@@ -90,6 +108,7 @@ class TRLReward:
         """Return one reward for each completion; ``dataset`` holds the other columns, as lists."""
         pairs = self._pairs(prompts, completions, completion_ids, dataset)
         rewards = self.scorer.score(pairs, step=_step(trainer_state))
+        log_missing_reference(rewards, self.columns, dataset)
         return self._report(rewards, trainer_state, log_extra, log_metric)
 
     def _pairs(
@@ -102,10 +121,30 @@ class TRLReward:
         rows = [{"prompt": p, **{k: dataset[k][i] for k in _per_row(dataset, len(prompts))}}
                 for i, p in enumerate(prompts)]  # fmt: skip
         ids = completion_ids if completion_ids is not None else [None] * len(rows)
-        return [
+        pairs: list[Pair] = [
             (completion_of(c, token_ids=t, truncated=self._truncated(t)), problem_of(row, self.columns))
             for c, t, row in zip(completions, ids, rows, strict=True)
         ]
+        self._check_groups(pairs)
+        return pairs
+
+    def _check_groups(self, pairs: Sequence[Pair]) -> None:
+        """Raise where siblings are missing, for a group verifier would then say what is not so."""
+        if not self.scorer.rubric.is_group:
+            return
+        if self.group_size is None:
+            if int(os.environ.get("WORLD_SIZE") or 1) > 1:
+                raise ValueError(
+                    "group_size must be given to to_trl (TRL's num_generations) for a rubric with a group "
+                    "verifier in several processes: each sees its own share of a batch only"
+                )
+            return
+        sizes = Counter(key(problem) for _, problem in pairs if isinstance(problem, Problem))
+        if sizes and (least := min(sizes.values())) < self.group_size:
+            raise ValueError(
+                f"group_size must be the number of siblings in a call, got {self.group_size} and a group of "
+                f"{least}: let per_device_train_batch_size be a multiple of num_generations"
+            )
 
     def _truncated(self, token_ids: Sequence[int] | None) -> bool:
         if not self.eos_token_ids or token_ids is None:
@@ -158,6 +197,7 @@ class AsyncTRLReward(TRLReward):
         """Return one reward for each completion; ``dataset`` holds the other columns, as lists."""
         pairs = self._pairs(prompts, completions, completion_ids, dataset)
         rewards = await self.scorer.ascore(pairs, step=_step(trainer_state))
+        log_missing_reference(rewards, self.columns, dataset)
         return self._report(rewards, trainer_state, log_extra, log_metric)
 
 

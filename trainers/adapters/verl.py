@@ -7,7 +7,8 @@ In a module of yours::
 and in verl's configuration ``reward.custom_reward_function.path=pkg://my_package.rewards`` and
 ``reward.custom_reward_function.name=compute_score``. verl has no word for "no reward": what an
 abstention becomes is the ``on_abstention`` that you state, and the key ``abstained`` flags it. Every
-sample has the same keys, as verl needs.
+sample has the same keys, as verl needs: for a part that abstains that number stands too (0 with
+``"raise"``), and ``part/<name>/abstained`` is 1, so that no mean over a part is NaN.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from referee.trainers.adapters.abstention import (
     check_on_abstention,
     flat,
     number,
+    part_stand_in,
     reason,
 )
 from referee.trainers.adapters.reading import completion_of, problem_from
@@ -104,4 +106,5 @@ class VerlScore:
 
     def _result(self, reward: Reward) -> dict[str, Any]:
         score = number(reward, self.on_abstention)
-        return {"score": score, **flat(reward), "reason": reason(reward)}
+        parts = flat(reward, missing=part_stand_in(self.on_abstention))
+        return {"score": score, **parts, "reason": reason(reward)}

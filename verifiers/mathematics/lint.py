@@ -8,7 +8,7 @@ from typing import NamedTuple
 from referee.verifiers.mathematics.compare import Comparer
 from referee.verifiers.mathematics.policy import Policy
 from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable
-from referee.verifiers.mathematics.verifier import _reference_of_number, reference_of
+from referee.verifiers.mathematics.verifier import NESTED, _reference_of_value, reference_of
 from referee.verifiers.records import Json
 
 
@@ -21,13 +21,16 @@ class Finding(NamedTuple):
 
 
 def lint_reference(answer: Json) -> str | None:
-    r"""Say why a reference cannot be judged against; None where it can.
+    r"""Say why a reference, or one of a list, cannot be judged against; None where it can.
 
     >>> lint_reference(r"\frac{1}{2}")
     >>> lint_reference("")
     'the reference is empty'
     """
-    reference = reference_of(answer) if isinstance(answer, str) else _reference_of_number(answer)
+    if isinstance(answer, list) and answer:
+        nested = any(isinstance(one, list) for one in answer)
+        return NESTED if nested else next(filter(None, map(lint_reference, answer)), None)
+    reference = reference_of(answer) if isinstance(answer, str) else _reference_of_value(answer)
     if reference.problem:
         return reference.problem
     reading = reference.reading

@@ -18,7 +18,9 @@ from referee.verifiers.mathematics.reader import Reading, exact_number, is_place
 from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable, rearranged, show
 from referee.verifiers.protocol import Item
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
+from referee.verifiers.references import ListMeans, any_of, check_list_means
 
+NESTED = "a list stands in the list of references"
 _CACHED = 600  # characters; longer answers are decided anew
 
 
@@ -59,21 +61,30 @@ class Math(Policy, Composable):
             ``required`` they must agree.
         boxes: ``all`` boxes side by side are one answer together; ``last`` only the last counts.
         tolerance: relative error that numbers may have; 0 is exact.
+        list_means: what a list of references is: ``any`` of them, or ``all`` of them, each of which the
+            answer must give and nothing else, in any order (in this one where ``lists`` is ``ordered``).
 
     Accepts:
         - equal numbers in any notation: ``\frac{6}{4}``, ``1.5``, ``1\tfrac12``, ``150\%``, ``3:2``
         - ``x = 5`` for ``5``; ``1, 2`` for ``2, 1``; ``x > 1`` for ``(1, \infty)``
         - equal expressions: ``(a+b)^2`` for ``a^2+2ab+b^2``; ``\sin 30^\circ`` for ``\frac12``
         - ``5`` for ``5\text{ cm}``; ``\text{an ellipse}`` for ``ellipse``
+        - ``4`` for the list 4, 5; ``5, 4`` for it with ``list_means="all"``
 
     Rejects:
         - near misses: ``0.333`` for ``\frac13``, ``2^{-99}`` for ``2^{-98}``, ``3.14`` for ``\pi``
         - hedges: ``5 or 6``, two boxes with different values, a value that is then taken back
         - ``5\text{ million}`` for ``5``; ``(2,1)`` for ``(1,2)``; ``[0,1]`` for ``(0,1)``
         - an answer that stands only inside ``<think>``
+        - ``6`` and ``4, 5`` for the list 4, 5; ``4`` for it with ``list_means="all"``
     """
 
+    list_means: ListMeans = "any"
     portable = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_list_means("math", self.list_means)
 
     def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
         """Return the verdict: 1 correct, 0 not, None where the reference is unreadable."""
@@ -84,7 +95,9 @@ class Math(Policy, Composable):
         return [self._judge(i.completion.text, i.problem.answer) for i in items]
 
     def _judge(self, text: str, answer: Json) -> Verdict:
-        reference = reference_of(answer) if isinstance(answer, str) else _reference_of_number(answer)
+        if isinstance(answer, list) and self.list_means == "any":
+            return any_of(answer, lambda one: self._judge(text, one))
+        reference = reference_of(answer) if isinstance(answer, str) else _reference_of_value(answer)
         if reference.problem:
             return Verdict(
                 score=None,
@@ -164,7 +177,9 @@ def _reference(answer: str) -> Reference:
     return Reference(text, reading, "", show(reading.node))
 
 
-def _reference_of_number(answer: Json) -> Reference:
+def _reference_of_value(answer: Json) -> Reference:
+    if isinstance(answer, list):
+        return _all_of(answer)
     if isinstance(answer, bool) or not isinstance(answer, int | float):
         return Reference(
             str(answer)[:400], None, f"the reference must be a text or a number, got {type(answer).__name__}"
@@ -172,6 +187,23 @@ def _reference_of_number(answer: Json) -> Reference:
     if isinstance(answer, int) and answer.bit_length() > 8000:
         return Reference("", None, f"the reference is a number of {answer.bit_length()} bits")
     return reference_of(str(answer))
+
+
+def _all_of(references: list[Json]) -> Reference:
+    """Read several references as one list of values."""
+    texts = []
+    for one in references:
+        reference = reference_of(one) if isinstance(one, str) else _reference_of_value(one)
+        node = reference.reading.node if reference.reading else None
+        if reference.problem or isinstance(one, list):
+            return Reference(reference.text, None, reference.problem or NESTED)
+        if node is None or node.kind == "text":
+            return Reference(
+                reference.text, None, f"{reference.text[:60]!r} is no value: exact compares texts"
+            )
+        number = node.kind == "num"  # 1,234 among others would be two of them
+        texts.append(str(node.value) if number else reference.text)
+    return reference_of(", ".join(texts))
 
 
 def _decide(policy: Policy, answer: str, reference: Reference) -> Decision:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from referee.verifiers.combine import Composable
 from referee.verifiers.mathematics.extract import _after_thinking
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
+from referee.verifiers.references import judged
 
 _START_S = 60.0  # importing the library, on a busy machine
 
@@ -181,13 +182,16 @@ class MathVerify(Composable):
             raise ImportError("MathVerify needs the math-verify package: pip install math-verify")
 
     def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
-        """Return the library's verdict."""
-        answer = problem.answer
+        """Return the library's verdict; of a list of references any may match."""
+        text = text_of(completion)
+        return judged(problem.answer, lambda reference: self._against(text, reference))
+
+    def _against(self, written: str, answer: Json) -> Verdict:
         if isinstance(answer, bool) or not isinstance(answer, str | int | float) or not str(answer).strip():
             return _abstention(
                 answer, f"the reference must be a text or a number, got {type(answer).__name__}"
             )
-        text, why = _after_thinking(text_of(completion))
+        text, why = _after_thinking(written)
         if why or not text.strip():
             return Verdict(score=0.0, reason=Reason.NO_ANSWER, detail={"why": why or "the text is empty"})
         status, note = _worker.ask(text, str(answer), self.timeout_s, self.memory_bytes)

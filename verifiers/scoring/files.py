@@ -55,7 +55,7 @@ def score(
         for group, (_, siblings) in enumerate(groupby(enumerate(pairs, 1), key=lambda p: p[1][1]))
         for i, (completion, problem) in siblings
     ]
-    out = Ordered()
+    out = Ordered(rubric)
     rewards: list[Reward] = []
     for released in _run(rubric, rows, out, workers, deadline_s):
         rewards.extend(reward for _, reward in released)
@@ -79,7 +79,7 @@ def score_file(
     killed and started again, ``out`` ends equal byte for byte to that of an undisturbed run.
 
     Raises:
-        RowError: at a line that cannot be read; what came before it is scored and kept.
+        RowError: at a line that is no row; what came before it is scored and kept.
         StoreError: where ``out`` belongs to something else, or the source has changed since.
     """
     columns = columns or Columns()
@@ -87,7 +87,7 @@ def score_file(
     store = Store(out, rubric, columns, overwrite=overwrite)
     complete = False
     try:
-        tally, ordered = Tally(), Ordered(store)
+        tally, ordered = Tally(), Ordered(rubric, store)
         rows = read_rows(source, columns)
         rows = _skip(store, rows, tally, ordered, whole_groups=rubric.is_group)
         resumed = tally.completions

@@ -13,6 +13,7 @@ from typing import Any
 from referee.verifiers.jsonl import key
 from referee.verifiers.protocol import Item
 from referee.verifiers.records import Reward
+from referee.verifiers.rubric import Rubric
 from referee.verifiers.scoring.engine import Settled, Unit
 from referee.verifiers.scoring.rows import Row
 from referee.verifiers.scoring.store import Store
@@ -25,14 +26,16 @@ class Ordered:
     are on file and what is ahead of its turn is journaled; without one they stay in memory.
     """
 
-    def __init__(self, store: Store | None = None) -> None:
+    def __init__(self, rubric: Rubric, store: Store | None = None) -> None:
         self.duplicates = 0
+        self._rubric = rubric
         self._store = store
         self._next = 0  # the first row that is not released
         self._admitted = 0
         self._rows: dict[int, Row] = {}  # admitted, not released
         self._settled: dict[int, Reward] = {}  # decided, not released
         self._unsaved: list[int] = []  # settled in this process, perhaps ahead of their turn
+        self._units: dict[int, int] = {}  # how many rows each unit has that is being decided
         self._leader: dict[bytes, int] = {}  # the first unit of each distinct content
         self._followers: dict[int, list[int]] = {}  # units that wait for their leader's result
         self._offsets = array("q")  # where each released row's line begins, with a store
@@ -61,18 +64,24 @@ class Ordered:
             if all(number + i in ahead for i in range(len(rows))):
                 self._settled.update((number + i, ahead.pop(number + i)) for i in range(len(rows)))
             elif leader == number:
-                yield Unit(number, [Item(row.completion, row.problem, row.group) for row in rows])
+                self._units[number] = len(rows)
+                readable = [row for row in rows if row.failure is None]
+                if readable:
+                    yield Unit(number, [Item(row.completion, row.problem, row.group) for row in readable])
+                else:
+                    self.settle(Settled(number, [], []))
             else:
                 self.duplicates += len(rows)
                 self._follow(leader, number, len(rows))
 
     def settle(self, settled: Settled) -> None:
-        """Take a unit's result."""
-        number, rewards = settled.number, settled.rewards
+        """Take a unit's result: a reward for each of its rows that can be read."""
+        number = settled.number
+        rewards, seconds = self._with_failures(settled)
         for i, reward in enumerate(rewards):
             self._put(number + i, reward)
             if self._store:
-                self._store.time(self._rows[number + i], settled.seconds[i], shared=settled.shared)
+                self._store.time(self._rows[number + i], seconds[i], shared=settled.shared)
         for follower in self._followers.pop(number, ()):
             for i, reward in enumerate(rewards):
                 self._put(follower + i, reward)
@@ -94,6 +103,21 @@ class Ordered:
         self._unsaved.clear()
         self._store.flush(journal_needed=bool(self._settled))
         return out
+
+    def _with_failures(self, settled: Settled) -> tuple[list[Reward], list[float]]:
+        """Put the rewards of rows that cannot be read in their places: every part has the row's verdict."""
+        decided = zip(settled.rewards, settled.seconds, strict=True)
+        rewards, seconds = [], []
+        for i in range(self._units.pop(settled.number)):
+            row = self._rows[settled.number + i]
+            if row.failure is None:
+                reward, spent = next(decided)
+            else:
+                verdicts = dict.fromkeys(self._rubric.parts, row.failure)
+                reward, spent = self._rubric.pay(verdicts, truncated=row.completion.truncated), 0.0
+            rewards.append(reward)
+            seconds.append(spent)
+        return rewards, seconds
 
     def _put(self, number: int, reward: Reward) -> None:
         self._settled[number] = reward

@@ -9,19 +9,24 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from referee.verifiers.jsonl import from_dict
-from referee.verifiers.records import Completion, Json, Problem, as_completion
+from referee.verifiers.cells import UNREADABLE, completion_of, is_missing, jsonable, read_info, read_record
+from referee.verifiers.protocol import failure as abstention
+from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict
 
 
 class RowError(ValueError):
     """A line that cannot be read as a row. The message names the file, the line and what is wrong."""
 
 
-class MissingColumn(ValueError):
+class _NoRow(ValueError):
+    """What is no row of this file's, whatever its cells hold."""
+
+
+class MissingColumn(_NoRow):
     """A row lacks a column that was named. The message says which columns it has."""
 
 
@@ -31,11 +36,11 @@ class Columns:
 
     ``completion`` names one column or several; each holds a text, chat messages, a completion
     record (``{"text": ..., "finish_reason": ...}``), or a list of texts or records. The columns
-    ``prompt``, ``answer``, ``id`` and ``info`` are used where a row has them, and must be there
-    where another name is given. ``answer_pattern`` is a regular expression searched in the
-    answer: its last match's first group (or the whole match) is the reference. ``info_columns``
-    are copied into the problem's info under their last name. ``group`` names a column whose equal
-    neighbours make one group of siblings; without it a row is a group.
+    ``prompt``, ``answer``, ``id`` and ``info`` (an object, or the JSON text of one) are used where a
+    row has them, and must be there where another name is given. ``answer_pattern`` is a regular
+    expression searched in the answer: its last match's first group (or the whole match) is the
+    reference. ``info_columns`` are copied into the problem's info under their last name. ``group``
+    names a column whose equal neighbours make one group of siblings; without it a row is a group.
     """
 
     completion: tuple[str, ...] = ("completion",)
@@ -62,13 +67,19 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One completion of one line: ``line`` counts from 1, ``group`` is shared by siblings."""
+    """One completion of one line: ``line`` counts from 1, ``group`` is shared by siblings.
+
+    Where a cell cannot be read, ``failure`` is the verdict of every part: an abstention that says why. So
+    does the problem's ``info["unreadable"]``, which tells it from one that was read: neither takes the
+    other's verdict, and a row that was mended since is seen to have changed.
+    """
 
     line: int
     column: str
     group: int
     problem: Problem
     completion: Completion
+    failure: Verdict | None = None
 
 
 _DEFAULTS = Columns()
@@ -80,25 +91,30 @@ def read_rows(
 ) -> Iterator[Row]:
     """Yield the rows of a JSON-lines file, or of dictionaries, one for each completion.
 
+    A completion that is null is the empty text. A row with a cell that cannot be read is yielded with
+    its ``failure``, and the rows after it follow.
+
     Raises:
-        RowError: at the first line that is not JSON, lacks a column or holds what cannot be read;
+        RowError: at the first line that is no JSON object or lacks a column;
             every row before it has been yielded by then.
         OSError: where the file cannot be opened.
     """
     name = str(source) if isinstance(source, str | Path) else "row"
-    lines = _parsed(source, name) if isinstance(source, str | Path) else enumerate(source, 1)
+    lines = _parsed(source, name) if isinstance(source, str | Path) else enumerate(map(jsonable, source), 1)
     group, group_value = -1, _MISSING
     for number, data in lines:
         where = f"{name}, line {number}" if isinstance(source, str | Path) else f"row {number}"
         try:
-            problem, completions = _read(data, columns)
+            problem, fault = _problem(data, columns)
+            completions = [found for path in columns.completion for found in _completions(data, path)]
             value = _find(data, columns.group) if columns.group else _MISSING
-        except (ValueError, TypeError) as e:
+        except _NoRow as e:
             raise RowError(f"{where}: {e}") from None
         if value is _MISSING or value != group_value:
             group, group_value = group + 1, value
-        for column, completion in completions:
-            yield Row(number, column, group, problem, completion)
+        for column, completion, why in completions:
+            failure = fault or why
+            yield Row(number, column, group, _marked(problem, failure), completion, failure)
 
 
 def _parsed(path: str | Path, name: str) -> Iterator[tuple[int, Any]]:
@@ -121,42 +137,56 @@ def read_problem(data: object, columns: Columns = _DEFAULTS) -> Problem:
         TypeError: where a value is not JSON data.
     """
     if not isinstance(data, Mapping):
-        raise ValueError(f"a row must be a JSON object, got {type(data).__name__}")
-    info = _optional(data, columns, "info", {})
-    if not isinstance(info, Mapping):
-        raise ValueError(f"column {columns.info!r} must hold an object, got {type(info).__name__}")
+        raise _NoRow(f"a row must be a JSON object, got {type(data).__name__}")
     extra = {path.rsplit(".", 1)[-1]: _required(data, path) for path in columns.info_columns}
+    info = read_info(_optional(data, columns, "info", None), f"column {columns.info!r}")
     return Problem(
         prompt=_optional(data, columns, "prompt", ""),
         answer=_reference(_optional(data, columns, "answer", None), columns),
         id=str(_optional(data, columns, "id", "")),
-        info={**info, **extra},
+        info={**info, **read_info(extra)},
     )
 
 
-def _read(data: Any, columns: Columns) -> tuple[Problem, list[tuple[str, Completion]]]:
-    problem = read_problem(data, columns)
-    return problem, [pair for path in columns.completion for pair in _completions(data, path)]
+def _problem(data: Any, columns: Columns) -> tuple[Problem, Verdict | None]:
+    """Return the problem, or what is left of it where a cell cannot be read, and the verdict on that."""
+    try:
+        return read_problem(data, columns), None
+    except _NoRow:
+        raise
+    except UNREADABLE as e:
+        prompt, name = _find(data, columns.prompt), _find(data, columns.id)
+        left = Problem(
+            prompt=prompt if isinstance(prompt, str) else "",
+            id=str(name) if isinstance(name, str | int) else "",
+        )
+        return left, abstention(str(e), Reason.BAD_REFERENCE)
 
 
-def _completions(data: Mapping[str, Any], path: str) -> list[tuple[str, Completion]]:
+def _marked(problem: Problem, failure: Verdict | None) -> Problem:
+    if failure is None:
+        return problem
+    return replace(problem, info={**problem.info, "unreadable": failure.detail["error"]})
+
+
+def _completions(data: Mapping[str, Any], path: str) -> list[tuple[str, Completion, Verdict | None]]:
     value = _required(data, path)
     if not isinstance(value, list) or _is_chat(value):
-        return [(path, _completion(path, value))]
-    return [(f"{path}.{i}", _completion(f"{path}.{i}", v)) for i, v in enumerate(value)]
+        return [(path, *_completion(path, value))]
+    return [(f"{path}.{i}", *_completion(f"{path}.{i}", v)) for i, v in enumerate(value)]
 
 
-def _completion(path: str, value: Any) -> Completion:
-    if isinstance(value, str | Completion):
-        return as_completion(value)
-    if isinstance(value, list) and _is_chat(value):
-        return Completion(messages=value)  # type: ignore[arg-type]  # made records by the constructor
-    if isinstance(value, Mapping):
-        return from_dict(Completion, dict(value))
-    raise ValueError(
-        f"column {path!r} must hold a text, messages or a completion, got {type(value).__name__}: "
-        f"{str(value)[:60]}"
-    )
+def _completion(path: str, value: Any) -> tuple[Completion, Verdict | None]:
+    """Return a completion; a cell that holds something else says nothing of what the model wrote."""
+    if isinstance(value, Mapping) and "role" not in value:
+        try:
+            return read_record(value), None
+        except UNREADABLE as e:
+            return Completion(), abstention(f"column {path!r}: {e}", Reason.BAD_REFERENCE)
+    if isinstance(value, list) and not _is_chat(value):
+        message = f"column {path!r} must hold a text, messages or a completion, got a list: {value!s:.60}"
+        return Completion(), abstention(message, Reason.BAD_REFERENCE)
+    return completion_of(value), None
 
 
 def _is_chat(value: list[Any]) -> bool:
@@ -183,7 +213,7 @@ def _optional(data: Mapping[str, Any], columns: Columns, name: str, default: Any
     if path != getattr(_DEFAULTS, name):
         return _required(data, path)
     value = _find(data, path)
-    return default if value is _MISSING or value is None else value
+    return default if value is _MISSING or (not isinstance(value, str) and is_missing(value)) else value
 
 
 def _required(data: Mapping[str, Any], path: str) -> Any:
@@ -194,7 +224,12 @@ def _required(data: Mapping[str, Any], path: str) -> Any:
 
 
 def _find(data: Any, path: str) -> Any:
-    """Follow a dotted path through objects and lists; a key that itself holds dots is found first."""
+    """Follow a dotted path through objects and lists; a key that itself holds dots is found first.
+
+    A path that goes on where there is null (a request that failed has no response) leads to null.
+    """
+    if data is None:
+        return None
     if isinstance(data, Mapping):
         if path in data:
             return data[path]

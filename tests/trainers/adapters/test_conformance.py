@@ -91,9 +91,14 @@ def test_trl_gets_the_same_from_chat_messages():
 def test_verl_gets_every_score_bit_for_bit_and_the_same_keys_on_every_sample():
     results = [verl(to_verl(RUBRIC, on_abstention=-7.0), c) for c in CASES]
     assert bits(r["score"] for r in results) == bits(filled(EXPECTED, -7.0))
-    assert {tuple(r) for r in results} == {
-        ("score", "part/exact", "part/format", "part/digest", "abstained", "truncated", "reason")
-    }
+    parts = ("exact", "format", "digest")
+    keys = [f"part/{part}{flag}" for part in parts for flag in ("", "/abstained")]
+    assert {tuple(r) for r in results} == {("score", *keys, "abstained", "truncated", "reason")}
+    for result, reward in zip(results, EXPECTED, strict=True):  # a NaN would make every mean over a part NaN
+        for part in parts:
+            score = reward.parts[part].score
+            assert result[f"part/{part}"] == (-7.0 if score is None else score)
+            assert result[f"part/{part}/abstained"] == (score is None)
     assert [r["abstained"] == 1.0 for r in results] == [e.abstains for e in EXPECTED]
 
 
@@ -109,6 +114,11 @@ def test_verl_gets_the_same_when_it_awaits():
 def test_openrlhf_gets_every_score_bit_for_bit():
     results = [openrlhf(to_openrlhf(RUBRIC, on_abstention=-7.0), c) for c in CASES]
     assert bits(r["rewards"][0] for r in results) == bits(filled(EXPECTED, -7.0))
+    digests = [e.parts["digest"].score for e in EXPECTED]
+    assert [r["extra_logs"]["part/digest"] for r in results] == [[-7.0 if d is None else d] for d in digests]
+    assert [r["extra_logs"]["part/digest/abstained"] for r in results] == [
+        [float(d is None)] for d in digests
+    ]
     assert [r["extra_logs"]["abstained"] == [1.0] for r in results] == [e.abstains for e in EXPECTED]
 
 

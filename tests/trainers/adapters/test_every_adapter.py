@@ -20,7 +20,7 @@ TESTS = {
     if p != Path(__file__)
 }
 OF_EPISODES = {"to_trl_episodes", "to_trl_rollouts"}  # they pay what an environment says, not a rubric alone
-GROUPS = {"to_evaluate", "to_ray_data", "to_ms_swift", "to_trl", "to_service", "to_lm_eval", "to_lm_eval_filter",
+GROUPS = {"to_evaluate", "to_ms_swift", "to_trl", "to_service", "to_lm_eval", "to_lm_eval_filter",
           "to_tinker", "to_atropos", "to_verifiers_classic"}  # they see siblings  # fmt: skip
 SINGLE = sorted(set(ADAPTERS) - GROUPS)
 

@@ -98,7 +98,10 @@ def test_openrlhf_posts_its_shape_and_an_abstention_is_a_503_that_it_tries_again
     }
     said = client.post("/get_reward", json=body).json()
     assert bits(said["rewards"]) == bits(said["scores"]) == bits(e.total for _, e in scored)
-    assert said["extra_logs"] == {"abstained": [0.0] * 20, "truncated": [0.0] * 20}
+    logs = said["extra_logs"]
+    assert (logs["abstained"], logs["truncated"]) == ([0.0] * 20, [0.0] * 20)
+    assert logs["part/exact"] == [e.parts["exact"].score for _, e in scored]
+    assert logs["part/digest/abstained"] == [float(e.parts["digest"].abstains) for _, e in scored]
     refused = client.post("/get_reward", json={"query": ["4"], "prompts": [""], "labels": [""]})
     assert refused.status_code == 503
     assert "bad_reference" in refused.json()["detail"]
@@ -210,14 +213,51 @@ def test_no_text_costs_its_neighbours_their_rewards(client):
         (b"[" * 200_000, 400),
         (b'{"items": [{"completion": "\xff"}]}', 400),
         (b'{"items": [{"completion": "4", "answer": ' + b"9" * 5000 + b"}]}", 400),
-        (b'{"items": [{"completion": "4", "answer": ' + b"[" * 900 + b"]" * 900 + b"}]}", 422),
     ],
-    ids=["deep", "not UTF-8", "a number of 5000 digits", "deep inside"],
+    ids=["deep", "not UTF-8", "a number of 5000 digits"],
 )
 def test_a_body_that_no_parser_takes_is_refused_in_few_words(client, body, status):
     said = client.post("/score", content=body, headers=JSON)
     assert said.status_code == status
     assert len(said.json()["detail"]) < 400
+
+
+DEEP = b"[" * 900 + b"]" * 900
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        (b'{"completion": "4", "answer": ' + DEEP + b"}", "bad_reference"),
+        (b'{"completion": "4", "info": {"a": ' + DEEP + b"}}", "bad_reference"),
+        (b'{"completion": "4", "info": "[1]"}', "bad_reference"),
+        (b'{"completion": "4", "answer": NaN}', "bad_reference"),
+        (b'{"completion": "4", "prompt": [{"role": 3, "content": "2+2"}], "answer": "4"}', "bad_reference"),
+        (b'{"completion": null, "answer": "4"}', "no_answer"),
+        (b'{"completion": [{"role": 5, "content": "4"}], "answer": "4"}', "no_answer"),
+        (
+            b'{"completion": [{"role": "assistant", "content": {"a": ' + DEEP + b'}}], "answer": "4"}',
+            "no_answer",
+        ),
+        (
+            b'{"completion": [{"role": "assistant", "content": "4", "tool_calls": [{"function": {"name": [], '
+            b'"arguments": ' + DEEP + b'}}, NaN, true]}], "answer": "4"}',
+            "correct",
+        ),
+    ],
+)
+def test_one_malformed_item_among_good_ones_is_that_items(client, item, reason):
+    good = b'{"completion": "4", "answer": "4"}'
+    said = client.post("/score", content=b'{"items": [' + b",".join([good, item, good]) + b"]}", headers=JSON)
+    assert said.status_code == 200
+    parts = [r["parts"]["exact"] for r in said.json()["rewards"]]
+    assert [p["reason"] for p in parts] == ["correct", reason, "correct"]
+
+
+def test_a_failed_generation_in_openrlhfs_shape_is_the_empty_text(client):
+    body = {"query": [None, "4"], "prompts": [None, ""], "labels": ["4", "4"]}
+    said = client.post("/get_reward", json=body).json()
+    assert said["extra_logs"]["part/exact"] == [0.0, 1.0]
 
 
 def test_a_body_of_another_kind_is_refused_by_name(client):

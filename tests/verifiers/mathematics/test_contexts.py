@@ -108,7 +108,7 @@ def test_a_wrong_option_is_refused(option):
         Math(**option)
 
 
-@pytest.mark.parametrize("answer", ["", "  ", "?", None, True, ["5"], "\\frac{1}{", "\\boxed{}"])
+@pytest.mark.parametrize("answer", ["", "  ", "?", None, True, [], [["5"]], [""], "\\frac{1}{", "\\boxed{}"])
 def test_an_unreadable_reference_abstains(answer):
     verdict = Math()(r"\boxed{5}", Problem(answer=answer))
     assert verdict.score is None
@@ -147,6 +147,14 @@ def test_math_verify_is_asked_in_a_worker_that_is_ended_at_its_deadline():
     assert hang.score == 0.0
     assert time.monotonic() - started < 5
     assert verifier(r"\boxed{0.5}", problem).score == 1.0  # a new worker took its place
+
+
+@pytest.mark.parametrize(
+    ("answer", "score"),
+    [(["4", "5"], 1.0), (["4", "6"], 0.0), (["4", None], None), (["5", None], 1.0), ([], None)],
+)
+def test_the_library_is_asked_about_each_of_a_list_of_references(answer, score):
+    assert MathVerify(timeout_s=30.0)("It is $5$.", Problem(answer=answer)).score == score
 
 
 def test_a_forked_child_starts_a_worker_of_its_own():

@@ -194,3 +194,43 @@ def test_a_run_killed_ten_times_ends_with_the_same_bytes(tmp_path: Path, rubric:
     if rubric == "COUNT":
         # Only what was in a worker's hands at a kill may be judged again.
         assert sum(called.values()) - 450 <= kills * 2 * 4
+
+
+BAD = {"completion": "a", "info": "[]"}
+
+
+@pytest.mark.parametrize(("rubric", "workers"), [(rubrics.JUDGE, 1), (rubrics.SIBLINGS, 0)])
+def test_a_bad_cell_is_its_rows_abstention_and_the_file_goes_on_and_resumes_byte_for_byte(
+    tmp_path: Path, rubric: Rubric, workers: int
+) -> None:
+    rows = [{"completion": "a"}, BAD, {"completion": None}, {"completion": {"txt": "b"}}, {"completion": "a"}]
+    source = write(tmp_path / "in.jsonl", [{**row, "g": 1} for row in rows] + [BAD, BAD])
+    columns = Columns(group="g")
+    whole = tmp_path / "whole.jsonl"
+    score_file(rubric, source, whole, columns=columns, workers=workers)
+    scored = list(read_scored(whole))
+    reasons = [{v.reason for v in s.reward.parts.values()} for s in scored]
+    abstained = [r == {"bad_reference"} for r in reasons]
+    assert abstained == [False, True, False, True, False, True, True]
+    assert all(s.reward.total is None for s, bad in zip(scored, abstained, strict=True) if bad)
+    lines = whole.read_bytes().splitlines(keepends=True)
+    for cut in range(len(lines)):
+        out = tmp_path / f"{cut}.jsonl"
+        score_file(rubric, source, out, columns=columns, workers=workers)
+        out.write_bytes(b"".join(lines[:cut]))
+        score_file(rubric, source, out, columns=columns, workers=workers)
+        assert out.read_bytes() == whole.read_bytes()
+
+
+def test_siblings_of_a_row_that_cannot_be_read_are_judged_without_it(tmp_path: Path) -> None:
+    rows = [{"completion": "a", "g": 1}, {**BAD, "g": 1}, {"completion": "b", "g": 1}]
+    out = tmp_path / "out.jsonl"
+    score_file(rubrics.SIBLINGS, rows, out, columns=Columns(group="g"), workers=0)
+    assert [s.reward.total for s in read_scored(out)] == [0.5, None, 0.5]
+
+
+def test_a_row_that_was_mended_since_does_not_keep_its_abstention(tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    score_file(rubrics.JUDGE, [BAD], out, workers=0)
+    with pytest.raises(StoreError, match="line 1: the source has changed since this was scored"):
+        score_file(rubrics.JUDGE, [{"completion": "a"}], out, workers=0)

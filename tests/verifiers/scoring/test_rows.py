@@ -1,13 +1,14 @@
-"""Rows: existing files are read unchanged, and what cannot be read is named by its line."""
+"""Rows: existing files are read unchanged, and what cannot be read is named by its line or its verdict."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from referee.verifiers import Completion, Message
+from referee.verifiers import Completion, Message, Problem, Reason
 from referee.verifiers.scoring import Columns, RowError, read_rows
 
 
@@ -72,18 +73,81 @@ def test_named_info_columns_join_the_info() -> None:
     [
         ({"text": "x"}, {}, "no column 'completion'; the row has text"),
         ({"completion": "x"}, {"answer": "gold"}, "no column 'gold'"),
-        ({"completion": 3}, {}, "column 'completion' must hold a text"),
-        ({"completion": "x", "info": 3}, {}, "column 'info' must hold an object"),
-        ({"completion": {"txt": "x"}}, {}, "Completion has no field 'txt'"),
-        ({"completion": "x", "answer": "18"}, {"answer_pattern": "A: (.*)"}, "matches nothing"),
         (["x"], {}, "a row must be a JSON object, got list"),
     ],
     ids=lambda v: v if isinstance(v, str) else "",
 )
-def test_a_row_that_cannot_be_read_is_named(row: object, columns: dict, message: str) -> None:
+def test_a_row_that_is_none_of_this_files_is_named(row: object, columns: dict, message: str) -> None:
     with pytest.raises(RowError, match=r"^row 2: ") as error:
         rows([{"completion": "ok", "gold": "", "answer": "A: 1"}, row], **columns)  # type: ignore[list-item]
     assert message in str(error.value)
+
+
+# A cell used to end the file; it is the row's own fault, and the rows after it are as good as before.
+@pytest.mark.parametrize(
+    ("row", "columns", "message"),
+    [
+        (
+            {"completion": "x", "info": 3},
+            {},
+            "column 'info' must hold an object or the JSON text of one, got int",
+        ),
+        ({"completion": "x", "info": "[3]"}, {}, "column 'info' must hold an object or the JSON text of one"),
+        ({"completion": "x", "info": "{"}, {}, "column 'info' must hold an object or the JSON text of one"),
+        ({"completion": {"txt": "x"}}, {}, "column 'completion': Completion has no field 'txt'"),
+        ({"completion": {"text": "x", "finish_reason": "bored"}}, {}, "finish_reason must be one of stop"),
+        ({"completion": [["x"]]}, {}, "column 'completion.0' must hold a text, messages or a completion"),
+        ({"completion": "x", "answer": "18"}, {"answer_pattern": "A: (.*)"}, "matches nothing"),
+        ({"completion": "x", "answer": None}, {"answer_pattern": "A: (.*)"}, "must hold a text for"),
+        ({"completion": "x", "prompt": 5}, {}, "prompt must be a text or messages, got int"),
+        ({"completion": "x", "prompt": [{"role": 5}]}, {}, "role must be a text, got int"),
+        ({"completion": "x", "answer": [float("inf")]}, {}, "answer must hold finite numbers, got inf"),
+    ],
+)
+def test_a_cell_that_cannot_be_read_is_its_rows_abstention(row: dict, columns: dict, message: str) -> None:
+    before, bad, after = rows([{"completion": "a", "answer": "A: 1"}, row, {"completion": "b", "answer": "A: 1"}],
+                              **columns)  # fmt: skip
+    assert (before.failure, after.failure) == (None, None)
+    assert bad.failure.reason is Reason.BAD_REFERENCE
+    assert message in bad.failure.detail["error"]
+    assert (bad.line, bad.group) == (2, 1)
+
+
+def test_what_is_left_of_a_row_that_cannot_be_read_names_it() -> None:
+    (row,) = rows([{"prompt": "1+1=", "id": 7, "info": 3, "completion": "2"}])
+    why = "column 'info' must hold an object or the JSON text of one, got int: 3"
+    assert row.problem == Problem(prompt="1+1=", id="7", info={"unreadable": why})
+    assert row.completion.text == "2"
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        (None, ""),
+        (float("nan"), ""),
+        ({"text": None, "finish_reason": "stop"}, ""),
+        (3, "3"),
+        (3.0, "3"),  # a data frame makes floats of whole numbers where a column has a gap
+        ({"role": "assistant", "content": "4"}, "4"),
+        (
+            {"messages": [{"role": "assistant", "content": "4", "tool_calls": [{"function": {"name": 1}}]}]},
+            "4",
+        ),
+    ],
+)
+def test_a_completion_that_is_null_is_empty_and_a_number_is_its_text(cell: object, text: str) -> None:
+    (row,) = rows([{"completion": cell}])
+    assert (row.completion.text, row.failure) == (text, None)
+
+
+def test_a_path_through_null_leads_to_null() -> None:
+    (row,) = rows([{"response": None}], completion="response.body.choices.0.message.content")
+    assert (row.completion.text, row.failure) == ("", None)
+
+
+def test_rows_in_memory_may_hold_arrays() -> None:
+    (row,) = rows([{"completion": "4", "answer": np.array([4, 5]), "info": {"tests": np.array(["t"])}}])
+    assert (row.problem.answer, row.problem.info) == ([4, 5], {"tests": ["t"]})
 
 
 @pytest.mark.parametrize(
