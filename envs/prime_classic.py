@@ -26,7 +26,6 @@ from referee.envs.records import Stop
 from referee.envs.stream import Stream
 from referee.envs.tools import calls_in
 from referee.verifiers.combine import Composable
-from referee.verifiers.scoring.loops import run_coroutine
 from referee.verifiers.protocol import Range, as_verdict, failure
 from referee.verifiers.records import (
     Completion,
@@ -39,6 +38,7 @@ from referee.verifiers.records import (
     plain,
 )
 from referee.verifiers.rubric import Rubric
+from referee.verifiers.scoring.loops import run_coroutine
 
 GROUP = {"prompts", "completions", "answers", "states", "tasks", "infos"}
 UNBOUNDED: Range = (-math.inf, math.inf)

@@ -16,9 +16,9 @@ from typing import Any, ClassVar
 
 from referee.envs.stream import Stream
 from referee.verifiers.combine import Composable
-from referee.verifiers.scoring.loops import run_coroutine
 from referee.verifiers.protocol import Range, failure
 from referee.verifiers.records import Completion, Json, Message, Problem, Reason, Verdict, as_completion
+from referee.verifiers.scoring.loops import run_coroutine
 
 UNBOUNDED: Range = (-math.inf, math.inf)
 

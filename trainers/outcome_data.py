@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from referee.envs.records import Group
-from referee.verifiers.scoring.asking import evaluate
 from referee.verifiers.protocol import AnyVerifier, Item
+from referee.verifiers.scoring.asking import evaluate
 
 
 def labelled_by(verifier: AnyVerifier, items: Sequence[Item]) -> tuple[list[Item], list[float]]:

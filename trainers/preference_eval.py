@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from referee.trainers.preferences import Ranking
-from referee.verifiers.scoring.asking import evaluate
 from referee.verifiers.intervals import wilson
 from referee.verifiers.learned.reward_model import sigmoid
 from referee.verifiers.protocol import AnyVerifier
+from referee.verifiers.scoring.asking import evaluate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 from referee.trainers.policy import Policy
 from referee.trainers.sampling import Sampling, sample, seed_of
-from referee.verifiers.scoring.asking import evaluate
 from referee.verifiers.protocol import AnyVerifier, Item
 from referee.verifiers.records import Completion, Problem
+from referee.verifiers.scoring.asking import evaluate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,9 +15,9 @@ from typing import Any
 
 from referee.trainers.preference_eval import by_subset, section_scores
 from referee.trainers.preferences import benchmark_pairs
-from referee.verifiers.scoring.asking import evaluate
 from referee.verifiers.protocol import AnyVerifier, Item
 from referee.verifiers.records import Completion, Problem
+from referee.verifiers.scoring.asking import evaluate
 
 #: A section's subsets and their weights. math-prm has 447 pairs and the weight of the six of code.
 SECTIONS: Mapping[str, Mapping[str, int]] = {

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from referee.verifiers.combine import Combinator, Composable
-from referee.verifiers.scoring.asking import Ask, Steps
 from referee.verifiers.protocol import AnyVerifier, Item, Range, check_unit
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict
+from referee.verifiers.scoring.asking import Ask, Steps
 
 Unit: TypeAlias = Literal["tokens", "words", "characters"]
 

@@ -26,10 +26,10 @@ from referee.trainers.reward_model import (
     trl_reward_trainer,
 )
 from referee.verifiers import OutcomeModel, Problem, RewardModel, Rubric
-from referee.verifiers.scoring.asking import evaluate
 from referee.verifiers.learned.embedding import Embedder
 from referee.verifiers.learned.reading import Reading
 from referee.verifiers.records import Reason, Verdict
+from referee.verifiers.scoring.asking import evaluate
 
 MODELS = runpy.run_path(str(Path(__file__).parents[1] / "verifiers" / "learned" / "conftest.py"))
 llama = MODELS["llama"]

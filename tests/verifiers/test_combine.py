@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from referee.verifiers import combine as c
-from referee.verifiers.scoring.asking import aevaluate, evaluate
 from referee.verifiers.protocol import Item, range_of
 from referee.verifiers.records import Completion, Problem, Reason, Verdict
+from referee.verifiers.scoring.asking import aevaluate, evaluate
 
 
 @dataclass(frozen=True)

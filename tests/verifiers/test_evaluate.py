@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from referee.verifiers import all_of
-from referee.verifiers.scoring.asking import aevaluate, evaluate
 from referee.verifiers.protocol import Item
 from referee.verifiers.records import Completion, Problem, Reason
+from referee.verifiers.scoring.asking import aevaluate, evaluate
 
 ITEMS = [Item(Completion(text=t), Problem(), group=g) for t, g in (("a", 0), ("bb", 1), ("c", 0))]
 

@@ -17,8 +17,8 @@ from referee.verifiers.protocol import (
     range_of,
     verifier,
 )
-from referee.verifiers.scoring.plan import is_async, is_group
 from referee.verifiers.records import Problem, Reason, Verdict
+from referee.verifiers.scoring.plan import is_async, is_group
 
 
 def plain(completion: Any, problem: Any) -> bool:

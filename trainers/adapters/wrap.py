@@ -19,10 +19,10 @@ from referee.envs.prime_classic import called, reward_functions
 from referee.envs.prime_tasks import score_task, trace_of
 from referee.trainers.adapters.reading import kept
 from referee.verifiers.combine import Composable
-from referee.verifiers.scoring.loops import run_coroutine
 from referee.verifiers.jsonl import to_dict
 from referee.verifiers.protocol import Item, Range, as_verdict, failure
 from referee.verifiers.records import Completion, Json, Message, Problem, Reason, Verdict
+from referee.verifiers.scoring.loops import run_coroutine
 
 UNBOUNDED: Range = (-math.inf, math.inf)
 

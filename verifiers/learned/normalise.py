@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from referee.verifiers.combine import Combinator
-from referee.verifiers.scoring.asking import Ask, Steps, evaluate
 from referee.verifiers.jsonl import to_dict
 from referee.verifiers.learned.reward_model import sigmoid
 from referee.verifiers.protocol import (
@@ -27,6 +26,7 @@ from referee.verifiers.protocol import (
     range_of,
 )
 from referee.verifiers.records import Completion, Json, Reason, Verdict
+from referee.verifiers.scoring.asking import Ask, Steps, evaluate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

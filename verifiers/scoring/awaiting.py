@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from referee.verifiers.protocol import AnyVerifier, Item, failure
@@ -186,23 +187,19 @@ class _Noted:
     def __await__(self) -> Generator[Any, Any, list[Verdict]]:
         flight = self._flight
         inner = aevaluate(flight.verifier, flight.items).__await__()
-        send: Callable[[], Any] = inner.__next__
+        step: Callable[[], Any] = inner.__next__
         while True:
             flight.running = (time.monotonic(), time.thread_time())
             try:
-                waited_for = send()
+                waited_for = step()
             except StopIteration as stop:
                 return stop.value  # type: ignore[no-any-return]
             finally:
                 flight.running = None
             try:
-                value = yield waited_for
+                step = partial(inner.send, (yield waited_for))
             except BaseException as e:  # noqa: BLE001  # handed on to what awaits
-                error = e
-                send = lambda: inner.throw(error)  # noqa: E731
-            else:
-                sent = value
-                send = lambda: inner.send(sent)  # noqa: E731
+                step = partial(inner.throw, e)
 
 
 def _answers(thread: LoopThread) -> bool:

@@ -6,8 +6,8 @@ any client's verifiers on demand.
 
 A question past its deadline costs its worker's life, once it is clear whose fault that is
 (:mod:`~referee.verifiers.scoring.lateness`). Only that question is lost: what its task had decided before
-stands, and the rest is asked in another worker. A worker that dies takes nothing along: what it was asked is asked
-once more, alone, and then abstains. Workers that cannot be started, or cannot load the verifiers, are
+stands, and the rest is asked in another worker. A worker that dies takes nothing along: its question is
+asked once more, alone, and then abstains. Workers that cannot be started, or cannot load the verifiers, are
 the machine's failure: what they should have been asked abstains.
 """
 
@@ -187,7 +187,7 @@ class Crew:
         try:
             while True:
                 self._turn()
-        except BaseException as e:
+        except BaseException as e:  # noqa: BLE001  # told to everyone who waits; the next call starts anew
             _log.exception("the worker processes cannot be used any more")
             with self._lock:
                 self.failed = e
@@ -410,7 +410,7 @@ class Crew:
             self._end(w)
 
     def _end_slow(self, w: _Worker) -> None:
-        """Give up on a worker that does not get to its work: it still imports, or the machine stands still."""
+        """Give up on a worker that does not get to its work: it still imports, or nothing moves."""
         self._lose(w, failure(f"a worker process was not ready after {START_S:.0f} s", Reason.UNAVAILABLE))
 
     def _lose(self, w: _Worker, verdict: Verdict) -> None:

@@ -30,7 +30,6 @@ from referee.verifiers.scoring.batches import Batches
 from referee.verifiers.scoring.call import Call
 from referee.verifiers.scoring.crew import Order, Payload, Task, crew, release, wake
 from referee.verifiers.scoring.plan import Place, Plan, asks_batches, is_group, leaves, place, plan
-from referee.verifiers.scoring.worker import portions
 
 DEADLINE_S = 10.0
 BATCH = 256

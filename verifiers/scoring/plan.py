@@ -8,7 +8,7 @@ where it belongs, so that a rule keeps its deadline whatever stands beside it.
 
 This is the only reader of what a verifier says of itself, as plain attributes:
 
-- ``steps(items)``: it decides by asking its ``children`` (:class:`~referee.verifiers.scoring.asking.Stepwise`),
+- ``steps(items)``: it decides by asking its ``children`` (:mod:`~referee.verifiers.scoring.asking`),
 - ``verify_batch(items)``: it scores many completions at once,
 - ``portable = True``: its batches only share work; it is small, and as good in a worker process,
 - ``bounds_itself = True``: it has limits of its own, and needs no deadline of ours,

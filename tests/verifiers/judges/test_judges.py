@@ -27,7 +27,6 @@ from referee.verifiers import (
     Rubric,
 )
 from referee.verifiers.combine import gate
-from referee.verifiers.scoring.asking import evaluate
 from referee.verifiers.exact import Exact
 from referee.verifiers.judges import probe
 from referee.verifiers.judges.criteria import Criterion, load_criteria
@@ -35,6 +34,7 @@ from referee.verifiers.judges.fence import escape, fence, mark_of
 from referee.verifiers.judges.replies import Nonsense, scores_of, winner_of
 from referee.verifiers.learned.loading import load
 from referee.verifiers.registry import make_verifier
+from referee.verifiers.scoring.asking import evaluate
 
 STANDIN = runpy.run_path(str(Path(__file__).with_name("standin.py")))
 serving, obedient, quoting = STANDIN["serving"], STANDIN["obedient"], STANDIN["quoting"]

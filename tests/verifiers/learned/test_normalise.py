@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from referee.verifiers import Completion, Ensemble, Item, Problem, Reason, verifier
-from referee.verifiers.scoring.asking import evaluate
 from referee.verifiers.learned.normalise import Centred, Moments, Squashed, Standardised, standardise, whiten
+from referee.verifiers.scoring.asking import evaluate
 
 NUMBERS = st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=30)
 

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from referee.verifiers import Completion, Item, Problem, ProcessModel, Reason
-from referee.verifiers.scoring.asking import evaluate
 from referee.verifiers.learned.formats import FORMATS, QWEN_SYSTEM
 from referee.verifiers.learned.loading import load
+from referee.verifiers.scoring.asking import evaluate
 
 PROBLEM = Problem(prompt="2+2*3?")
 TEXT = "2*3=6\n2+6=8"

