@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -38,11 +38,12 @@ from referee.envs.records import Group, Rollout
 from referee.trainers import advantages as adv
 from referee.trainers.batch import Batch, batch_logprobs, collate
 from referee.trainers.credit import to_tokens, turn_advantages, turn_rewards
-from referee.trainers.heldout import best_total, measure
+from referee.trainers.heldout import measure
 from referee.trainers.importance import importance_weights, off_policy_metrics
 from referee.trainers.kl import AdaptiveKL, FixedKL, kl_estimate, rewards_with_kl
 from referee.trainers.losses import aggregate, clip_metrics, log_ratio, loss_normaliser, policy_loss
 from referee.trainers.metrics import group_metrics, signal
+from referee.trainers.options import SharedBaseline
 from referee.trainers.policy import Policy, frozen_copy, restore, update_average
 from referee.trainers.presets import Preset
 from referee.trainers.problem_source import Problems, source_of
@@ -54,7 +55,7 @@ from referee.trainers.training import Training
 from referee.verifiers.jsonl import to_dict
 from referee.verifiers.learned.normalise import Moments, whiten
 from referee.verifiers.records import Json, Problem, Reward
-from referee.verifiers.rubric import Rubric
+from referee.verifiers.rubric import Rubric, best_total
 
 
 class GroupTrainer:
@@ -281,7 +282,7 @@ class GroupTrainer:
             return adv.rloo_advantages(totals_NG, decided_NG)
         if p.advantage == "reinforce":
             return adv.reinforce_advantages(totals_NG, decided_NG, baseline=p.baseline)
-        baseline: Literal["none", "group"] = "group" if p.baseline == "group" else "none"
+        baseline: SharedBaseline = "group" if p.baseline == "group" else "none"
         return adv.reinforce_pp_advantages(totals_NG, decided_NG, baseline=baseline, eps=p.advantage_eps)
 
     def _paid(self, rollout: Rollout) -> float:

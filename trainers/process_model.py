@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from referee.trainers.process_data import Solution
 from referee.trainers.sampling import seed_of
+from referee.trainers.shuffling import shuffled
 from referee.trainers.training import Training
 from referee.verifiers.learned.batching import by_length, fill_up
 from referee.verifiers.learned.formats import FORMATS
@@ -119,8 +120,7 @@ def train_process_model(
     losses: list[float] = []
     model.train()
     for epoch in range(o.epochs):
-        generator = torch.Generator().manual_seed(seed_of(o.seed, "order", epoch))
-        order = torch.randperm(len(rows), generator=generator).tolist()
+        order = shuffled(len(rows), seed=o.seed, round=epoch)
         for start in range(0, len(rows), o.batch_size):
             for group in optimizer.param_groups:
                 group["lr"] = o.learning_rate * rate(len(losses))

@@ -27,10 +27,11 @@ import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
+from referee.envs.curriculum import Rule
 from referee.trainers.policy import LoRA, Tiny
 from referee.trainers.presets import Preset, preset
 from referee.trainers.run import Run
@@ -84,7 +85,7 @@ class ProblemOptions:
 class CurriculumOptions:
     """How families and levels are chosen: see :class:`~referee.envs.curriculum.Curriculum`."""
 
-    rule: Literal["thompson", "ucb", "uniform"] = "thompson"
+    rule: Rule = "thompson"
     target: float = 0.5
     decay: float = 0.9
     explore: float = 0.05

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from referee.verifiers.evaluate import aevaluate, evaluate
-from referee.verifiers.protocol import AnyVerifier, Item, check_verifier, is_async, is_group
+from referee.verifiers.protocol import AnyVerifier, Item, check_verifier, is_async, is_group, range_of
 from referee.verifiers.records import Completion, Problem, Reward, Verdict, as_completion
 
 
@@ -184,6 +184,22 @@ class Rubric:
     def _weight(self, name: str) -> float:
         weight = self.parts[name].weight
         return weight(0) if isinstance(weight, Schedule) else weight
+
+
+def best_total(rubric: Rubric) -> float:
+    """Return the most that a rubric can pay: each weighted part at the better end of its range."""
+    total = 0.0
+    for part in rubric.parts.values():
+        weight = part.weight(0) if isinstance(part.weight, Schedule) else part.weight
+        if weight:
+            low, high = range_of(part.verifier)
+            total += max(weight * low, weight * high)
+    return total
+
+
+def passes(total: float | None, best: float) -> bool:
+    """Tell whether a total is the most there is, but for rounding; one that abstained is not."""
+    return total is not None and total >= best - 1e-9 * max(1.0, abs(best))
 
 
 def _part(name: str, value: PartLike) -> Part:
