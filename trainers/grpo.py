@@ -26,7 +26,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -718,15 +717,3 @@ def _paid_as(rollout: Rollout, other: Rollout) -> Rollout:
         return replace(rollout, reward=other.reward)
     turns = tuple(replace(turn, reward=None) for turn in rollout.turns)
     return replace(rollout, turns=turns, reward=replace(other.reward, total=other.total))
-
-
-def newest_policy(run: Run) -> Path:
-    """Return the folder of the run's newest weights.
-
-    Raises:
-        FileNotFoundError: where the run has no checkpoint yet.
-    """
-    found = run.checkpoints()
-    if not found:
-        raise FileNotFoundError(f"{run.folder} has no checkpoint yet")
-    return found[-1][1] / "policy"
