@@ -14,8 +14,8 @@ import torch
 from accelerate import Accelerator
 
 from referee.envs.records import Rollout
-from referee.trainers.batch import Row, batch_logprobs, collate, completion_row
-from referee.trainers.options import Schedule, check_choices
+from referee.trainers.batch import TokenRow, batch_logprobs, collate, completion_row
+from referee.trainers.options import RateSchedule, check_choices
 from referee.trainers.policy import Policy
 from referee.trainers.rollouts import row_of
 from referee.trainers.shuffling import item_at
@@ -36,7 +36,7 @@ class SFT:
     """Demonstrations in one optimiser step."""
     learning_rate: float = 1e-3
     """AdamW's, at its height."""
-    schedule: Schedule = "constant"
+    schedule: RateSchedule = "constant"
     """How the learning rate goes on after the warm-up."""
     warmup_steps: int = 0
     """Steps over which it rises."""
@@ -53,7 +53,7 @@ class SFT:
         check_choices(self)
 
 
-def demonstration_row(policy: Policy, problem: Problem, completion: str) -> Row:
+def demonstration_row(policy: Policy, problem: Problem, completion: str) -> TokenRow:
     """Return the row of a problem and a completion that shows how; the end token is added.
 
     The completion is tokenised on its own, as it will be sampled: after the prompt's last token.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from referee.trainers.options import Level, OffPolicy, Reference, Schedule, check_choices
+from referee.trainers.options import Level, OffPolicy, RateSchedule, ReferenceKind, check_choices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +16,7 @@ class Training:
     """Optimiser steps; of PPO, batches sampled."""
     seed: int = 0
     """Decides the problems' order, the samples and the first weights."""
-    schedule: Schedule = "constant"
+    schedule: RateSchedule = "constant"
     """How the learning rate goes on after the warm-up: it stays, or falls to 0 in a line or half a
     cosine."""
     warmup_steps: int = 0
@@ -37,7 +37,7 @@ class Training:
     """Completions sampled at once: memory, never results."""
     micro_batch_tokens: int = 16_384
     """Tokens, with padding, of one forward pass at most: memory, never results."""
-    reference: Reference = "frozen"
+    reference: ReferenceKind = "frozen"
     """The policy as the run found it (``frozen``) or a slow ``average`` of the policy. A policy with
     adapters is its own frozen reference with them switched off."""
     reference_decay: float = 0.99
