@@ -6,7 +6,6 @@ construction then know it.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 Advantage: TypeAlias = Literal["group", "rloo", "reinforce", "reinforce_pp", "gdpo", "gae"]
@@ -39,10 +38,6 @@ def one_of(argument: str, value: object, options: Any) -> None:
 
 def check_choices(options: Any) -> None:
     """Refuse an options record with a field that is none of its type's choices, as :func:`one_of` does."""
-    for name, choices in _choices(type(options)):
-        one_of(name, getattr(options, name), choices)
-
-
-@cache
-def _choices(record: Any) -> tuple[tuple[str, Any], ...]:
-    return tuple((n, hint) for n, hint in get_type_hints(record).items() if get_origin(hint) is Literal)
+    for name, hint in get_type_hints(type(options)).items():
+        if get_origin(hint) is Literal:
+            one_of(name, getattr(options, name), hint)
