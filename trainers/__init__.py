@@ -72,19 +72,19 @@ if TYPE_CHECKING:  # for readers of types; a test holds it equal to the table be
     from referee.trainers.process_model import train_process_model as train_process_model
     from referee.trainers.recipe import Recipe as Recipe
     from referee.trainers.recipe import load_recipe as load_recipe
+    from referee.trainers.recipe_run import carry_out as carry_out
     from referee.trainers.reward_model import RewardTraining as RewardTraining
     from referee.trainers.reward_model import load_backbone as load_backbone
     from referee.trainers.reward_model import train_outcome_model as train_outcome_model
     from referee.trainers.reward_model import train_reward_model as train_reward_model
     from referee.trainers.reward_model import trl_reward_trainer as trl_reward_trainer
-    from referee.trainers.run import Run as Run
+    from referee.trainers.run_options import Training as Training
+    from referee.trainers.run_record import Run as Run
     from referee.trainers.sampling import Sampling as Sampling
     from referee.trainers.sampling import sample as sample
     from referee.trainers.sft import SFT as SFT
     from referee.trainers.sft import Demonstration as Demonstration
     from referee.trainers.sft import fine_tune as fine_tune
-    from referee.trainers.start import carry_out as carry_out
-    from referee.trainers.training import Training as Training
 
 _HOME = {  # public name -> the module that holds it, imported when the name is first used
     "Abstained": "adapters.abstention",
@@ -103,17 +103,17 @@ _HOME = {  # public name -> the module that holds it, imported when the name is 
     "Ranking": "preferences",
     "Recipe": "recipe",
     "RewardTraining": "reward_model",
-    "Run": "run",
+    "Run": "run_record",
     "SFT": "sft",
     "Sampling": "sampling",
     "Scorer": "adapters.scorer",
     "ServiceLimits": "adapters.service",
     "Tiny": "policy",
-    "Training": "training",
+    "Training": "run_options",
     "aggregate": "losses",
     "alarms": "monitors",
     "atropos_scores": "adapters.atropos",
-    "carry_out": "start",
+    "carry_out": "recipe_run",
     "evaluate_pairs": "preference_eval",
     "fine_tune": "sft",
     "from_trl": "adapters.wrap",

@@ -8,7 +8,7 @@ compares each with its siblings, and moves the policy towards what was paid more
     update  -> optimiser steps and figures         (loss, clipping, off-policy weights)
 
 Which member of the family runs is data, a :class:`~referee.trainers.presets.Preset`; how long and
-with which measures is a :class:`~referee.trainers.training.Training`. Everything random in a step
+with which measures is a :class:`~referee.trainers.run_options.Training`. Everything random in a step
 is drawn from (seed, step, what for), so that a run resumed from a checkpoint takes the very step
 that would have come next, and so that the number of processes changes nothing but rounding.
 
@@ -47,10 +47,10 @@ from referee.trainers.policy import Policy, frozen_copy, restore, update_average
 from referee.trainers.presets import Preset
 from referee.trainers.problem_source import Problems, source_of
 from referee.trainers.rollouts import Rollouts, SingleTurn, row_of
-from referee.trainers.run import Run
+from referee.trainers.run_options import Training
+from referee.trainers.run_record import Run
 from referee.trainers.sampling import Sampling, seed_of
 from referee.trainers.step_rewards import step_credit
-from referee.trainers.training import Training
 from referee.verifiers.jsonl import to_dict
 from referee.verifiers.learned.normalise import Moments, whiten
 from referee.verifiers.records import Json, Problem, Reward

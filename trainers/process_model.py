@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from referee.trainers.process_data import Solution
+from referee.trainers.run_options import Training
 from referee.trainers.sampling import seed_of
 from referee.trainers.shuffling import shuffled
-from referee.trainers.training import Training
 from referee.verifiers.learned.batching import by_length, fill_up
 from referee.verifiers.learned.formats import FORMATS
 from referee.verifiers.learned.loading import forget, place, quiet

@@ -34,9 +34,9 @@ import yaml
 from referee.envs.curriculum import Rule
 from referee.trainers.policy import LoRA, Tiny
 from referee.trainers.presets import Preset, preset
-from referee.trainers.run import Run
+from referee.trainers.run_options import Training
+from referee.trainers.run_record import Run
 from referee.trainers.sft import SFT
-from referee.trainers.training import Training
 from referee.verifiers.jsonl import to_dict
 from referee.verifiers.records import Json
 

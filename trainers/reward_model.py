@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from referee.trainers.policy import LoRA
 from referee.trainers.preferences import Ranking, batches_of_rankings
 from referee.trainers.reward_loss import bradley_terry_loss, ranking_pairs
+from referee.trainers.run_options import Training
 from referee.trainers.sampling import seed_of
 from referee.trainers.shuffling import shuffled
-from referee.trainers.training import Training
 from referee.verifiers.learned.batching import fill_up
 from referee.verifiers.learned.loading import forget, place, quiet
 from referee.verifiers.learned.reading import PLAIN, Reading, cut, longest_row, read

@@ -18,8 +18,8 @@ from referee.trainers.batch import TokenRow, batch_logprobs, collate, completion
 from referee.trainers.options import RateSchedule, check_choices
 from referee.trainers.policy import Policy
 from referee.trainers.rollouts import row_of
+from referee.trainers.run_options import Training
 from referee.trainers.shuffling import item_at
-from referee.trainers.training import Training
 from referee.verifiers.records import Problem
 
 Demonstration: TypeAlias = "tuple[Problem, str] | Rollout"

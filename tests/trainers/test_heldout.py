@@ -10,9 +10,9 @@ import torch
 
 from referee.trainers.heldout import measure, pass_at_k
 from referee.trainers.policy import LoRA, add_adapters, tiny_policy
+from referee.trainers.run_options import Training
 from referee.trainers.sampling import Sampling
 from referee.trainers.sft import SFT, demonstration_row, fine_tune
-from referee.trainers.training import Training
 from referee.verifiers.protocol import verifier
 from referee.verifiers.rubric import Rubric, best_total
 

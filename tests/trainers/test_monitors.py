@@ -14,8 +14,8 @@ from referee.trainers.heldout import measure
 from referee.trainers.monitors import MONITORS, alarms, check
 from referee.trainers.policy import tiny_policy
 from referee.trainers.presets import preset
+from referee.trainers.run_options import Training
 from referee.trainers.sft import SFT, fine_tune
-from referee.trainers.training import Training
 from referee.verifiers.jsonl import to_dict
 from referee.verifiers.rubric import Rubric
 

@@ -15,8 +15,8 @@ import pytest
 from referee.trainers import options
 from referee.trainers.options import check_choices, one_of
 from referee.trainers.presets import Preset, preset
+from referee.trainers.run_options import Training
 from referee.trainers.sft import SFT
-from referee.trainers.training import Training
 
 TRAINERS = Path(options.__file__).resolve().parent
 

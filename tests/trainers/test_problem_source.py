@@ -14,10 +14,10 @@ from referee.trainers.policy import Tiny, tiny_policy
 from referee.trainers.ppo import PPOTrainer
 from referee.trainers.presets import preset
 from referee.trainers.problem_source import CurriculumSource, InOrder, source_of
-from referee.trainers.run import Run
+from referee.trainers.run_options import Training
+from referee.trainers.run_record import Run
 from referee.trainers.sampling import seed_of
 from referee.trainers.shuffling import shuffled
-from referee.trainers.training import Training
 from referee.verifiers.records import Problem
 from referee.verifiers.rubric import Rubric
 

@@ -12,7 +12,7 @@ from referee.trainers.policy import load_policy
 from referee.trainers.ppo import PPOTrainer
 from referee.trainers.recipe import Recipe, run_of
 from referee.trainers.recipe_problems import demonstrations_of, problems_of, rollouts_of, rubric_of
-from referee.trainers.run import Run
+from referee.trainers.run_record import Run
 from referee.trainers.sft import fine_tune
 from referee.verifiers.jsonl import to_dict
 
