@@ -238,3 +238,12 @@ def test_every_package_is_listed() -> None:
     inits = {re.sub(r"\.__init__$", "", m) for f in MAY_IMPORT for m in modules(f)}
     packages = {m for m in inits if any(n.startswith(m + ".") for n in inits)} | set(listed)
     assert packages == set(listed)
+
+
+def test_no_task_is_given_to_a_pool_that_loses_it_where_a_worker_dies() -> None:
+    """multiprocessing's Pool starts another worker and the caller waits for ever; an executor says it is broken."""
+    for folder in (*MAY_IMPORT, "tests", "benchmarks", "examples"):
+        for path in tracked(folder):
+            for node in ast.walk(ast.parse(path.read_text())) if path.suffix == ".py" else ():
+                lost = isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".Pool")
+                assert not lost, f"{path}: {ast.unparse(node)}"
