@@ -22,7 +22,7 @@ lint: .venv/.dev
 	$(BIN)/mypy
 
 test-slow: .venv/.dev
-	$(BIN)/python -m pytest -m slow --timeout 3600
+	$(BIN)/python -m pytest -m slow --timeout 1800
 
 # Each side's real library in an environment of its own under .venvs/: slow the first time.
 test-adapters: .venv/.dev

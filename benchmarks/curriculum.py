@@ -48,9 +48,9 @@ from referee.trainers.heldout import measure
 from referee.trainers.policy import Policy, Tiny, load_policy
 from referee.trainers.presets import preset
 from referee.trainers.problem_source import CurriculumSource
+from referee.trainers.run_options import Training
 from referee.trainers.sampling import Sampling
 from referee.trainers.sft import SFT, fine_tune
-from referee.trainers.training import Training
 from referee.verifiers.combine import route
 from referee.verifiers.records import Problem
 from referee.verifiers.rubric import Rubric

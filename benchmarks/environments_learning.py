@@ -55,9 +55,9 @@ from referee.trainers.heldout import HeldOut, measure
 from referee.trainers.policy import Policy, Tiny, load_policy
 from referee.trainers.presets import preset
 from referee.trainers.rollouts import MultiTurn, Rollouts, SingleTurn, demonstration
+from referee.trainers.run_options import Training
 from referee.trainers.sampling import Sampling
 from referee.trainers.sft import SFT, Demonstration, fine_tune
-from referee.trainers.training import Training
 from referee.verifiers.records import Problem
 from referee.verifiers.rubric import Rubric
 

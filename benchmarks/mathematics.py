@@ -190,6 +190,7 @@ def contexts(rows: list[Row]) -> dict[str, Any]:
         mine, theirs = context.Pipe()
         process = context.Process(target=_send, args=(theirs, rows))  # type: ignore[attr-defined]
         process.start()
+        theirs.close()  # a child that dies ends the pipe
         out: list[float | None] = mine.recv()
         process.join()
         return out

@@ -45,9 +45,9 @@ from referee.trainers.heldout import measure
 from referee.trainers.policy import Policy, Tiny, load_policy, tiny_policy
 from referee.trainers.ppo import PPOTrainer
 from referee.trainers.presets import Preset, preset
+from referee.trainers.run_options import Training
 from referee.trainers.sampling import Sampling
 from referee.trainers.sft import SFT, fine_tune
-from referee.trainers.training import Training
 from referee.verifiers.records import Problem
 from referee.verifiers.rubric import Rubric
 

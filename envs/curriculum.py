@@ -17,10 +17,12 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, get_args
 
 from referee.envs.stream import Stream
 from referee.verifiers.records import Json
+
+Rule: TypeAlias = Literal["thompson", "ucb", "uniform"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -36,7 +38,7 @@ class Curriculum:
     """How to choose. ``explore`` is the share of choices made uniformly, so that no cell is forgotten."""
 
     cells: tuple[Cell, ...]
-    rule: Literal["thompson", "ucb", "uniform"] = "thompson"
+    rule: Rule = "thompson"
     target: float = 0.5
     decay: float = 0.9
     explore: float = 0.05
@@ -47,8 +49,8 @@ class Curriculum:
         object.__setattr__(self, "cells", tuple(self.cells))
         if not self.cells or len(set(self.cells)) < len(self.cells):
             raise ValueError("cells must be at least one, and all different")
-        if self.rule not in ("thompson", "ucb", "uniform"):
-            raise ValueError(f"rule must be thompson, ucb or uniform, got {self.rule!r}")
+        if self.rule not in get_args(Rule):
+            raise ValueError(f"rule must be one of {', '.join(get_args(Rule))}, got {self.rule!r}")
         for name, low, high in (("target", 0.0, 1.0), ("decay", 0.0, 1.0), ("explore", 0.0, 1.0)):
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} must be from {low} to {high}, got {getattr(self, name)}")

@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from referee import Completion, Problem, Reason, Rubric, Verdict
-from referee.verifiers import AllowedOperations, Composable, Efficiency, gate
-from referee.verifiers.extraction import extract
-from referee.verifiers.graded import elements
+from referee.verifiers import AllowedOperations, Composable, Efficiency, elements, extract, gate
 
 OPERATIONS = ("add", "sub", "double", "halve")
 LARGEST = 10**12

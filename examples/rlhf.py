@@ -20,21 +20,26 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from referee import Completion, Problem, Reason, Rubric, Verdict
-from referee.report.training import write_training_report
-from referee.trainers.policy import Policy, Tiny, tiny_policy
-from referee.trainers.ppo import PPOTrainer
-from referee.trainers.preference_eval import evaluate_pairs
-from referee.trainers.preferences import Ranking
-from referee.trainers.presets import preset
-from referee.trainers.reward_model import RewardTraining, load_backbone, train_reward_model
-from referee.trainers.run import Run
-from referee.trainers.sampling import Sampling, sample
-from referee.trainers.sft import SFT, fine_tune
-from referee.trainers.training import Training
-from referee.verifiers import Composable, RewardModel
-from referee.verifiers.learned.normalise import standardise
-from referee.verifiers.protocol import Item
+from referee import Completion, Problem, Reason, Rubric, Verdict, write_training_report
+from referee.trainers import (
+    SFT,
+    Policy,
+    PPOTrainer,
+    Ranking,
+    RewardTraining,
+    Run,
+    Sampling,
+    Tiny,
+    Training,
+    evaluate_pairs,
+    fine_tune,
+    load_backbone,
+    preset,
+    sample,
+    tiny_policy,
+    train_reward_model,
+)
+from referee.verifiers import Composable, Item, RewardModel, standardise
 
 LETTERS = "abcdefgh"
 WANTED, LONGEST = 4, 16

@@ -16,8 +16,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from referee import Rubric
 from referee.trainers import to_trl
-from referee.verifiers import verifier
-from referee.verifiers.exact import Exact
+from referee.verifiers import Exact, verifier
 
 
 @verifier()
@@ -64,7 +63,7 @@ def make_trainer(model: str | None, steps: int, group_size: int, out: str) -> GR
     rows = Dataset.from_list(ROWS)
     if model is not None:
         return GRPOTrainer(model=model, reward_funcs=reward, args=config, train_dataset=rows)
-    from referee.trainers.policy import Tiny, tiny_policy
+    from referee.trainers import Tiny, tiny_policy
 
     tiny = tiny_policy(Tiny(alphabet="0123456789+= ", layers=2, width=64, heads=2), seed=0)
     return GRPOTrainer(

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from referee.sandbox.inside.wire import Stream
+from referee.sandbox.inside.wire import Connection
 from referee.sandbox.records import Limits
 from referee.sandbox.starvation import starved
 
@@ -50,7 +50,7 @@ class Child:
     number: int
     limits: Limits
     connection: socket.socket
-    stream: Stream
+    stream: Connection
     stdin: int
     stdout: int
     stderr: int
@@ -115,7 +115,7 @@ class Channel:
         for number in range(self._count, self._count + count):
             mine, other = socket.socketpair()
             stdin, stdout, stderr = (os.memfd_create(name) for name in ("stdin", "stdout", "stderr"))
-            children.append(Child(number, limits, mine, Stream(mine.fileno()), stdin, stdout, stderr))
+            children.append(Child(number, limits, mine, Connection(mine.fileno()), stdin, stdout, stderr))
             theirs.append(other)
             descriptors += [other.fileno(), stdin, stdout, stderr]
         request = (

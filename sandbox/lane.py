@@ -17,7 +17,7 @@ from typing import Any
 
 from referee.sandbox.channel import Channel, Child, Exit
 from referee.sandbox.inside import wire
-from referee.sandbox.inside.wire import Malformed, Stream
+from referee.sandbox.inside.wire import Connection, Malformed
 from referee.sandbox.records import (
     Calls,
     Check,
@@ -330,7 +330,7 @@ def _hand_over(child: Child, message: dict[str, Any], *, descriptor: int | None 
         pass
 
 
-def _answer(stream: Stream, deadline: float) -> tuple[dict[str, Any], str]:
+def _answer(stream: Connection, deadline: float) -> tuple[dict[str, Any], str]:
     """Return one message, and why there is none: timeout, ended, or malformed."""
     try:
         message = stream.receive(deadline=deadline)

@@ -15,7 +15,7 @@ from referee.sandbox.records import Calls, Limits, Outcome, Program, Sandbox, So
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class CheckResult:
     """Whether a sandbox passed one named check, and what it did instead where it did not."""
 
     name: str
@@ -23,7 +23,7 @@ class Result:
     found: str = ""
 
 
-def conformance(sandbox: Sandbox, *, only: Iterable[str] = ()) -> list[Result]:
+def conformance(sandbox: Sandbox, *, only: Iterable[str] = ()) -> list[CheckResult]:
     """Run every check (or those named in ``only``) and return the results, in order."""
     wanted = set(only) or set(CHECKS)
     if unknown := sorted(wanted - set(CHECKS)):
@@ -32,7 +32,7 @@ def conformance(sandbox: Sandbox, *, only: Iterable[str] = ()) -> list[Result]:
     for name in CHECKS:
         if name in wanted:
             found = CHECKS[name](sandbox)
-            results.append(Result(name=name, passed=not found, found=found))
+            results.append(CheckResult(name=name, passed=not found, found=found))
     return results
 
 

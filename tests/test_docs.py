@@ -28,3 +28,25 @@ def test_every_python_block_runs(path: Path, tmp_path: Path, monkeypatch: pytest
 def test_a_block_marked_no_run_is_left_out() -> None:
     text = "```python\na\n```\n<!-- no-run: needs a GPU -->\n```python\nb\n```\n"
     assert blocks(text) == [(2, "a\n")]
+
+
+COMING = {"verifiers/scoring/plan.py", "verifiers/reading/", "tests/data/reading.jsonl"}  # by others' hands
+
+
+def test_every_file_that_the_pages_of_the_plan_name_is_there() -> None:
+    pages = [ROOT / "docs/architecture.md", *sorted((ROOT / "docs/decisions").glob("*.md"))]
+    named = {
+        (page, name) for page in pages for name in re.findall(r"`((?:[\w.-]+/)+[\w.-]*)`", page.read_text())
+    }
+    assert len(named) > 60
+    missing = {
+        f"{page.name}: {name}" for page, name in named if not (ROOT / name).exists() and name not in COMING
+    }
+    assert not missing
+
+
+def test_every_link_of_the_pages_leads_somewhere() -> None:
+    for page in FILES:
+        prose = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(), flags=re.DOTALL)
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", prose):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -3,15 +3,95 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING
 
 if __name__ != "referee.trainers":
     raise ImportError("import referee.trainers, not trainers")
 
-_HOME: dict[str, str] = {  # public name -> the module that holds it, imported when the name is first used
+if TYPE_CHECKING:  # for readers of types; a test holds it equal to the table below
+    from referee.trainers.adapters.abstention import Abstained as Abstained
+    from referee.trainers.adapters.atropos import atropos_scores as atropos_scores
+    from referee.trainers.adapters.atropos import to_atropos as to_atropos
+    from referee.trainers.adapters.gym import to_gem as to_gem
+    from referee.trainers.adapters.gym import to_gymnasium as to_gymnasium
+    from referee.trainers.adapters.hf_evaluate import to_evaluate as to_evaluate
+    from referee.trainers.adapters.inspect_ai import to_inspect as to_inspect
+    from referee.trainers.adapters.lm_eval import to_lm_eval as to_lm_eval
+    from referee.trainers.adapters.lm_eval import to_lm_eval_filter as to_lm_eval_filter
+    from referee.trainers.adapters.ms_swift import to_ms_swift as to_ms_swift
+    from referee.trainers.adapters.nemo_gym import to_nemo_gym as to_nemo_gym
+    from referee.trainers.adapters.openenv import to_openenv as to_openenv
+    from referee.trainers.adapters.openrlhf import to_openrlhf as to_openrlhf
+    from referee.trainers.adapters.prime_verifiers import to_verifiers as to_verifiers
+    from referee.trainers.adapters.prime_verifiers import to_verifiers_classic as to_verifiers_classic
+    from referee.trainers.adapters.ray_data import to_ray_data as to_ray_data
+    from referee.trainers.adapters.scorer import Scorer as Scorer
+    from referee.trainers.adapters.service import ServiceLimits as ServiceLimits
+    from referee.trainers.adapters.service import to_service as to_service
+    from referee.trainers.adapters.skyrl_gym import to_skyrl_gym as to_skyrl_gym
+    from referee.trainers.adapters.tinker import to_tinker as to_tinker
+    from referee.trainers.adapters.trl import to_trl as to_trl
+    from referee.trainers.adapters.trl import to_trl_environment as to_trl_environment
+    from referee.trainers.adapters.trl_episodes import to_trl_episodes as to_trl_episodes
+    from referee.trainers.adapters.trl_rollouts import to_trl_rollouts as to_trl_rollouts
+    from referee.trainers.adapters.verl import to_verl as to_verl
+    from referee.trainers.adapters.wrap import from_trl as from_trl
+    from referee.trainers.adapters.wrap import from_verifiers as from_verifiers
+    from referee.trainers.adapters.wrap import from_verl as from_verl
+    from referee.trainers.advantages import gae as gae
+    from referee.trainers.advantages import group_advantages as group_advantages
+    from referee.trainers.advantages import rloo_advantages as rloo_advantages
+    from referee.trainers.grpo import GroupTrainer as GroupTrainer
+    from referee.trainers.heldout import HeldOut as HeldOut
+    from referee.trainers.heldout import measure as measure
+    from referee.trainers.kl import AdaptiveKL as AdaptiveKL
+    from referee.trainers.kl import FixedKL as FixedKL
+    from referee.trainers.kl import kl_estimate as kl_estimate
+    from referee.trainers.logprobs import token_logprobs as token_logprobs
+    from referee.trainers.losses import aggregate as aggregate
+    from referee.trainers.losses import loss_normaliser as loss_normaliser
+    from referee.trainers.losses import loss_weights as loss_weights
+    from referee.trainers.losses import policy_loss as policy_loss
+    from referee.trainers.monitors import Alarm as Alarm
+    from referee.trainers.monitors import alarms as alarms
+    from referee.trainers.policy import LoRA as LoRA
+    from referee.trainers.policy import Policy as Policy
+    from referee.trainers.policy import Tiny as Tiny
+    from referee.trainers.policy import load_policy as load_policy
+    from referee.trainers.policy import tiny_policy as tiny_policy
+    from referee.trainers.ppo import PPOTrainer as PPOTrainer
+    from referee.trainers.preference_eval import evaluate_pairs as evaluate_pairs
+    from referee.trainers.preferences import Ranking as Ranking
+    from referee.trainers.preferences import rankings as rankings
+    from referee.trainers.presets import Preset as Preset
+    from referee.trainers.presets import preset as preset
+    from referee.trainers.problem_source import CurriculumSource as CurriculumSource
+    from referee.trainers.process_data import monte_carlo_labels as monte_carlo_labels
+    from referee.trainers.process_model import ProcessTraining as ProcessTraining
+    from referee.trainers.process_model import load_step_classifier as load_step_classifier
+    from referee.trainers.process_model import train_process_model as train_process_model
+    from referee.trainers.recipe import Recipe as Recipe
+    from referee.trainers.recipe import load_recipe as load_recipe
+    from referee.trainers.recipe_run import carry_out as carry_out
+    from referee.trainers.reward_model import RewardTraining as RewardTraining
+    from referee.trainers.reward_model import load_backbone as load_backbone
+    from referee.trainers.reward_model import train_outcome_model as train_outcome_model
+    from referee.trainers.reward_model import train_reward_model as train_reward_model
+    from referee.trainers.reward_model import trl_reward_trainer as trl_reward_trainer
+    from referee.trainers.run_options import Training as Training
+    from referee.trainers.run_record import Run as Run
+    from referee.trainers.sampling import Sampling as Sampling
+    from referee.trainers.sampling import sample as sample
+    from referee.trainers.sft import SFT as SFT
+    from referee.trainers.sft import Demonstration as Demonstration
+    from referee.trainers.sft import fine_tune as fine_tune
+
+_HOME = {  # public name -> the module that holds it, imported when the name is first used
     "Abstained": "adapters.abstention",
     "AdaptiveKL": "kl",
     "Alarm": "monitors",
+    "CurriculumSource": "problem_source",
+    "Demonstration": "sft",
     "FixedKL": "kl",
     "GroupTrainer": "grpo",
     "HeldOut": "heldout",
@@ -19,18 +99,22 @@ _HOME: dict[str, str] = {  # public name -> the module that holds it, imported w
     "PPOTrainer": "ppo",
     "Policy": "policy",
     "Preset": "presets",
+    "ProcessTraining": "process_model",
+    "Ranking": "preferences",
     "Recipe": "recipe",
-    "Run": "run",
+    "RewardTraining": "reward_model",
+    "Run": "run_record",
     "SFT": "sft",
     "Sampling": "sampling",
     "Scorer": "adapters.scorer",
     "ServiceLimits": "adapters.service",
     "Tiny": "policy",
-    "Training": "training",
+    "Training": "run_options",
     "aggregate": "losses",
     "alarms": "monitors",
     "atropos_scores": "adapters.atropos",
-    "carry_out": "start",
+    "carry_out": "recipe_run",
+    "evaluate_pairs": "preference_eval",
     "fine_tune": "sft",
     "from_trl": "adapters.wrap",
     "from_verifiers": "adapters.wrap",
@@ -38,13 +122,17 @@ _HOME: dict[str, str] = {  # public name -> the module that holds it, imported w
     "gae": "advantages",
     "group_advantages": "advantages",
     "kl_estimate": "kl",
+    "load_backbone": "reward_model",
     "load_policy": "policy",
     "load_recipe": "recipe",
+    "load_step_classifier": "process_model",
     "loss_normaliser": "losses",
     "loss_weights": "losses",
     "measure": "heldout",
+    "monte_carlo_labels": "process_data",
     "policy_loss": "losses",
     "preset": "presets",
+    "rankings": "preferences",
     "rloo_advantages": "advantages",
     "sample": "sampling",
     "tiny_policy": "policy",
@@ -71,17 +159,22 @@ _HOME: dict[str, str] = {  # public name -> the module that holds it, imported w
     "to_verifiers_classic": "adapters.prime_verifiers",
     "to_verl": "adapters.verl",
     "token_logprobs": "logprobs",
+    "train_outcome_model": "reward_model",
+    "train_process_model": "process_model",
+    "train_reward_model": "reward_model",
+    "trl_reward_trainer": "reward_model",
 }
 
 __all__ = list(_HOME)
 
+if not TYPE_CHECKING:  # a module with this function would have every name there is, and all of no type
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

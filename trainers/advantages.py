@@ -15,13 +15,11 @@ Two conventions that differ by 15 % at group size 4: ``population`` divides the 
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, get_args
-
 import torch
 from torch import Tensor
 
-Std: TypeAlias = Literal["none", "population", "sample", "batch"]
-Baseline: TypeAlias = Literal["none", "group", "batch"]
+from referee.trainers.options import Baseline, SharedBaseline, Std, one_of
+from referee.trainers.shapes import one_each, same_shape, same_token_shape
 
 
 def group_advantages(
@@ -39,7 +37,7 @@ def group_advantages(
     >>> group_advantages(torch.tensor([[1.0, 0.0, 0.0, 1.0]]), eps=0.0)
     tensor([[ 1., -1., -1.,  1.]])
     """
-    _one_of("std", std, Std)
+    one_of("std", std, Std)
     r, m = _masked(rewards_NG, mask_NG)
     centred = (r - _mean(r, m, dim=-1)).masked_fill(~m | no_signal(r, m)[..., None], 0.0)
     if std == "none":
@@ -73,7 +71,7 @@ def reinforce_advantages(
 
     A mean that holds r_i itself shrinks the expected gradient by (n - 1) / n and turns it nowhere.
     """
-    _one_of("baseline", baseline, Baseline)
+    one_of("baseline", baseline, Baseline)
     r, m = _masked(rewards_NG, mask_NG)
     if baseline == "none":
         return r
@@ -84,7 +82,7 @@ def reinforce_pp_advantages(
     rewards_NG: Tensor,
     mask_NG: Tensor | None = None,
     *,
-    baseline: Literal["none", "group"] = "none",
+    baseline: SharedBaseline = "none",
     eps: float = 1e-8,
 ) -> Tensor:
     """REINFORCE++: rewards normalised over the whole batch, so that no single group's std is divided by.
@@ -94,7 +92,7 @@ def reinforce_pp_advantages(
     With ``baseline="group"`` the group's mean is taken off first (REINFORCE++-baseline). std is n.
     With KL penalties per token, whiten the rewards to go (:func:`discounted_returns`, :func:`whiten`).
     """
-    _one_of("baseline", baseline, Literal["none", "group"])
+    one_of("baseline", baseline, SharedBaseline)
     r, m = _masked(rewards_NG, mask_NG)
     if baseline == "group":
         r = (r - _mean(r, m, dim=-1)).masked_fill(~m | no_signal(r, m)[..., None], 0.0)
@@ -164,7 +162,15 @@ def gae(
     ``final_values_BT``. Rewards on masked tokens are ignored; advantages and returns are 0 there.
     lam = 0 gives the one-step error delta_t, lam = 1 the discounted return less V(s_t).
     """
-    _same_shape(rewards_BT=rewards_BT, values_BT=values_BT)
+    same_token_shape(
+        rewards_BT=rewards_BT,
+        values_BT=values_BT,
+        mask_BT=mask_BT,
+        terminated_BT=terminated_BT,
+        truncated_BT=truncated_BT,
+        final_values_BT=final_values_BT,
+    )
+    one_each(rewards_BT=rewards_BT, bootstrap_B=bootstrap_B)
     if (truncated_BT is None) is not (final_values_BT is None):
         raise ValueError("truncated_BT and final_values_BT must be given together, got only one of them")
     B, T = rewards_BT.shape
@@ -235,7 +241,7 @@ def place_step_rewards(rewards_BK: Tensor, ends_BK: Tensor, *, length: int) -> T
 
     ``ends_BK`` holds token positions; -1 marks padding. Steps that end on one token are added.
     """
-    _same_shape(rewards_BK=rewards_BK, ends_BK=ends_BK)
+    same_shape(rewards_BK=rewards_BK, ends_BK=ends_BK)
     if ends_BK.numel() and int(ends_BK.max()) >= length:
         raise ValueError(f"ends_BK must be below length {length}, got {int(ends_BK.max())}")
     there = ends_BK >= 0
@@ -252,7 +258,7 @@ def step_advantages(
     A_t = sum of r'_k over the steps k that end at or after token t
     (DeepSeekMath, Shao et al. 2024, section 4.1.3). ``ends_NGK`` is -1 for padding. Returns ``_NGT``.
     """
-    _same_shape(rewards_NGK=rewards_NGK, ends_NGK=ends_NGK)
+    same_shape(rewards_NGK=rewards_NGK, ends_NGK=ends_NGK)
     N, G, K = rewards_NGK.shape
     normal = group_advantages(
         rewards_NGK.reshape(N, G * K), (ends_NGK >= 0).reshape(N, G * K), std=std, eps=eps
@@ -270,7 +276,9 @@ def potential_shaping(
     (Ng, Harada and Russell 1999, theorem 1). Along an episode the discounted sum of F is
     -Phi(s_0), whatever the policy does; paying Phi itself (a step score) does change the optimum.
     """
-    _same_shape(potentials_BT=potentials_BT, next_potentials_BT=next_potentials_BT)
+    same_shape(
+        potentials_BT=potentials_BT, next_potentials_BT=next_potentials_BT, terminated_BT=terminated_BT
+    )
     if terminated_BT is not None:
         next_potentials_BT = next_potentials_BT.masked_fill(terminated_BT.bool(), 0.0)
     return gamma * next_potentials_BT - potentials_BT
@@ -298,7 +306,7 @@ def step_potential_rewards(
 def _masked(values: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
     if mask is None:
         mask = torch.ones_like(values, dtype=torch.bool)
-    _same_shape(values=values, mask=mask)
+    same_shape(values=values, mask=mask)
     return values.masked_fill(~mask.bool(), 0.0), mask.bool()
 
 
@@ -326,15 +334,3 @@ def _normalise(x: Tensor, m: Tensor, eps: float, *, correction: int = 0) -> Tens
 def _safe_divide(x: Tensor, by: Tensor) -> Tensor:
     """Divide, giving 0 where x is 0, whatever by is (eps may be 0)."""
     return torch.where(x == 0, x, x / by)
-
-
-def _same_shape(**tensors: Tensor) -> None:
-    (first, a), *rest = tensors.items()
-    for name, b in rest:
-        if a.shape != b.shape:
-            raise ValueError(f"{name} must have the shape of {first} {tuple(a.shape)}, got {tuple(b.shape)}")
-
-
-def _one_of(argument: str, value: str, options: object) -> None:
-    if value not in get_args(options):
-        raise ValueError(f"{argument} must be one of {', '.join(get_args(options))}, got {value!r}")

@@ -18,7 +18,7 @@ from referee.trainers.logprobs import token_logprobs_and_entropy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class TokenRow:
     """One sequence: its tokens, and which of them the policy wrote and is trained on."""
 
     token_ids: tuple[int, ...]
@@ -41,10 +41,10 @@ class Row:
 
 def completion_row(
     prompt_ids: Sequence[int], completion_ids: Sequence[int], logprobs: Sequence[float] = ()
-) -> Row:
+) -> TokenRow:
     """Return the row of one prompt and what was written after it."""
     before = len(prompt_ids)
-    return Row(
+    return TokenRow(
         token_ids=(*prompt_ids, *completion_ids),
         mask=(False,) * before + (True,) * len(completion_ids),
         logprobs=(0.0,) * before + tuple(logprobs) if logprobs else (),
@@ -101,7 +101,7 @@ class Batch:
         return [torch.tensor(sorted(part), device=device) for part in parts]
 
 
-def collate(rows: Sequence[Row], *, pad_id: int, device: torch.device | str = "cpu") -> Batch:
+def collate(rows: Sequence[TokenRow], *, pad_id: int, device: torch.device | str = "cpu") -> Batch:
     """Fill rows up on the right with ``pad_id`` and return them as tensors.
 
     Raises:

@@ -16,14 +16,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from referee.trainers.options import CriticKind, one_of
 from referee.trainers.policy import Policy
 
-Kind: TypeAlias = Literal["head", "model"]
 _ADAPTER = "critic"
 
 
@@ -33,9 +33,8 @@ class Critic:
     ``seed`` decides the first weights of an adapter.
     """
 
-    def __init__(self, policy: Policy, kind: Kind = "head", *, seed: int = 0) -> None:
-        if kind not in ("head", "model"):
-            raise ValueError(f"critic must be one of head, model, got {kind!r}")
+    def __init__(self, policy: Policy, kind: CriticKind = "head", *, seed: int = 0) -> None:
+        one_of("critic", kind, CriticKind)
         self.kind, self._policy = kind, policy
         model = policy.model.get_base_model() if policy.has_adapters else policy.model
         weight = model.get_output_embeddings().weight

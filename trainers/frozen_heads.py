@@ -17,10 +17,9 @@ from torch import Tensor, nn
 from referee.trainers.preferences import Ranking
 from referee.trainers.reward_loss import bradley_terry_loss, ranking_pairs
 from referee.verifiers.learned.embedding import Embedder
-from referee.verifiers.learned.heads import Head
+from referee.verifiers.learned.heads import Array, Head
 
-Array = NDArray[np.float32]
-Loss = Callable[[Tensor, Tensor], Tensor]
+HeadLoss = Callable[[Tensor, Tensor], Tensor]
 """(numbers of all rows, indices of the units to take the loss over) -> loss"""
 
 
@@ -95,7 +94,7 @@ def train_outcome_head(
     return _train(embedder, features_BD, int(unit_of.max()) + 1, loss, o)
 
 
-def _train(embedder: Embedder, features_BD: Array, units: int, loss: Loss, o: HeadTraining) -> Head:
+def _train(embedder: Embedder, features_BD: Array, units: int, loss: HeadLoss, o: HeadTraining) -> Head:
     mean = features_BD.mean(0)
     scale = np.maximum(features_BD.std(0), 1e-6)
     x_BD = torch.from_numpy(((features_BD - mean) / scale).astype(np.float32))
@@ -119,7 +118,7 @@ def _train(embedder: Embedder, features_BD: Array, units: int, loss: Loss, o: He
     return Head(embedder=embedder, mean=mean, scale=scale, layers=layers)
 
 
-def _fit(x_BD: Tensor, units: Tensor, loss: Loss, o: HeadTraining) -> nn.Sequential:
+def _fit(x_BD: Tensor, units: Tensor, loss: HeadLoss, o: HeadTraining) -> nn.Sequential:
     width = x_BD.shape[1]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(o.seed)

@@ -8,7 +8,7 @@ compares each with its siblings, and moves the policy towards what was paid more
     update  -> optimiser steps and figures         (loss, clipping, off-policy weights)
 
 Which member of the family runs is data, a :class:`~referee.trainers.presets.Preset`; how long and
-with which measures is a :class:`~referee.trainers.training.Training`. Everything random in a step
+with which measures is a :class:`~referee.trainers.run_options.Training`. Everything random in a step
 is drawn from (seed, step, what for), so that a run resumed from a checkpoint takes the very step
 that would have come next, and so that the number of processes changes nothing but rounding.
 
@@ -26,8 +26,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -38,23 +37,24 @@ from referee.envs.records import Group, Rollout
 from referee.trainers import advantages as adv
 from referee.trainers.batch import Batch, batch_logprobs, collate
 from referee.trainers.credit import to_tokens, turn_advantages, turn_rewards
-from referee.trainers.heldout import best_total, measure
+from referee.trainers.heldout import measure
 from referee.trainers.importance import importance_weights, off_policy_metrics
 from referee.trainers.kl import AdaptiveKL, FixedKL, kl_estimate, rewards_with_kl
 from referee.trainers.losses import aggregate, clip_metrics, log_ratio, loss_normaliser, policy_loss
 from referee.trainers.metrics import group_metrics, signal
+from referee.trainers.options import SharedBaseline
 from referee.trainers.policy import Policy, frozen_copy, restore, update_average
 from referee.trainers.presets import Preset
 from referee.trainers.problem_source import Problems, source_of
 from referee.trainers.rollouts import Rollouts, SingleTurn, row_of
-from referee.trainers.run import Run
+from referee.trainers.run_options import Training
+from referee.trainers.run_record import Run
 from referee.trainers.sampling import Sampling, seed_of
 from referee.trainers.step_rewards import step_credit
-from referee.trainers.training import Training
 from referee.verifiers.jsonl import to_dict
 from referee.verifiers.learned.normalise import Moments, whiten
 from referee.verifiers.records import Json, Problem, Reward
-from referee.verifiers.rubric import Rubric
+from referee.verifiers.rubric import Rubric, best_total
 from referee.verifiers.scoring.engine import Engine
 from referee.verifiers.scoring.timed import TimedRubric
 
@@ -287,7 +287,7 @@ class GroupTrainer:
             return adv.rloo_advantages(totals_NG, decided_NG)
         if p.advantage == "reinforce":
             return adv.reinforce_advantages(totals_NG, decided_NG, baseline=p.baseline)
-        baseline: Literal["none", "group"] = "group" if p.baseline == "group" else "none"
+        baseline: SharedBaseline = "group" if p.baseline == "group" else "none"
         return adv.reinforce_pp_advantages(totals_NG, decided_NG, baseline=baseline, eps=p.advantage_eps)
 
     def _paid(self, rollout: Rollout) -> float:
@@ -723,15 +723,3 @@ def _paid_as(rollout: Rollout, other: Rollout) -> Rollout:
         return replace(rollout, reward=other.reward)
     turns = tuple(replace(turn, reward=None) for turn in rollout.turns)
     return replace(rollout, turns=turns, reward=replace(other.reward, total=other.total))
-
-
-def newest_policy(run: Run) -> Path:
-    """Return the folder of the run's newest weights.
-
-    Raises:
-        FileNotFoundError: where the run has no checkpoint yet.
-    """
-    found = run.checkpoints()
-    if not found:
-        raise FileNotFoundError(f"{run.folder} has no checkpoint yet")
-    return found[-1][1] / "policy"

@@ -10,9 +10,8 @@ from referee.trainers.policy import Policy
 from referee.trainers.rollouts import Rollouts, SingleTurn
 from referee.trainers.sampling import Sampling, seed_of
 from referee.verifiers.intervals import wilson
-from referee.verifiers.protocol import range_of
 from referee.verifiers.records import Completion, Problem, Reward
-from referee.verifiers.rubric import Rubric, Schedule
+from referee.verifiers.rubric import Rubric, best_total, passes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +67,11 @@ def measure(
     seen = [r for group in groups for r in group.rollouts]
     rewards = [r.reward for r in seen if r.reward is not None]
     by_problem = [
-        [passes(r.reward, best) for r in group.rollouts if r.reward is not None and not r.reward.abstains]
+        [
+            passes(r.reward.total, best)
+            for r in group.rollouts
+            if r.reward is not None and not r.reward.abstains
+        ]
         for group in groups
     ]
     counted = [outcomes for outcomes in by_problem if outcomes]
@@ -90,22 +93,6 @@ def measure(
     )
     last = [r.turns[-1].completion if r.turns else Completion() for r in seen]
     return held, [(r.problem, c, paid) for r, c, paid in zip(seen, last, rewards, strict=True)]
-
-
-def best_total(rubric: Rubric) -> float:
-    """Return the most that a rubric can pay: each weighted part at the better end of its range."""
-    total = 0.0
-    for part in rubric.parts.values():
-        weight = part.weight(0) if isinstance(part.weight, Schedule) else part.weight
-        if weight:
-            low, high = range_of(part.verifier)
-            total += max(weight * low, weight * high)
-    return total
-
-
-def passes(reward: Reward, best: float) -> bool:
-    """Tell whether a completion was paid the most there is."""
-    return reward.total is not None and reward.total >= best - 1e-9 * max(1.0, abs(best))
 
 
 def pass_at_k(samples: int, passed: int, k: int) -> float:

@@ -7,13 +7,11 @@ variance for a bias. Everything here is detached: weights carry no gradient.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, get_args
-
 import torch
 from torch import Tensor
 
-Level: TypeAlias = Literal["token", "sequence"]
-Correction: TypeAlias = Literal["truncate", "mask"]
+from referee.trainers.options import Correction, Level, one_of
+from referee.trainers.shapes import same_shape, same_token_shape
 
 
 def importance_weights(
@@ -32,9 +30,9 @@ def importance_weights(
     truncate: clip(w, low, high) (Ionides 2008; Espeholt et al. 2018, V-trace's rho-bar; Yao et al.
     2025); mask: w where low <= w <= high, else 0, so that what is far off says nothing at all.
     """
-    for argument, value, options in (("level", level, Level), ("correction", correction, Correction)):
-        if value not in get_args(options):
-            raise ValueError(f"{argument} must be one of {', '.join(get_args(options))}, got {value!r}")
+    one_of("level", level, Level)
+    one_of("correction", correction, Correction)
+    same_token_shape(logprobs_BT=logprobs_BT, sampler_logprobs_BT=sampler_logprobs_BT, mask_BT=mask_BT)
     if not 0.0 <= low <= high:
         raise ValueError(f"low and high must satisfy 0 <= low <= high, got {low} and {high}")
     mask = mask_BT.bool()
@@ -51,6 +49,7 @@ def effective_sample_size(weights: Tensor, mask: Tensor | None = None) -> Tensor
 
     (Kish 1965.) 1 means on policy; 1/n that one sample carries everything.
     """
+    same_shape(weights=weights, mask=mask)
     w = weights if mask is None else weights[mask.bool()]
     w = w / w.abs().amax().clamp(min=torch.finfo(w.dtype).tiny) if w.numel() else w
     return (w.sum() ** 2 / (w**2).sum().clamp(min=torch.finfo(w.dtype).tiny)) / max(w.numel(), 1)
@@ -58,6 +57,7 @@ def effective_sample_size(weights: Tensor, mask: Tensor | None = None) -> Tensor
 
 def chi_square(weights: Tensor, mask: Tensor | None = None) -> Tensor:
     """Return the estimate of the chi-square divergence of pi from mu: E_mu[w^2] - 1, with unclipped w."""
+    same_shape(weights=weights, mask=mask)
     w = weights if mask is None else weights[mask.bool()]
     return (w**2).sum() / max(w.numel(), 1) - 1.0
 
@@ -68,6 +68,7 @@ def off_policy_metrics(logprobs_BT: Tensor, sampler_logprobs_BT: Tensor, mask_BT
     ``kl`` is KL(mu, pi) per token by k3 (samples come from mu), ``gap_max`` the largest difference of
     log-probabilities, ``ess_*`` and ``chi2_*`` the two measures above by token and by sequence.
     """
+    same_token_shape(logprobs_BT=logprobs_BT, sampler_logprobs_BT=sampler_logprobs_BT, mask_BT=mask_BT)
     mask = mask_BT.bool()
     gap = (logprobs_BT - sampler_logprobs_BT).detach().double().masked_fill(~mask, 0.0)
     rows = mask.any(-1)

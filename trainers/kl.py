@@ -18,39 +18,40 @@ exp(log pi - log pi_old), gradient through both, is unbiased in value and gradie
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias, get_args
 
 import torch
 from torch import Tensor
 
-Estimator: TypeAlias = Literal["k1", "k2", "k3"]
+from referee.trainers.options import Estimator, one_of
+from referee.trainers.shapes import one_each, same_shape, same_token_shape
 
 
 def kl_estimate(logprobs_BT: Tensor, ref_logprobs_BT: Tensor, estimator: Estimator = "k3") -> Tensor:
     """Return the per-token estimate of KL(pi, ref), in nats, by the named estimator."""
-    if estimator not in get_args(Estimator):
-        raise ValueError(f"estimator must be one of {', '.join(get_args(Estimator))}, got {estimator!r}")
+    one_of("estimator", estimator, Estimator)
     return {"k1": k1, "k2": k2, "k3": k3}[estimator](logprobs_BT, ref_logprobs_BT)
 
 
 def k1(logprobs_BT: Tensor, ref_logprobs_BT: Tensor) -> Tensor:
     """k1 = log pi - log ref: unbiased, high variance; the one to put in a reward."""
+    same_shape(logprobs_BT=logprobs_BT, ref_logprobs_BT=ref_logprobs_BT)
     return logprobs_BT - ref_logprobs_BT
 
 
 def k2(logprobs_BT: Tensor, ref_logprobs_BT: Tensor) -> Tensor:
     """k2 = (log pi - log ref)^2 / 2: biased in value, yet its gradient is that of KL(pi, ref)."""
-    return 0.5 * (logprobs_BT - ref_logprobs_BT) ** 2
+    return 0.5 * k1(logprobs_BT, ref_logprobs_BT) ** 2
 
 
 def k3(logprobs_BT: Tensor, ref_logprobs_BT: Tensor) -> Tensor:
     """k3 = ref / pi - 1 - log(ref / pi): unbiased and never negative (DeepSeekMath, equation 4)."""
-    log_ratio = ref_logprobs_BT - logprobs_BT
+    log_ratio = -k1(logprobs_BT, ref_logprobs_BT)
     return torch.expm1(log_ratio) - log_ratio  # expm1 keeps the digits where the two nearly agree
 
 
 def kl_divergence(logprobs_V: Tensor, ref_logprobs_V: Tensor) -> Tensor:
     """KL(pi, ref) = sum_y pi(y) (log pi(y) - log ref(y)), exact, over the last dimension."""
+    same_shape(logprobs_V=logprobs_V, ref_logprobs_V=ref_logprobs_V)
     pi = logprobs_V.exp()
     return torch.where(pi > 0, pi * (logprobs_V - ref_logprobs_V), torch.zeros_like(pi)).sum(-1)
 
@@ -70,6 +71,8 @@ def rewards_with_kl(
     (Ziegler et al. 2019, equation 2; InstructGPT, Ouyang et al. 2022, equation 2). No gradient runs
     through it. Rows without a token get nothing.
     """
+    same_token_shape(logprobs_BT=logprobs_BT, ref_logprobs_BT=ref_logprobs_BT, mask_BT=mask_BT)
+    one_each(logprobs_BT=logprobs_BT, scores_B=scores_B)
     mask = mask_BT.bool()
     kl_BT = kl_estimate(logprobs_BT, ref_logprobs_BT, estimator).detach()
     rewards_BT = (-kl_coef * kl_BT).masked_fill(~mask, 0.0)

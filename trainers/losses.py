@@ -16,14 +16,11 @@ Advantages are ``_B`` (one for each completion) or ``_BT``; log-probabilities ar
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, get_args
-
 import torch
 from torch import Tensor
 
-Loss: TypeAlias = Literal["clip", "cispo", "reinforce"]
-Ratio: TypeAlias = Literal["token", "sequence"]
-Aggregation: TypeAlias = Literal["token", "sequence", "constant"]
+from referee.trainers.options import Aggregation, Level, Loss, one_of
+from referee.trainers.shapes import per_token, same_shape, same_token_shape
 
 
 def policy_loss(
@@ -33,15 +30,15 @@ def policy_loss(
     mask_BT: Tensor,
     *,
     loss: Loss = "clip",
-    ratio: Ratio = "token",
+    ratio: Level = "token",
     clip_low: float = 0.2,
     clip_high: float = 0.2,
     dual_clip: float | None = None,
 ) -> Tensor:
     """Return ``loss_BT`` by name: ``clip`` (PPO, GRPO, DAPO, GSPO), ``cispo`` or ``reinforce``."""
-    if loss not in get_args(Loss):
-        raise ValueError(f"loss must be one of {', '.join(get_args(Loss))}, got {loss!r}")
-    A = _per_token(advantages)
+    one_of("loss", loss, Loss)
+    same_token_shape(logprobs_BT=logprobs_BT, old_logprobs_BT=old_logprobs_BT, mask_BT=mask_BT)
+    A = per_token(advantages, logprobs_BT)
     if loss == "reinforce":
         return reinforce_loss(logprobs_BT, A)
     log_ratio_BT = log_ratio(logprobs_BT, old_logprobs_BT, mask_BT, level=ratio)
@@ -51,7 +48,7 @@ def policy_loss(
 
 
 def log_ratio(
-    logprobs_BT: Tensor, old_logprobs_BT: Tensor, mask_BT: Tensor, *, level: Ratio = "token"
+    logprobs_BT: Tensor, old_logprobs_BT: Tensor, mask_BT: Tensor, *, level: Level = "token"
 ) -> Tensor:
     """Return the logarithm of the policy's ratio to the policy that sampled, ``_BT``; 0 outside the mask.
 
@@ -60,8 +57,8 @@ def log_ratio(
     the gradient of GSPO-token: value s, gradient s * d log pi(y_t) (GSPO, Zheng et al. 2025,
     equation 7 and section 4.3). Where the advantage is one number a sequence, that is GSPO's own gradient.
     """
-    if level not in get_args(Ratio):
-        raise ValueError(f"ratio must be one of {', '.join(get_args(Ratio))}, got {level!r}")
+    one_of("ratio", level, Level)
+    same_token_shape(logprobs_BT=logprobs_BT, old_logprobs_BT=old_logprobs_BT, mask_BT=mask_BT)
     mask = mask_BT.bool()
     each_BT = (logprobs_BT - old_logprobs_BT).masked_fill(~mask, 0.0)
     if level == "token":
@@ -90,7 +87,7 @@ def clip_loss(
         raise ValueError(f"clip_low and clip_high must be at least 0, got {clip_low} and {clip_high}")
     if dual_clip is not None and dual_clip <= 1 + clip_high:
         raise ValueError(f"dual_clip must be above 1 + clip_high = {1 + clip_high}, got {dual_clip}")
-    A = _per_token(advantages)
+    A = per_token(advantages, log_ratio_BT)
     rho = log_ratio_BT.exp()
     kept = torch.minimum(rho * A, rho.clamp(1 - clip_low, 1 + clip_high) * A)
     if dual_clip is not None:
@@ -112,13 +109,14 @@ def cispo_loss(
     (MiniMax-M1, Chen et al. 2025, section 3.1; clip_low = 1 leaves the lower side open, as there).
     TRL's ``epsilon_high`` is the cap itself: its 5.0 is clip_high = 4.0 here.
     """
+    same_token_shape(logprobs_BT=logprobs_BT, log_ratio_BT=log_ratio_BT)
     weight = log_ratio_BT.detach().exp().clamp(1 - clip_low, 1 + clip_high)
-    return -weight * _per_token(advantages) * logprobs_BT
+    return -weight * per_token(advantages, logprobs_BT) * logprobs_BT
 
 
 def reinforce_loss(logprobs_BT: Tensor, advantages: Tensor) -> Tensor:
     """REINFORCE: L_t = -A_t log pi(y_t), whose gradient is -A_t d log pi(y_t) (Williams 1992)."""
-    return -_per_token(advantages) * logprobs_BT
+    return -per_token(advantages, logprobs_BT) * logprobs_BT
 
 
 def value_loss(
@@ -130,6 +128,7 @@ def value_loss(
     (Schulman et al. 2016's code; Engstrom et al. 2020, section 3). ``clip=None`` or no
     ``old_values_BT``: the plain squared error. The clip is in units of the return.
     """
+    same_shape(values_BT=values_BT, returns_BT=returns_BT, old_values_BT=old_values_BT)
     loss_BT = (values_BT - returns_BT) ** 2
     if clip is not None and old_values_BT is not None:
         near_BT = old_values_BT + (values_BT - old_values_BT).clamp(-clip, clip)
@@ -145,8 +144,8 @@ def loss_normaliser(
     Normalisers add up: that of a batch is the sum of those of its micro-batches and of its ranks.
     Sequences without a token in the mask do not count.
     """
-    if by not in get_args(Aggregation):
-        raise ValueError(f"by must be one of {', '.join(get_args(Aggregation))}, got {by!r}")
+    one_of("by", by, Aggregation)
+    same_token_shape(mask_BT=mask_BT)
     mask = mask_BT.bool()
     if by == "token":
         return mask.sum()
@@ -167,8 +166,10 @@ def loss_weights(mask_BT: Tensor, *, by: Aggregation = "token", normaliser: Tens
     either way (Dr. GRPO, Liu et al. 2025; TRL's ``dr_grpo``). 0 outside the mask.
     ``normaliser`` is :func:`loss_normaliser` of the whole batch that one optimiser step sees.
     """
-    if by not in get_args(Aggregation):
-        raise ValueError(f"by must be one of {', '.join(get_args(Aggregation))}, got {by!r}")
+    one_of("by", by, Aggregation)
+    same_token_shape(mask_BT=mask_BT)
+    if isinstance(normaliser, Tensor) and normaliser.numel() != 1:
+        raise ValueError(f"normaliser must be one number, that of the batch, got {tuple(normaliser.shape)}")
     kept_BT = mask_BT.bool().to(mask_BT.dtype if mask_BT.is_floating_point() else torch.float32)
     if by == "sequence":
         kept_BT = kept_BT / kept_BT.sum(-1, keepdim=True).clamp(min=1)
@@ -179,6 +180,7 @@ def aggregate(
     loss_BT: Tensor, mask_BT: Tensor, *, by: Aggregation = "token", normaliser: Tensor | float
 ) -> Tensor:
     """Sum a per-token loss up to one number, with the weights of :func:`loss_weights`."""
+    same_token_shape(loss_BT=loss_BT, mask_BT=mask_BT)
     weights_BT = loss_weights(mask_BT.bool().to(loss_BT.dtype), by=by, normaliser=normaliser)
     return (loss_BT.masked_fill(~mask_BT.bool(), 0.0) * weights_BT).sum()
 
@@ -187,13 +189,10 @@ def clip_metrics(
     log_ratio_BT: Tensor, advantages: Tensor, mask_BT: Tensor, *, clip_low: float, clip_high: float
 ) -> dict[str, float]:
     """Return the shares of tokens whose gradient the clip took: below (A < 0), above (A > 0), and both."""
+    same_token_shape(log_ratio_BT=log_ratio_BT, mask_BT=mask_BT)
     mask = mask_BT.bool()
-    A, rho = _per_token(advantages).expand_as(log_ratio_BT), log_ratio_BT.detach().exp()
+    A, rho = per_token(advantages, log_ratio_BT).expand_as(log_ratio_BT), log_ratio_BT.detach().exp()
     low, high = mask & (rho < 1 - clip_low) & (A < 0), mask & (rho > 1 + clip_high) & (A > 0)
     tokens = max(int(mask.sum()), 1)
     shares = int(low.sum()) / tokens, int(high.sum()) / tokens
     return {"clip_share_low": shares[0], "clip_share_high": shares[1], "clip_share": sum(shares)}
-
-
-def _per_token(advantages: Tensor) -> Tensor:
-    return advantages[:, None] if advantages.dim() == 1 else advantages

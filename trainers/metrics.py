@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from referee.envs.records import Group, Rollout
-from referee.trainers.heldout import passes
+from referee.verifiers.rubric import passes
 
 
 def group_metrics(groups: Sequence[Group], *, best: float, max_new_tokens: int) -> dict[str, float]:
@@ -40,7 +40,7 @@ def group_metrics(groups: Sequence[Group], *, best: float, max_new_tokens: int) 
         "reward_std": _std(totals),
         "reward_group_std": _mean(spreads),
         **_parts(rollouts),
-        "solved": _mean([float(passes(r.reward, best)) for r in rollouts if r.reward is not None]),
+        "solved": _mean([float(passes(r.reward.total, best)) for r in rollouts if r.reward is not None]),
         "groups/no_signal": sum(kinds.values()) / len(groups),
         **{f"groups/{kind}": kinds[kind] / len(groups) for kind in KINDS},
         "entropy": -_mean(logprobs) if logprobs else 0.0,
@@ -71,7 +71,7 @@ def signal(group: Group, *, best: float) -> str | None:
         return None
     if len({r.text for r in group.rollouts}) == 1:
         return "identical_texts"
-    if totals[0] >= best - 1e-9 * max(1.0, abs(best)):
+    if passes(totals[0], best):
         return "all_solved"
     return "all_failed" if totals[0] <= 0.0 else "all_partial"
 

@@ -21,8 +21,9 @@ means over the last ``WINDOW`` steps (of the KL the median), so that the noise o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean, median
 from typing import Any, TypeAlias
 
@@ -43,38 +44,73 @@ class Alarm:
         return f"step {self.step}: {self.message} Try: {self.advice}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """A run up to one of its steps. Monitors look at windows of it, so that late steps cost no more."""
+
+    metrics: Sequence[Metrics]  # the whole run's; nothing behind the first ``steps`` is looked at
+    steps: int
+    held: tuple[int, Any] | None = None  # the newest greedy held-out measure, with its step
+    best: tuple[int, Any] | None = None  # the best one before it
+
+    def first(self, count: int) -> Sequence[Metrics]:
+        return self.metrics[: min(count, self.steps)]
+
+    def last(self, count: int) -> Sequence[Metrics]:
+        return self.metrics[max(0, self.steps - count) : self.steps]
+
+    def between(self, low: int, high: int) -> Sequence[Metrics]:
+        """Return the lines of steps from ``low`` to ``high``, both included."""
+        places = (bisect_left(self.metrics, step, hi=self.steps, key=_step) for step in (low, high + 1))
+        return self.metrics[slice(*places)]
+
+    def after(self, heldout: Iterable[Metrics]) -> _Seen:
+        """Return what is seen once these held-out measures are there too."""
+        held, best = self.held, self.best
+        for line in heldout:
+            if line.get("greedy"):
+                if held is not None and (best is None or held[1]["pass_at_1"] > best[1]["pass_at_1"]):
+                    best = held
+                held = (_step(line), line["greedy"])
+        return replace(self, held=held, best=best)
+
+
 def alarms(metrics: Sequence[Metrics], heldout: Sequence[Metrics] = ()) -> list[Alarm]:
     """Return each alarm once, in the step that first raised it.
 
-    ``metrics`` are the lines of ``metrics.jsonl``, ``heldout`` those of ``heldout.jsonl``.
+    ``metrics`` are the lines of ``metrics.jsonl``, ``heldout`` those of ``heldout.jsonl``, in order.
     """
     found: dict[str, Alarm] = {}
-    for end in range(1, len(metrics) + 1):
-        step = metrics[end - 1]["step"]
-        for alarm in check(metrics[:end], [line for line in heldout if line["step"] <= step]):
+    seen, heard = _Seen(metrics=metrics, steps=0), 0
+    for steps, line in enumerate(metrics, 1):
+        known = bisect_right(heldout, _step(line), lo=heard, key=_step)
+        seen, heard = replace(seen, steps=steps).after(heldout[heard:known]), known
+        for alarm in _raised(seen):
             found.setdefault(alarm.monitor, alarm)
     return list(found.values())
 
 
 def check(metrics: Sequence[Metrics], heldout: Sequence[Metrics] = ()) -> list[Alarm]:
     """Return the alarms that the last step raises, given all steps so far."""
-    if not metrics:
-        return []
-    step = int(metrics[-1]["step"])
+    return _raised(_Seen(metrics=metrics, steps=len(metrics)).after(heldout)) if metrics else []
+
+
+def _raised(seen: _Seen) -> list[Alarm]:
     out = []
     for monitor in _MONITORS:
-        said = monitor(metrics, heldout)
+        said = monitor(seen)
         if said is not None:
             message, advice = said
-            out.append(Alarm(monitor=monitor.__name__.lstrip("_"), step=step, message=message, advice=advice))
+            name, step = monitor.__name__.lstrip("_"), _step(seen.last(1)[0])
+            out.append(Alarm(monitor=name, step=step, message=message, advice=advice))
     return out
 
 
 Said: TypeAlias = tuple[str, str] | None  # the message and the advice
 
 
-def _kl_high(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Said:
-    values = _series(metrics[-WINDOW:], "kl")
+def _kl_high(seen: _Seen) -> Said:
+    values = _series(seen.last(WINDOW), "kl")
     now = median(values) if len(values) == WINDOW else 0.0  # k3 has a heavy tail: a mean may be one token's
     if now <= 0.5:
         return None
@@ -84,8 +120,8 @@ def _kl_high(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Said:
     )
 
 
-def _kl_spike(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Said:
-    values = _series(metrics[-2 - WINDOW :], "kl")
+def _kl_spike(seen: _Seen) -> Said:
+    values = _series(seen.last(WINDOW + 2), "kl")
     if len(values) < WINDOW + 2:
         return None
     usual = median(values[:-2])
@@ -98,8 +134,8 @@ def _kl_spike(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Said:
     )
 
 
-def _policy_jump(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Said:
-    now = _now(metrics, "policy_kl")
+def _policy_jump(seen: _Seen) -> Said:
+    now = _now(seen, "policy_kl")
     if now is None or now <= 0.1:
         return None
     return (
@@ -108,16 +144,14 @@ def _policy_jump(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Said
     )
 
 
-def _overoptimised(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Said:
-    held = [(int(line["step"]), line["greedy"]) for line in heldout if line.get("greedy")]
-    if len(held) < 2:
+def _overoptimised(seen: _Seen) -> Said:
+    if seen.held is None or seen.best is None:
         return None
-    best_step, best = max(held[:-1], key=lambda pair: pair[1]["pass_at_1"])
-    last = held[-1][1]
+    (best_step, best), (_, last) = seen.best, seen.held
     if last["high"] >= best["low"]:
         return None
-    then = _series([m for m in metrics if best_step - WINDOW < m["step"] <= best_step + 1], "reward")
-    now = _now(metrics, "reward")
+    then = _series(seen.between(best_step - WINDOW + 1, best_step + 1), "reward")
+    now = _now(seen, "reward")
     if not then or now is None or now <= fmean(then):
         return None
     return (
@@ -129,10 +163,10 @@ def _overoptimised(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Sa
     )
 
 
-def _collapsed(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Said:
-    std, std_before = _now(metrics, "reward_group_std"), _start(metrics, "reward_group_std")
-    texts, texts_before = _now(metrics, "distinct_texts"), _start(metrics, "distinct_texts")
-    if std is None or texts is None or std_before is None or texts_before is None or _solved(metrics):
+def _collapsed(seen: _Seen) -> Said:
+    std, std_before = _now(seen, "reward_group_std"), _start(seen, "reward_group_std")
+    texts, texts_before = _now(seen, "distinct_texts"), _start(seen, "distinct_texts")
+    if std is None or texts is None or std_before is None or texts_before is None or _solved(seen):
         return None
     if std > 0.2 * std_before or texts > 0.5 * texts_before or std_before == 0.0:
         return None
@@ -143,11 +177,11 @@ def _collapsed(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Said:
     )
 
 
-def _no_signal(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Said:
+def _no_signal(seen: _Seen) -> Said:
     # Groups with fewer than two rewards are not meant to compare (PPO), or abstained: another alarm.
     kinds = ("all_failed", "all_partial", "all_solved", "identical_texts")
-    shares = {k: _now(metrics, f"groups/{k}") or 0.0 for k in kinds}
-    if len(metrics) < WINDOW or sum(shares.values()) < 0.9:
+    shares = {k: _now(seen, f"groups/{k}") or 0.0 for k in kinds}
+    if seen.steps < WINDOW or sum(shares.values()) < 0.9:
         return None
     most = max(shares, key=shares.__getitem__)
     said = {
@@ -163,9 +197,9 @@ def _no_signal(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Said:
     return f"{sum(shares.values()):.0%} of the groups teach nothing, for the most part because {why}.", advice
 
 
-def _entropy(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Said:
-    now, before = _now(metrics, "entropy"), _start(metrics, "entropy")
-    if now is None or before is None or now > min(0.1 * before, 0.1) or _solved(metrics):
+def _entropy(seen: _Seen) -> Said:
+    now, before = _now(seen, "entropy"), _start(seen, "entropy")
+    if now is None or before is None or now > min(0.1 * before, 0.1) or _solved(seen):
         return None
     return (
         f"The entropy fell from {before:.2f} to {now:.3f} nats a token: the policy has stopped exploring.",
@@ -173,8 +207,8 @@ def _entropy(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Said:
     )
 
 
-def _repetition(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Said:
-    now, before = _now(metrics, "repetition"), _start(metrics, "repetition")
+def _repetition(seen: _Seen) -> Said:
+    now, before = _now(seen, "repetition"), _start(seen, "repetition")
     if now is None or before is None or now <= before + 0.2:
         return None
     return (
@@ -183,8 +217,8 @@ def _repetition(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Said:
     )
 
 
-def _truncation(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Said:
-    now, before = _now(metrics, "truncated"), _start(metrics, "truncated")
+def _truncation(seen: _Seen) -> Said:
+    now, before = _now(seen, "truncated"), _start(seen, "truncated")
     if now is None or before is None or now < 1 / 3 or now <= before + 0.2:
         return None
     return (
@@ -193,8 +227,8 @@ def _truncation(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Said:
     )
 
 
-def _abstention(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Said:
-    now, before = _now(metrics, "abstained"), _start(metrics, "abstained")
+def _abstention(seen: _Seen) -> Said:
+    now, before = _now(seen, "abstained"), _start(seen, "abstained")
     if now is None or before is None or not (now >= 0.5 or (now >= 0.1 and now > before + 0.05)):
         return None
     return (
@@ -205,8 +239,8 @@ def _abstention(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Said:
     )
 
 
-def _off_policy(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Said:
-    now = _now(metrics, "sampler/ess_token")
+def _off_policy(seen: _Seen) -> Said:
+    now = _now(seen, "sampler/ess_token")
     if now is None or now >= 0.5:
         return None
     return (
@@ -215,7 +249,7 @@ def _off_policy(metrics: Sequence[Metrics], heldout: Sequence[Metrics]) -> Said:
     )
 
 
-_MONITORS: tuple[Callable[[Sequence[Metrics], Sequence[Metrics]], Said], ...] = (
+_MONITORS: tuple[Callable[[_Seen], Said], ...] = (
     _kl_high,
     _kl_spike,
     _policy_jump,
@@ -232,21 +266,25 @@ MONITORS = tuple(monitor.__name__.lstrip("_") for monitor in _MONITORS)
 """The names of all alarms."""
 
 
+def _step(line: Metrics) -> int:
+    return int(line["step"])
+
+
 def _series(metrics: Sequence[Metrics], name: str) -> list[float]:
     return [float(m[name]) for m in metrics if name in m]
 
 
-def _now(metrics: Sequence[Metrics], name: str) -> float | None:
+def _now(seen: _Seen, name: str) -> float | None:
     """Return the mean over the last steps; None before there are enough of them, or without the figure."""
-    values = _series(metrics[-WINDOW:], name)
+    values = _series(seen.last(WINDOW), name)
     return fmean(values) if len(values) == WINDOW else None
 
 
-def _start(metrics: Sequence[Metrics], name: str) -> float | None:
-    values = _series(metrics[:START], name)
+def _start(seen: _Seen, name: str) -> float | None:
+    values = _series(seen.first(START), name)
     return fmean(values) if len(values) == START else None
 
 
-def _solved(metrics: Sequence[Metrics]) -> bool:
+def _solved(seen: _Seen) -> bool:
     """Tell whether the policy is sure because it is right."""
-    return (_now(metrics, "solved") or 0.0) >= 0.75
+    return (_now(seen, "solved") or 0.0) >= 0.75

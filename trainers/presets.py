@@ -7,76 +7,130 @@ the peer ran with. Change one with :func:`dataclasses.replace`; name one in a re
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
-Advantage: TypeAlias = Literal["group", "rloo", "reinforce", "reinforce_pp", "gdpo", "gae"]
+from referee.trainers.options import (
+    Advantage,
+    Aggregation,
+    Baseline,
+    Credit,
+    CriticKind,
+    Estimator,
+    KLPlace,
+    Level,
+    Loss,
+    ScoreNorm,
+    Std,
+    check_choices,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """An algorithm's options. Fields that an algorithm does not use keep their defaults.
-
-    ``batch_size`` counts completions in one optimiser step, ``epochs`` passes over the problems,
-    ``update_epochs`` passes over one sampled batch, ``mini_batch_size`` completions in one of PPO's
-    steps. ``kl_in`` says where the KL penalty stands, ``credit`` whether all turns of an episode share
-    what was paid in all or each has what came after it (:mod:`referee.trainers.credit`).
-
-    ``score_norm`` brings the rubric's totals to a scale by running moments of all that were decided so far,
-    this batch's included: ``scale`` divides by their standard deviation, ``whiten`` takes the mean off first;
-    ``score_clip`` cuts what comes out to within that much of 0. The moments are in the checkpoints.
-
-    ``step_part`` names a part of the rubric that is a process model (with weight 0, where its steps alone
-    are to count). With the advantage ``gae`` its step scores, less ``step_centre``, times ``step_coef`` are
-    rewards of the tokens that end the steps. With ``group`` they are normalised over all steps of the
-    group, summed up from each token on, and added to the total's advantage, times ``step_coef`` (process
-    supervision: Shao et al. 2024, section 4.1.3).
-    """
+    """An algorithm's options. Fields that an algorithm does not use keep their defaults."""
 
     name: str
+    """What a recipe calls it."""
     source: str
+    """The paper or the peer whose numbers these are."""
     advantage: Advantage = "group"
-    std: Literal["none", "population", "sample", "batch"] = "population"
+    """What a total means beside others: ``group`` (GRPO), ``rloo``, ``reinforce``, ``reinforce_pp``,
+    ``gdpo``, or ``gae`` with a critic (PPO). See :mod:`referee.trainers.advantages`."""
+    std: Std = "population"
+    """What ``group`` divides by: the group's standard deviation over n or n - 1, the batch's, or nothing."""
     advantage_eps: float = 1e-4
-    baseline: Literal["none", "group", "batch"] = "batch"
-    loss: Literal["clip", "cispo", "reinforce"] = "clip"
-    ratio: Literal["token", "sequence"] = "token"
+    """Added to that standard deviation."""
+    baseline: Baseline = "batch"
+    """What ``reinforce`` and ``reinforce_pp`` take off first: the mean of the batch (only ``reinforce``) or
+    the group."""
+    loss: Loss = "clip"
+    """The surrogate: PPO's ``clip``, ``cispo``'s capped weights, or plain ``reinforce``."""
+    ratio: Level = "token"
+    """Whether the policy's ratio to the one that sampled is each token's or its sequence's mean (GSPO)."""
     clip_low: float = 0.2
+    """The ratio is clipped below 1 minus this."""
     clip_high: float = 0.2
+    """The ratio is clipped above 1 plus this."""
     dual_clip: float | None = None
-    aggregation: Literal["token", "sequence", "constant"] = "sequence"
+    """Where the advantage is negative, the loss is at most this many times its size; None for no bound."""
+    aggregation: Aggregation = "sequence"
+    """How tokens' losses are summed up: each ``token`` the same, each ``sequence`` the same, or over
+    ``constant`` ``max_new_tokens``."""
     kl_coef: float = 0.0
-    kl_estimator: Literal["k1", "k2", "k3"] = "k3"
-    kl_in: Literal["loss", "reward"] = "loss"
+    """What a nat of KL to the reference costs; 0 for no reference."""
+    kl_estimator: Estimator = "k3"
+    """How the KL is estimated from samples; see :mod:`referee.trainers.kl`."""
+    kl_in: KLPlace = "loss"
+    """Whether the KL penalty stands in the ``loss`` or in the ``reward``."""
     learning_rate: float = 1e-6
+    """AdamW's, at its height."""
     group_size: int = 8
+    """Completions sampled for each problem."""
     batch_size: int = 16
+    """Completions in one optimiser step (PPO: in one step's sampling)."""
     mini_batch_size: int | None = None
+    """Completions in one of PPO's optimiser steps; None for all of them."""
     temperature: float = 1.0
+    """At which the policy samples."""
     max_new_tokens: int = 1024
+    """Tokens after which a completion is cut off."""
     epochs: int = 1
+    """Passes over the problems that the source ran. A run here is as long as its ``Training.steps``."""
     update_epochs: int = 1
+    """Passes over one sampled batch."""
     refill_groups: bool = False
+    """Replace groups whose rewards are all equal by new problems' (DAPO's dynamic sampling)."""
     overlong_tokens: int = 0
+    """Over so many tokens before ``max_new_tokens`` the reward falls linearly by 1 (DAPO); 0 for none."""
     mask_truncated: bool = False
-    credit: Literal["episode", "turn"] = "episode"
+    """Leave truncated completions out of the loss, though not out of the baseline."""
+    credit: Credit = "episode"
+    """Whether all turns of an episode share what was paid in all, or each has what came after it
+    (:mod:`referee.trainers.credit`)."""
     gamma: float = 1.0
+    """What a reward one token later (with ``credit`` turn: one turn later) is worth."""
     lam: float = 0.95
+    """GAE's trade of the critic's bias (0) for variance (1)."""
     value_clip: float | None = 0.2
+    """How far the critic may move from its old values in one step, in units of the return; None for no
+    bound."""
     value_coef: float = 0.1
+    """The critic's loss in the sum."""
     entropy_coef: float = 0.0
-    critic: Literal["head", "model"] = "head"
+    """What a nat of entropy a token is paid, in the loss."""
+    critic: CriticKind = "head"
+    """A ``head`` on the policy's own layers, or a ``model`` of its own."""
     bootstrap_truncated: bool = False
+    """What was cut off is worth the critic's value of where it stopped, not 0."""
     whiten_rewards: bool = False
+    """Bring PPO's token rewards to variance 1 over the batch, their mean kept."""
     whiten_advantages: bool = False
+    """Bring PPO's advantages to mean 0 and variance 1 over the batch."""
     adaptive_kl: bool = False
+    """Steer ``kl_coef`` so that the KL of whole completions comes to ``kl_target``."""
     kl_target: float = 6.0
+    """In nats a completion."""
     kl_horizon: int = 10_000
+    """Completions over which ``kl_coef`` adapts."""
     stop_kl: float | None = None
-    score_norm: Literal["none", "scale", "whiten"] = "none"
+    """End a batch's passes early where the policy has moved by so many nats a token; None to go on."""
+    score_norm: ScoreNorm = "none"
+    """Bring totals to a scale by running moments of all that were decided so far, this batch's included
+    (they are in the checkpoints): ``scale`` divides by their standard deviation, ``whiten`` takes the mean
+    off first."""
     score_clip: float | None = None
+    """Cut what ``score_norm`` gives to within so much of 0; None for no cut."""
     step_part: str = ""
+    """The part of the rubric that is a process model (with weight 0, where its steps alone are to count).
+    With ``gae`` its step scores are rewards of the tokens that end the steps. With ``group`` they are
+    normalised over all steps of the group, summed up from each token on, and added to the total's advantage
+    (process supervision: Shao et al. 2024, section 4.1.3)."""
     step_coef: float = 1.0
+    """What ``step_part``'s rewards or advantages are multiplied by."""
     step_centre: float = 0.0
+    """Taken off each step score first, where the advantage is ``gae``."""
+
+    def __post_init__(self) -> None:
+        check_choices(self)
 
     def warnings(self) -> tuple[str, ...]:
         """Say what is likely to go wrong with these settings."""

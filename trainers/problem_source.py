@@ -12,13 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
-import torch
-
 from referee.envs.curriculum import Cell, Curriculum, CurriculumState
 from referee.envs.records import Group
-from referee.trainers.heldout import passes
-from referee.trainers.sampling import seed_of
+from referee.trainers.shuffling import item_at
 from referee.verifiers.records import Json, Problem
+from referee.verifiers.rubric import passes
 
 
 @runtime_checkable
@@ -63,10 +61,7 @@ class InOrder:
     def _at(self, position: int) -> Problem:
         if callable(self.of):
             return self.of(position)
-        round_, index = divmod(position, len(self.of))
-        generator = torch.Generator().manual_seed(seed_of(self.seed, "order", round_))
-        order = torch.randperm(len(self.of), generator=generator)
-        return self.of[int(order[index])]
+        return self.of[item_at(position, len(self.of), seed=self.seed)]
 
     def observe(self, groups: Sequence[Group], *, best: float) -> None:
         """Learn nothing: the order does not depend on what came of it."""
@@ -117,7 +112,7 @@ class CurriculumSource:
         results = []
         for cell, group in zip(self._asked, groups, strict=True):
             decided = [r.reward for r in group.rollouts if r.reward is not None and not r.reward.abstains]
-            results.append((cell, sum(passes(reward, best) for reward in decided), len(decided)))
+            results.append((cell, sum(passes(reward.total, best) for reward in decided), len(decided)))
         self.known = self.curriculum.update(self.known, results)
         self._step.update(self._asked)
         self._asked = []

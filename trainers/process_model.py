@@ -11,13 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from referee.trainers.process_data import Solution
+from referee.trainers.run_options import Training
 from referee.trainers.sampling import seed_of
-from referee.trainers.training import Training
+from referee.trainers.shuffling import shuffled
 from referee.verifiers.learned.batching import by_length, fill_up
 from referee.verifiers.learned.formats import FORMATS
 from referee.verifiers.learned.loading import forget, place, quiet
 
-Row: TypeAlias = "tuple[list[int], list[int], list[float]]"
+StepRow: TypeAlias = "tuple[list[int], list[int], list[float]]"
 """Tokens, the places of labelled steps, their labels."""
 
 
@@ -119,8 +120,7 @@ def train_process_model(
     losses: list[float] = []
     model.train()
     for epoch in range(o.epochs):
-        generator = torch.Generator().manual_seed(seed_of(o.seed, "order", epoch))
-        order = torch.randperm(len(rows), generator=generator).tolist()
+        order = shuffled(len(rows), seed=o.seed, round=epoch)
         for start in range(0, len(rows), o.batch_size):
             for group in optimizer.param_groups:
                 group["lr"] = o.learning_rate * rate(len(losses))
@@ -137,14 +137,14 @@ def train_process_model(
     return losses
 
 
-def _row(classifier: StepClassifier, solution: Solution) -> Row:
+def _row(classifier: StepClassifier, solution: Solution) -> StepRow:
     form = FORMATS["token_classification"]
     ids, places = form.tokens(classifier.tokenizer, solution.problem, solution.steps)
     known = [(p, x) for p, x in zip(places, solution.labels, strict=True) if x is not None]
     return ids, [p for p, _ in known], [x for _, x in known]
 
 
-def _accumulate(classifier: StepClassifier, rows: Sequence[Row], micro_batch_tokens: int) -> float:
+def _accumulate(classifier: StepClassifier, rows: Sequence[StepRow], micro_batch_tokens: int) -> float:
     """Add up the gradient of one batch, in micro-batches that change nothing but rounding."""
     steps = sum(len(r[1]) for r in rows)
     pad, device = int(classifier.tokenizer.pad_token_id or 0), next(classifier.model.parameters()).device

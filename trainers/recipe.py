@@ -27,15 +27,16 @@ import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
+from referee.envs.curriculum import Rule
 from referee.trainers.policy import LoRA, Tiny
 from referee.trainers.presets import Preset, preset
-from referee.trainers.run import Run
+from referee.trainers.run_options import Training
+from referee.trainers.run_record import Run
 from referee.trainers.sft import SFT
-from referee.trainers.training import Training
 from referee.verifiers.jsonl import to_dict
 from referee.verifiers.records import Json
 
@@ -84,7 +85,7 @@ class ProblemOptions:
 class CurriculumOptions:
     """How families and levels are chosen: see :class:`~referee.envs.curriculum.Curriculum`."""
 
-    rule: Literal["thompson", "ucb", "uniform"] = "thompson"
+    rule: Rule = "thompson"
     target: float = 0.5
     decay: float = 0.9
     explore: float = 0.05

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from referee.trainers.policy import LoRA
 from referee.trainers.preferences import Ranking, batches_of_rankings
 from referee.trainers.reward_loss import bradley_terry_loss, ranking_pairs
+from referee.trainers.run_options import Training
 from referee.trainers.sampling import seed_of
-from referee.trainers.training import Training
+from referee.trainers.shuffling import shuffled
 from referee.verifiers.learned.batching import fill_up
 from referee.verifiers.learned.loading import forget, place, quiet
 from referee.verifiers.learned.reading import PLAIN, Reading, cut, longest_row, read
@@ -104,7 +105,7 @@ def train_reward_model(
     def batches() -> Iterator[tuple[list[Item], Callable[[Tensor], Tensor]]]:
         for epoch in range(o.epochs):
             for batch in batches_of_rankings(
-                rankings, completions=o.batch_size, order=_order(len(rankings), o.seed, epoch)
+                rankings, completions=o.batch_size, order=shuffled(len(rankings), seed=o.seed, round=epoch)
             ):
                 better, worse, margin, weight, _ = ranking_pairs(batch)
 
@@ -143,7 +144,7 @@ def train_outcome_model(
     target = torch.tensor([float(x) for x in labels])
     steps = []
     for epoch in range(o.epochs):
-        order = _order(len(items), o.seed, epoch)
+        order = shuffled(len(items), seed=o.seed, round=epoch)
         for start in range(0, len(order), o.batch_size):
             rows = order[start : start + o.batch_size]
 
@@ -244,8 +245,3 @@ def _train(
             on_step({"step": step + 1, "loss": losses[-1]})
     backbone.model.eval()
     return losses
-
-
-def _order(count: int, seed: int, epoch: int) -> list[int]:
-    generator = torch.Generator().manual_seed(seed_of(seed, "order", epoch))
-    return torch.randperm(count, generator=generator).tolist()

@@ -18,7 +18,7 @@ from referee.envs.procedural import Family
 from referee.envs.records import Group, Rollout, Stop, Turn
 from referee.envs.rollout import roll_out, tokens_of
 from referee.envs.tools import Tool
-from referee.trainers.batch import Row, completion_row
+from referee.trainers.batch import TokenRow, completion_row
 from referee.trainers.policy import Policy
 from referee.trainers.sampling import Sampling, sample, seed_of
 from referee.verifiers.protocol import Item
@@ -172,7 +172,7 @@ def demonstration(policy: Policy, family: Family, problem: Problem, moves: Seque
     return rollout
 
 
-def row_of(rollout: Rollout, policy: Policy) -> Row:
+def row_of(rollout: Rollout, policy: Policy) -> TokenRow:
     """Return a rollout as it is trained on: what was sampled counts, the prompt and observations do not.
 
     Raises:
@@ -186,7 +186,7 @@ def row_of(rollout: Rollout, policy: Policy) -> Row:
         prompt = policy.encode(rollout.problem.prompt)
         return completion_row(prompt, one.token_ids or (), one.logprobs or ())
     tokens = tokens_of(rollout)
-    return Row(token_ids=tokens.token_ids, mask=tokens.mask, logprobs=tokens.logprobs if known else ())
+    return TokenRow(token_ids=tokens.token_ids, mask=tokens.mask, logprobs=tokens.logprobs if known else ())
 
 
 def _groups(problems: Sequence[Problem], rollouts: Sequence[Rollout], size: int) -> list[Group]:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import torch
 from accelerate import Accelerator
 
 from referee.envs.records import Rollout
-from referee.trainers.batch import Row, batch_logprobs, collate, completion_row
+from referee.trainers.batch import TokenRow, batch_logprobs, collate, completion_row
+from referee.trainers.options import RateSchedule, check_choices
 from referee.trainers.policy import Policy
 from referee.trainers.rollouts import row_of
-from referee.trainers.sampling import seed_of
-from referee.trainers.training import Training
+from referee.trainers.run_options import Training
+from referee.trainers.shuffling import item_at
 from referee.verifiers.records import Problem
 
 Demonstration: TypeAlias = "tuple[Problem, str] | Rollout"
@@ -27,20 +28,32 @@ Demonstration: TypeAlias = "tuple[Problem, str] | Rollout"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SFT:
-    """Options of supervised fine-tuning; ``batch_size`` counts demonstrations in an optimiser step."""
+    """Options of supervised fine-tuning."""
 
     steps: int = 250
+    """Optimiser steps."""
     batch_size: int = 64
+    """Demonstrations in one optimiser step."""
     learning_rate: float = 1e-3
-    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """AdamW's, at its height."""
+    schedule: RateSchedule = "constant"
+    """How the learning rate goes on after the warm-up."""
     warmup_steps: int = 0
+    """Steps over which it rises."""
     weight_decay: float = 0.0
+    """AdamW's."""
     max_grad_norm: float = 1.0
+    """Gradients are scaled down to this norm."""
     micro_batch_tokens: int = 16_384
+    """Tokens, with padding, of one forward pass at most: memory, never results."""
     seed: int = 0
+    """Decides the demonstrations' order."""
+
+    def __post_init__(self) -> None:
+        check_choices(self)
 
 
-def demonstration_row(policy: Policy, problem: Problem, completion: str) -> Row:
+def demonstration_row(policy: Policy, problem: Problem, completion: str) -> TokenRow:
     """Return the row of a problem and a completion that shows how; the end token is added.
 
     The completion is tokenised on its own, as it will be sampled: after the prompt's last token.
@@ -107,6 +120,4 @@ def _demonstration(
 ) -> Demonstration:
     if callable(source):
         return source(position)
-    round_, index = divmod(position, len(source))
-    generator = torch.Generator().manual_seed(seed_of(seed, "order", round_))
-    return source[int(torch.randperm(len(source), generator=generator)[index])]
+    return source[item_at(position, len(source), seed=seed)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
-from referee.verifiers.protocol import AnyVerifier, Item, check_verifier
+from referee.verifiers.protocol import AnyVerifier, Item, check_verifier, range_of
 from referee.verifiers.records import Completion, Problem, Reward, Verdict, as_completion
 from referee.verifiers.scoring.asking import aevaluate, evaluate
 from referee.verifiers.scoring.plan import is_async, is_group
@@ -193,6 +193,22 @@ class Rubric:
     def _weight(self, name: str) -> float:
         weight = self.parts[name].weight
         return weight(0) if isinstance(weight, Schedule) else weight
+
+
+def best_total(rubric: Rubric) -> float:
+    """Return the most that a rubric can pay: each weighted part at the better end of its range."""
+    total = 0.0
+    for part in rubric.parts.values():
+        weight = part.weight(0) if isinstance(part.weight, Schedule) else part.weight
+        if weight:
+            low, high = range_of(part.verifier)
+            total += max(weight * low, weight * high)
+    return total
+
+
+def passes(total: float | None, best: float) -> bool:
+    """Tell whether a total is the most there is, but for rounding; one that abstained is not."""
+    return total is not None and total >= best - 1e-9 * max(1.0, abs(best))
 
 
 def _part(name: str, value: PartLike) -> Part:

@@ -13,13 +13,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from referee.commands.score import show_summary
-from referee.commands.train import carry_out
-from referee.report.scored import scored_report
-from referee.report.sentences import explain_reward
-from referee.verifiers.records import Reason
-from referee.verifiers.rubric_file import load_rubric
-from referee.verifiers.scoring import Scored, read_scored, score_file
+from referee import explain_reward, scored_report, show_summary
+from referee.commands.train import train
+from referee.verifiers import Reason, Scored, load_rubric, read_scored, score_file
 
 HERE = Path(__file__).resolve().parent
 
@@ -80,7 +76,7 @@ def train_a_policy(run: Path, changes: list[str], console: Console) -> None:
         "a supervised\nwarm start it learns from nothing but verdicts on its own completions.\n",
         soft_wrap=True,
     )
-    carry_out(recipe, run, changes, report=True, console=console)
+    train(recipe, out=run, set=changes)
 
 
 def say_what_next(scored: Path, page: Path, run: Path, console: Console) -> None:

@@ -15,7 +15,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from referee.trainers.recipe import Recipe
-    from referee.trainers.run import Run
+    from referee.trainers.run_record import Run
 
 
 def train(
@@ -63,7 +63,7 @@ def carry_out(recipe: Path, out: Path, changes: list[str], *, report: bool, cons
         console.print(f"note: {warning}", style="yellow", markup=False)
     started = time.monotonic()
     with _Bars(loaded, console) as bars:
-        from referee.trainers.start import carry_out as begin
+        from referee.trainers.recipe_run import carry_out as begin
 
         run = begin(loaded, out, on_step=bars.update)
     show_run(run, loaded, console, time.monotonic() - started)

@@ -18,18 +18,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from referee.sandbox.inside.proxy import Remote
+from referee.sandbox.inside.proxy import SolutionProxy
 from referee.sandbox.inside.wire import Tree
 
 RECORD = "__referee_record__"
 SOLUTION_MODULES = frozenset({"solution", "candidate", "main", "your_module", "answer", "submission"})
 
 
-class Stop(BaseException):
-    """The first check failed, and nobody asked about the others."""
-
-
-class Run:
+class CheckTally:
     """What the checks of one run came to."""
 
     def __init__(self, *, stop_early: bool) -> None:
@@ -79,7 +75,7 @@ class Run:
         self,
         namespace: dict[str, Any],
         guarded: Callable[..., AbstractContextManager[None]],
-        remote: Remote,
+        remote: SolutionProxy,
     ) -> None:
         """Run every ``test_*`` function, once for each of its parameters; each run is one check."""
         for name, function in list(namespace.items()):

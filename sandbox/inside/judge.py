@@ -21,9 +21,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from referee.sandbox.inside import checks
-from referee.sandbox.inside.proxy import Remote, SolutionGone
+from referee.sandbox.inside.proxy import SolutionGone, SolutionProxy
 from referee.sandbox.inside.solution import REQUEST_LIMIT, flush
-from referee.sandbox.inside.wire import Malformed, Stream, Tree, frame
+from referee.sandbox.inside.wire import Connection, Malformed, Tree, frame
 
 STATUS = 0  # the standard input is a slate that the host reads where a judge never answered
 MOST_KEPT = 1 << 20  # bytes of answers that a judge may have read, and judge again
@@ -45,8 +45,8 @@ def carry_out(fd: int) -> bool:
     host.detach()
     if not data:
         return False
-    connection = Stream(int.from_bytes(ancillary[0][2][:4], sys.byteorder))
-    stream = Stream(fd, data)
+    connection = Connection(int.from_bytes(ancillary[0][2][:4], sys.byteorder))
+    stream = Connection(fd, data)
     request: Any = stream.receive(limit=REQUEST_LIMIT)
     stream.send(_check(request) if request["mode"] == "check" else _judge(request, connection))
     os.close(connection.fd)
@@ -93,7 +93,7 @@ def _check(request: dict[str, Any]) -> dict[str, Tree]:
     return {"score": 0.0, "error": error}
 
 
-def _judge(request: dict[str, Any], connection: Stream) -> dict[str, Tree]:
+def _judge(request: dict[str, Any], connection: Connection) -> dict[str, Tree]:
     try:
         tests = checks.read(request["tests"])
     except (SyntaxError, ValueError, MemoryError, RecursionError) as e:
@@ -107,9 +107,9 @@ def _judge(request: dict[str, Any], connection: Stream) -> dict[str, Tree]:
         return {"unloaded": unloaded, "clean": connection.received <= MOST_KEPT}
     os.pwrite(STATUS, LOADED, 0)
     before = {name: dict(vars(sys.modules[name])) for name in tests.modules}
-    remote = Remote(connection)
+    remote = SolutionProxy(connection)
     remote.on_first_call = _called
-    run = checks.Run(stop_early=request["stop_early"])
+    run = checks.CheckTally(stop_early=request["stop_early"])
     error = _run(tests, request, remote, run)
     report: dict[str, Tree] = {
         "passed": run.passed,
@@ -127,7 +127,7 @@ def _judge(request: dict[str, Any], connection: Stream) -> dict[str, Tree]:
     return report
 
 
-def _clean(remote: Remote, tests: checks.Tests) -> bool:
+def _clean(remote: SolutionProxy, tests: checks.Tests) -> bool:
     """Tell whether this process may judge the same tests again: nothing of this solution is left in it.
 
     Results lived in names that are gone. Not so what a call changed in place, what ran meanwhile, what was
@@ -151,7 +151,7 @@ def _called() -> None:
     os.pwrite(STATUS, CALLED, 0)
 
 
-def _run(tests: checks.Tests, request: dict[str, Any], remote: Remote, run: checks.Run) -> str:
+def _run(tests: checks.Tests, request: dict[str, Any], remote: SolutionProxy, run: checks.CheckTally) -> str:
     """Run the tests, filling ``run``; return what ended them before their end, if anything did."""
     module = types.ModuleType("__tests__")
     sys.modules["__tests__"] = sys.modules["__main__"] = module
@@ -202,7 +202,7 @@ def _trusted_setup(setup: str, namespace: dict[str, Any]) -> None:
         return
 
 
-def _helper(name: str, trusted: Callable[..., Any], remote: Remote) -> Callable[..., Any]:
+def _helper(name: str, trusted: Callable[..., Any], remote: SolutionProxy) -> Callable[..., Any]:
     """Return the problem's own helper, which the solution's copy of it must agree with.
 
     What the tests go on with is the problem's; a solution that has changed the helper fails, as it would
@@ -224,7 +224,7 @@ def _helper(name: str, trusted: Callable[..., Any], remote: Remote) -> Callable[
     return helper
 
 
-def _importable(tree: ast.Module, remote: Remote) -> None:
+def _importable(tree: ast.Module, remote: SolutionProxy) -> None:
     """Let the tests import the solution from whatever module they call it, where no such module is."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module in checks.SOLUTION_MODULES:
@@ -238,7 +238,7 @@ def _importable(tree: ast.Module, remote: Remote) -> None:
 
 
 class _Solution(types.ModuleType):
-    def __init__(self, name: str, remote: Remote) -> None:
+    def __init__(self, name: str, remote: SolutionProxy) -> None:
         super().__init__(name)
         self._remote = remote
 
@@ -251,7 +251,7 @@ class _Solution(types.ModuleType):
 class _Methods:
     """An instance of the solution's class ``Solution``, made anew for every call."""
 
-    def __init__(self, remote: Remote) -> None:
+    def __init__(self, remote: SolutionProxy) -> None:
         self._remote = remote
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -261,13 +261,11 @@ class _Methods:
 
 
 @contextlib.contextmanager
-def _guarded(run: checks.Run, remote: Remote, *, whole: bool, name: str = "") -> Iterator[None]:
+def _guarded(run: checks.CheckTally, remote: SolutionProxy, *, whole: bool, name: str = "") -> Iterator[None]:
     """Count what runs within as one check, unless checks within it counted themselves."""
     before = run.total
     try:
         yield
-    except checks.Stop:
-        return
     except BaseException as e:  # noqa: BLE001  # SystemExit too: the tests may end themselves
         if isinstance(e, SystemExit) and e.code in (None, 0, False):
             if run.total == before:
@@ -282,7 +280,7 @@ def _guarded(run: checks.Run, remote: Remote, *, whole: bool, name: str = "") ->
         run.add(passed=True)
 
 
-def describe(error: BaseException, source: str, remote: Remote, name: str = "") -> dict[str, Tree]:
+def describe(error: BaseException, source: str, remote: SolutionProxy, name: str = "") -> dict[str, Tree]:
     """Return the failing line of the tests, the error, and the call that came last."""
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == "<tests>"]
     text = source.splitlines()

@@ -11,7 +11,7 @@ import subprocess
 from typing import Any
 
 from referee.sandbox.inside.solution import REQUEST_LIMIT
-from referee.sandbox.inside.wire import Stream
+from referee.sandbox.inside.wire import Connection
 
 COMPILE_S = 20.0
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8"}
@@ -33,7 +33,7 @@ def rehearse() -> None:
 
 def main(fd: int) -> None:
     """Read the request, and become its program."""
-    connection = Stream(fd)
+    connection = Connection(fd)
     request: Any = connection.receive(limit=REQUEST_LIMIT)
     os.chdir("/tmp")
     source, compiler, run = commands(request["language"], request["memory_bytes"])

@@ -13,7 +13,7 @@ import reprlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from referee.sandbox.inside.wire import Malformed, Stream, Tree, Unplain, decode, encode
+from referee.sandbox.inside.wire import Connection, Malformed, Tree, Unplain, decode, encode
 
 RESULT_LIMIT = 64 << 20
 _STEERING = (StopIteration, StopAsyncIteration)
@@ -27,10 +27,10 @@ class SolutionGone(Exception):
     """The solution's process ended, or what it sent is no answer."""
 
 
-class Remote:
+class SolutionProxy:
     """The connection to a solution that answers calls."""
 
-    def __init__(self, connection: Stream) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.calls = 0
         self.changed = False  # an argument, in place

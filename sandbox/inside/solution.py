@@ -16,17 +16,17 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from referee.sandbox.inside.wire import Stream, Tree, Unplain, decode, encode, frame
+from referee.sandbox.inside.wire import Connection, Tree, Unplain, decode, encode, frame
 
 REQUEST_LIMIT = 256 << 20
 
 
 def main(fd: int) -> None:
     """Read the request, and carry it out."""
-    os._exit(carry_out(Stream(fd)))
+    os._exit(carry_out(Connection(fd)))
 
 
-def carry_out(connection: Stream) -> int:
+def carry_out(connection: Connection) -> int:
     """Carry out one request and return the exit status."""
     request: Any = connection.receive(limit=REQUEST_LIMIT)
     module = types.ModuleType("__main__" if request["mode"] == "program" else "solution")
@@ -65,7 +65,7 @@ def rehearse() -> None:
         mine, theirs = _socket.socketpair()
         mine.send(b"".join(frame(r) for r in requests))
         mine.shutdown(_socket.SHUT_WR)
-        carry_out(Stream(theirs.fileno()))
+        carry_out(Connection(theirs.fileno()))
         mine.close()
         theirs.close()
     del sys.modules["solution"]
@@ -114,7 +114,7 @@ def _compiled(text: str) -> tuple[types.CodeType | None, BaseException | None]:
         return None, e
 
 
-def _program(connection: Stream, code: types.CodeType, module: types.ModuleType) -> int:
+def _program(connection: Connection, code: types.CodeType, module: types.ModuleType) -> int:
     """Run the code as a program and return its exit status, as the interpreter would."""
     error: dict[str, Tree] = {}
     status = 0
@@ -137,7 +137,7 @@ def _program(connection: Stream, code: types.CodeType, module: types.ModuleType)
     return status & 0xFF
 
 
-def _serve(connection: Stream, module: types.ModuleType) -> None:
+def _serve(connection: Connection, module: types.ModuleType) -> None:
     while True:
         try:
             call: Any = connection.receive(limit=REQUEST_LIMIT)
@@ -146,7 +146,7 @@ def _serve(connection: Stream, module: types.ModuleType) -> None:
         connection.send(_answer(connection, module, call["name"], call["args"], call["kwargs"]))
 
 
-def _answer(connection: Stream, module: types.ModuleType, name: str, args: Any, kwargs: Any) -> Tree:
+def _answer(connection: Connection, module: types.ModuleType, name: str, args: Any, kwargs: Any) -> Tree:
     """Make one call, and return its result (and the arguments, where it changed them) as plain data."""
     try:
         arguments = [decode(a, 0, lambda key: _callback(connection, key)) for a in args]
@@ -193,7 +193,7 @@ def _changed(argument: Any, before: Tree) -> Tree:
     return None
 
 
-def _callback(connection: Stream, key: Tree) -> Callable[..., Any]:
+def _callback(connection: Connection, key: Tree) -> Callable[..., Any]:
     def callback(*args: Any) -> Any:
         connection.send({"callback": key, "args": [encode(a) for a in args]})
         reply: Any = connection.receive(limit=REQUEST_LIMIT)

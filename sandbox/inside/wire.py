@@ -202,7 +202,7 @@ def frame(message: Tree) -> bytes:
     return len(data).to_bytes(4, "big") + data
 
 
-class Stream:
+class Connection:
     """Frames over a connected socket, by its descriptor. What came too early is held."""
 
     __slots__ = ("_held", "_poll", "fd", "received")

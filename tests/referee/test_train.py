@@ -9,7 +9,7 @@ import pytest
 
 from referee.cli import main
 from referee.report.training import training_report, write_training_report
-from referee.trainers.run import Run
+from referee.trainers.run_record import Run
 
 Captured = pytest.CaptureFixture[str]
 

@@ -24,5 +24,5 @@ def test_an_unprivileged_user_has_a_sandbox_too(as_nobody):
         "print([(r.name, r.found) for r in conformance(Embedded(workers=1, namespaces=%r)) if not r.passed])"
     )
     runs = [as_nobody(code % namespaces) for namespaces in (True, False)]
-    for output in [run.communicate()[0] for run in runs]:
+    for output in [run.communicate(timeout=300)[0] for run in runs]:
         assert output.strip() == "[]"

@@ -10,7 +10,7 @@ import pytest
 from referee.trainers.grpo import GroupTrainer
 from referee.trainers.policy import Tiny, tiny_policy
 from referee.trainers.presets import preset
-from referee.trainers.training import Training
+from referee.trainers.run_options import Training
 from referee.verifiers.records import Problem
 from referee.verifiers.rubric import Rubric
 

@@ -276,3 +276,15 @@ def test_potential_rewards_of_steps_discount_to_minus_the_initial_potential(gamm
     if gamma == 1.0:
         assert torch.allclose(shaped, t([0, -0.2, 0.5, 0, 0, -0.8, 0], [0, 0, 0, -0.5, 0, 0, 0]))
         assert torch.allclose(potential_shaping(t([0.5]), t([0.8]), gamma=0.9), t([0.22]))
+
+
+@pytest.mark.parametrize("name", ["values_BT", "mask_BT", "terminated_BT", "truncated_BT", "final_values_BT"])
+def test_gae_refuses_a_tensor_of_another_shape_by_name(name) -> None:
+    shapes = dict.fromkeys(
+        ("values_BT", "mask_BT", "terminated_BT", "truncated_BT", "final_values_BT"), (3, 5)
+    )
+    given = {n: torch.ones(shape) for n, shape in (shapes | {name: (1, 5)}).items()}
+    with pytest.raises(ValueError, match=f"{name} must have the shape of rewards_BT"):
+        gae(torch.ones(3, 5), **given, gamma=1.0, lam=1.0)
+    with pytest.raises(ValueError, match="bootstrap_B must hold one number for each row of rewards_BT"):
+        gae(torch.ones(3, 5), torch.ones(3, 5), gamma=1.0, lam=1.0, bootstrap_B=torch.ones(1))

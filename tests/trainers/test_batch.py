@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from referee.trainers.batch import Row, batch_logprobs, collate, completion_row
+from referee.trainers.batch import TokenRow, batch_logprobs, collate, completion_row
 from referee.trainers.policy import Tiny, tiny_policy
 
 
@@ -61,6 +61,6 @@ def test_log_probabilities_match_the_plain_softmax(model):
 
 def test_a_mask_at_the_first_token_is_refused():
     with pytest.raises(ValueError, match="mask must be False at the first token"):
-        Row(token_ids=(1, 2), mask=(True, True))
+        TokenRow(token_ids=(1, 2), mask=(True, True))
     with pytest.raises(ValueError, match="rows must have at least one row"):
         collate([], pad_id=0)

@@ -8,16 +8,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from referee.envs.records import Group, Rollout, Turn
-from referee.trainers.heldout import best_total, measure, pass_at_k
-from referee.trainers.metrics import group_metrics, signal
+from referee.trainers.heldout import measure, pass_at_k
 from referee.trainers.policy import LoRA, add_adapters, tiny_policy
+from referee.trainers.run_options import Training
 from referee.trainers.sampling import Sampling
 from referee.trainers.sft import SFT, demonstration_row, fine_tune
-from referee.trainers.training import Training
 from referee.verifiers.protocol import verifier
-from referee.verifiers.records import Completion, Reward, Verdict
-from referee.verifiers.rubric import Rubric
+from referee.verifiers.rubric import Rubric, best_total
 
 
 def test_pass_at_k_is_the_share_of_draws_that_hold_a_pass():
@@ -87,58 +84,6 @@ def test_adapters_train_and_their_base_stays(tiny):
     changed = {n for n, p in policy.model.named_parameters() if not torch.equal(p, before[n])}
     assert changed
     assert all("lora" in n for n in changed)
-
-
-def group(problem, *paid, texts=None):
-    rollouts = []
-    for i, total in enumerate(paid):
-        verdict = Verdict(score=total)
-        text = texts[i] if texts else str(i)
-        rollouts.append(
-            Rollout(
-                problem=problem,
-                turns=(Turn(completion=Completion(text=text, token_ids=(5, 6), logprobs=(-0.5, -1.5))),),
-                reward=Reward(total=total, parts={"exact": verdict}),
-            )
-        )
-    return Group(problem=problem, rollouts=tuple(rollouts))
-
-
-@pytest.mark.parametrize(
-    ("paid", "texts", "kind"),
-    [
-        ((1.0, 0.0), None, None),
-        ((1.0, 1.0), None, "all_solved"),
-        ((0.0, 0.0), None, "all_failed"),
-        ((0.5, 0.5), None, "all_partial"),
-        ((0.1 + 0.2, 0.3), None, None),  # different numbers are a signal, however close
-        ((1.0, 1.0), ("a", "a"), "identical_texts"),
-        ((1.0, None), None, "undecided"),
-        ((None, None), None, "undecided"),
-        ((1.0, None, 0.0), None, None),
-    ],
-)
-def test_groups_without_signal_are_told_apart(tiny, paid, texts, kind):
-    assert signal(group(tiny.problems[0], *paid, texts=texts), best=1.0) == kind
-
-
-def test_the_figures_of_a_step(tiny):
-    groups = [
-        group(tiny.problems[0], 1.0, 0.0),
-        group(tiny.problems[1], 0.0, 0.0),
-        group(tiny.problems[2], 1.0, None),
-    ]
-    figures = group_metrics(groups, best=1.0, max_new_tokens=4)
-    assert figures["reward"] == pytest.approx(0.4)
-    assert figures["reward_std"] == pytest.approx(0.4899, abs=1e-4)
-    assert figures["solved"] == pytest.approx(2 / 6)
-    assert figures["groups/no_signal"] == pytest.approx(2 / 3)
-    assert figures["groups/all_failed"] == figures["groups/undecided"] == pytest.approx(1 / 3)
-    assert figures["abstained"] == pytest.approx(1 / 6)
-    assert figures["entropy"] == 1.0
-    assert figures["completion_tokens"] == 2.0
-    assert figures["reasons/exact/correct"] == 2
-    assert figures["reasons/exact/unavailable"] == 1
 
 
 def test_learning_rates_rise_and_fall():

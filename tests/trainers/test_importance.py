@@ -91,3 +91,15 @@ def test_bad_input_is_named() -> None:
         importance_weights(PI[None], MU[None], PI[None], level="word")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"0 <= low <= high, got 3\.0 and 2\.0"):
         importance_weights(PI[None], MU[None], PI[None], low=3.0)
+
+
+def test_a_tensor_of_another_shape_is_refused_by_name_and_never_broadcast() -> None:
+    wide, one, ones = torch.zeros(3, 5), torch.zeros(1, 5), torch.ones(3, 5)
+    for weigh in (importance_weights, off_policy_metrics):
+        with pytest.raises(ValueError, match="sampler_logprobs_BT must have the shape of logprobs_BT"):
+            weigh(wide, one, ones)
+        with pytest.raises(ValueError, match="mask_BT must have the shape of logprobs_BT"):
+            weigh(wide, wide, ones[:1])
+    for measure in (effective_sample_size, chi_square):
+        with pytest.raises(ValueError, match="mask must have the shape of weights"):
+            measure(torch.ones(3, 5), torch.ones(3))

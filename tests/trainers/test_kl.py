@@ -110,3 +110,17 @@ def test_the_adaptive_controller_settles_where_kl_falls_as_the_coefficient_rises
     for _ in range(2000):
         c = c.updated(3.0 / c.kl_coef, samples=64)
     assert c.kl_coef == pytest.approx(0.5, rel=1e-3)
+
+
+def test_a_tensor_of_another_shape_is_refused_by_name_and_never_broadcast() -> None:
+    wide, one = torch.zeros(3, 5), torch.zeros(1, 5)
+    for estimate in (k1, k2, k3, kl_estimate):
+        with pytest.raises(ValueError, match="ref_logprobs_BT must have the shape of logprobs_BT"):
+            estimate(wide, one)
+    with pytest.raises(ValueError, match="ref_logprobs_V must have the shape of logprobs_V"):
+        kl_divergence(wide, one)
+    ones = torch.ones(3, 5)
+    with pytest.raises(ValueError, match="scores_B must hold one number for each row of logprobs_BT"):
+        rewards_with_kl(torch.ones(1), wide, wide, ones, kl_coef=0.1)
+    with pytest.raises(ValueError, match="mask_BT must have the shape of logprobs_BT"):
+        rewards_with_kl(torch.ones(3), wide, wide, ones[:1], kl_coef=0.1)

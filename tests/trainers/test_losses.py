@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -207,3 +210,34 @@ def test_bad_input_is_named(batch) -> None:
         aggregate(new, mask, by="mean", normaliser=1.0)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="max_new_tokens must be at least 1"):
         loss_normaliser(mask, by="constant")
+
+
+WIDE, TALL, ONE = torch.ones(2, 5), torch.ones(3, 5), torch.ones(3)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: aggregate(TALL, torch.ones(1, 5), normaliser=1.0), "mask_BT must have the shape of loss_BT (3, 5), got (1, 5)"),
+        (lambda: aggregate(TALL, TALL, normaliser=torch.ones(5)), "normaliser must be one number, that of the batch, got (5,)"),
+        (lambda: aggregate(ONE, ONE, normaliser=1.0), "loss_BT must have two dimensions, sequences by tokens, got (3,)"),
+        (lambda: loss_normaliser(ONE), "mask_BT must have two dimensions"),
+        (lambda: loss_weights(ONE, normaliser=1.0), "mask_BT must have two dimensions"),
+        (lambda: policy_loss(TALL, torch.ones(1, 5), ONE, TALL), "old_logprobs_BT must have the shape of logprobs_BT"),
+        (lambda: policy_loss(TALL, TALL, torch.ones(3, 1, 1), TALL), "advantages must hold one number for each sequence, (3,), or for each token, (3, 5), got (3, 1, 1)"),
+        (lambda: policy_loss(TALL, TALL, torch.ones(1), TALL), "advantages must hold one number for each sequence"),
+        (lambda: policy_loss(TALL, TALL, ONE, WIDE), "mask_BT must have the shape of logprobs_BT"),
+        (lambda: policy_loss(TALL, TALL, torch.ones(1), TALL, loss="reinforce"), "advantages must hold one number"),
+        (lambda: policy_loss(TALL, TALL, torch.ones(1), TALL, loss="cispo"), "advantages must hold one number"),
+        (lambda: log_ratio(TALL, WIDE, TALL), "old_logprobs_BT must have the shape"),
+        (lambda: cispo_loss(TALL, torch.ones(1, 5), ONE), "log_ratio_BT must have the shape"),
+        (lambda: value_loss(TALL, torch.ones(3, 1)), "returns_BT must have the shape"),
+        (lambda: value_loss(TALL, TALL, torch.ones(1, 5)), "old_values_BT must have the shape"),
+        (lambda: clip_metrics(TALL, ONE, WIDE, clip_low=0.2, clip_high=0.2), "mask_BT must have the shape"),
+    ],
+)  # fmt: skip
+def test_a_tensor_of_another_shape_is_refused_by_name_and_never_broadcast(
+    call: Callable[[], object], said: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        call()

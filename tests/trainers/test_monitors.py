@@ -11,12 +11,11 @@ import torch
 
 from referee.trainers.grpo import GroupTrainer
 from referee.trainers.heldout import measure
-from referee.trainers.metrics import repetition
 from referee.trainers.monitors import MONITORS, alarms, check
 from referee.trainers.policy import tiny_policy
 from referee.trainers.presets import preset
+from referee.trainers.run_options import Training
 from referee.trainers.sft import SFT, fine_tune
-from referee.trainers.training import Training
 from referee.verifiers.jsonl import to_dict
 from referee.verifiers.rubric import Rubric
 
@@ -134,12 +133,6 @@ def test_all_alarms_are_named_and_planted() -> None:
     assert set(MONITORS) == {*PLANTED, "overoptimised"}
 
 
-def test_repetition_is_the_share_of_ngrams_seen_before() -> None:
-    assert repetition([1, 2, 3, 4]) == 0.0
-    assert repetition([5] * 6) == 0.75
-    assert repetition([1, 2]) == 0.0
-
-
 # ---------------------------------------------------------------- real runs
 
 
@@ -247,3 +240,58 @@ class Failing:
 def test_each_alarm_fires_on_a_run_planted_for_it(tiny, warm, name, rubric, options) -> None:
     verifier = getattr(tiny, rubric) if isinstance(rubric, str) else rubric
     assert name in run(tiny, warm, Rubric({"paid": verifier}, truncation="score"), **options)
+
+
+def planted(seed: int) -> tuple[list[dict[str, float]], list[dict[str, object]]]:
+    """A run whose figures jump about, with held-out measures, so that every alarm is raised somewhere."""
+    rng, heldout = random.Random(seed), []
+    lines = healthy(seed, steps=rng.randint(1, 40))
+    levels = dict(lines[0])
+    for line in lines:
+        for name in levels.keys() - {"step"}:
+            if rng.random() < 0.15:
+                levels[name] = rng.random()
+        line |= {name: level for name, level in levels.items() if name != "step"}
+        if rng.random() < 0.3:
+            p = rng.random()
+            heldout.append(
+                {"step": line["step"], "greedy": {"pass_at_1": p, "low": p - 0.05, "high": p + 0.05}}
+            )
+    return lines, heldout
+
+
+def test_an_alarm_is_raised_in_the_first_step_whose_prefix_raises_it() -> None:
+    raised = set()
+    for seed in range(60):
+        metrics, heldout = planted(seed)
+        first = {}
+        for end in range(1, len(metrics) + 1):
+            known = [line for line in heldout if line["step"] <= metrics[end - 1]["step"]]
+            for alarm in check(metrics[:end], known):
+                first.setdefault(alarm.monitor, alarm)
+        assert alarms(metrics, heldout) == list(first.values())
+        raised |= set(first)
+    assert raised == set(MONITORS)
+
+
+class Read(list):  # type: ignore[type-arg]
+    """A list that counts what is read of it."""
+
+    count = 0
+
+    def __getitem__(self, index):
+        got = super().__getitem__(index)
+        self.count += len(got) if isinstance(index, slice) else 1
+        return got
+
+
+def test_a_step_late_in_a_run_costs_no_more_reading_than_an_early_one() -> None:
+    def reads(steps: int) -> float:
+        metrics, heldout = (
+            Read(healthy(3, steps=steps)),
+            Read({"step": i, "greedy": HELD} for i in range(0, steps, 5)),
+        )
+        alarms(metrics, heldout)
+        return (metrics.count + heldout.count) / steps
+
+    assert reads(2000) <= 1.1 * reads(200)

@@ -15,9 +15,9 @@ from referee.trainers.policy import LoRA, add_adapters, tiny_policy
 from referee.trainers.ppo import PPOTrainer
 from referee.trainers.presets import preset
 from referee.trainers.recipe import recipe_from
-from referee.trainers.run import Run
-from referee.trainers.start import carry_out
-from referee.trainers.training import Training
+from referee.trainers.recipe_run import carry_out
+from referee.trainers.run_options import Training
+from referee.trainers.run_record import Run
 from referee.verifiers import verifier
 from referee.verifiers.records import Reason, Reward, Verdict
 from referee.verifiers.rubric import Rubric

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
 
 from referee.envs.curriculum import Cell, Curriculum
 from referee.trainers.grpo import GroupTrainer
@@ -13,8 +14,10 @@ from referee.trainers.policy import Tiny, tiny_policy
 from referee.trainers.ppo import PPOTrainer
 from referee.trainers.presets import preset
 from referee.trainers.problem_source import CurriculumSource, InOrder, source_of
-from referee.trainers.run import Run
-from referee.trainers.training import Training
+from referee.trainers.run_options import Training
+from referee.trainers.run_record import Run
+from referee.trainers.sampling import seed_of
+from referee.trainers.shuffling import shuffled
 from referee.verifiers.records import Problem
 from referee.verifiers.rubric import Rubric
 
@@ -125,3 +128,21 @@ def test_what_is_a_source_stays_one():
 def test_a_curriculum_without_problems_for_a_cell_is_refused():
     with pytest.raises(ValueError, match="cells must hold every cell of the curriculum, got none for"):
         CurriculumSource(Curriculum(cells=(EASY, FAIR)), {EASY: CELLS[EASY]})
+
+
+def test_the_order_of_a_seed_is_the_one_that_runs_so_far_were_made_with() -> None:
+    source = InOrder(of=[Problem(prompt=str(i)) for i in range(10)], seed=3)
+    for round_ in (0, 1):
+        generator = torch.Generator().manual_seed(seed_of(3, "order", round_))
+        wanted = torch.randperm(10, generator=generator).tolist()
+        assert [int(p.prompt) for p in source.problems(range(10 * round_, 10 * round_ + 10))] == wanted
+        assert shuffled(10, seed=3, round=round_) == wanted
+
+
+def test_a_round_is_shuffled_once_however_many_problems_are_drawn_from_it(monkeypatch) -> None:
+    calls = []
+    real = torch.randperm
+    monkeypatch.setattr(torch, "randperm", lambda *a, **k: calls.append(a) or real(*a, **k))
+    source = InOrder(of=range(100_003), seed=11)
+    assert len({*source.problems(range(5000)), *source.problems(range(5000, 10_000))}) == 10_000
+    assert calls == [(100_003,)]

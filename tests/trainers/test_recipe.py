@@ -220,7 +220,7 @@ def test_what_is_wrong_in_a_mixture_is_named_by_its_key(data, message):
 
 def test_a_mixture_with_a_curriculum_and_a_game_is_carried_out_resumed_and_reported(tmp_path):
     from referee.report.training import training_report
-    from referee.trainers.start import carry_out
+    from referee.trainers.recipe_run import carry_out
 
     recipe = recipe_from(
         {

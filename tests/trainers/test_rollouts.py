@@ -23,10 +23,10 @@ from referee.trainers.policy import Tiny, tiny_policy
 from referee.trainers.ppo import PPOTrainer
 from referee.trainers.presets import preset
 from referee.trainers.rollouts import MultiTurn, SingleTurn, demonstration, row_of
-from referee.trainers.run import Run
+from referee.trainers.run_options import Training
+from referee.trainers.run_record import Run
 from referee.trainers.sampling import Sampling
 from referee.trainers.sft import SFT, fine_tune
-from referee.trainers.training import Training
 from referee.verifiers.records import Completion, Problem, Reward, Verdict
 from referee.verifiers.rubric import Rubric
 

@@ -14,8 +14,8 @@ from referee.trainers.policy import tiny_policy
 from referee.trainers.ppo import PPOTrainer
 from referee.trainers.presets import preset
 from referee.trainers.process_model import load_step_classifier
+from referee.trainers.run_options import Training
 from referee.trainers.step_rewards import rollout_steps
-from referee.trainers.training import Training
 from referee.verifiers import Completion, Problem, ProcessModel, Reason, Rubric, Verdict, gate, verifier
 from referee.verifiers.records import Reward
 

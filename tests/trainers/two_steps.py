@@ -18,8 +18,8 @@ from referee.trainers.grpo import GroupTrainer
 from referee.trainers.policy import tiny_policy
 from referee.trainers.ppo import PPOTrainer
 from referee.trainers.presets import preset
-from referee.trainers.run import Run
-from referee.trainers.training import Training
+from referee.trainers.run_options import Training
+from referee.trainers.run_record import Run
 from referee.verifiers.rubric import Rubric
 
 shared = runpy.run_path(str(Path(__file__).with_name("conftest.py")))

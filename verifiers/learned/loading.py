@@ -47,20 +47,6 @@ class Loaded:
                 return int(token)
         return 0
 
-    @property
-    def causal(self) -> bool:
-        """True where a token's state depends on nothing that stands after it."""
-        config = self.model.config
-        if getattr(config, "is_encoder_decoder", False):
-            return False
-        # Encoders such as BERT state is_decoder False; decoder-only models leave it at that, too, so
-        # their classes decide: every causal architecture has a CausalLM form in its own module.
-        if getattr(config, "is_decoder", False):
-            return True
-        return not any(n in type(self.model).__mro__[0].__module__ for n in _ENCODERS)
-
-
-_ENCODERS = ("bert", "electra", "mpnet", "xlm", "t5", "bart", "longformer", "big_bird", "nystromformer")
 
 _loaded: dict[tuple[object, ...], Loaded] = {}
 _lock = threading.Lock()

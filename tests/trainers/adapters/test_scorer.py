@@ -135,6 +135,8 @@ def test_worker_processes_start_also_where_the_trainer_scores_in_a_daemon_proces
     here, there = context.Pipe()
     process = context.Process(target=score_in_a_daemon, args=(there,), daemon=True)
     process.start()
+    there.close()
     assert here.poll(60)
     assert here.recv() == ([1.0, 0.0, 1.0], True)
-    process.join()
+    process.join(60)
+    assert process.exitcode == 0

@@ -13,9 +13,9 @@ from referee.trainers.policy import load_policy
 from referee.trainers.ppo import PPOTrainer
 from referee.trainers.recipe import Recipe, run_of
 from referee.trainers.recipe_problems import demonstrations_of, problems_of, rollouts_of, rubric_of
-from referee.trainers.run import Run
+from referee.trainers.run_options import Training
+from referee.trainers.run_record import Run
 from referee.trainers.sft import fine_tune
-from referee.trainers.training import Training
 from referee.verifiers.jsonl import to_dict
 from referee.verifiers.scoring.engine import DEADLINE_S
 

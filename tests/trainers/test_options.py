@@ -1,0 +1,84 @@
+"""Options: each choice is written once, each field says what it is, and a wrong choice is refused by name."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from referee.trainers import options
+from referee.trainers.options import check_choices, one_of
+from referee.trainers.presets import Preset, preset
+from referee.trainers.run_options import Training
+from referee.trainers.sft import SFT
+
+TRAINERS = Path(options.__file__).resolve().parent
+
+
+@pytest.mark.parametrize("record", [Preset, Training, SFT])
+def test_every_option_is_documented_under_its_field(record) -> None:
+    (tree,) = ast.parse(inspect.getsource(record)).body
+    documented = {
+        field.target.id
+        for field, below in zip(tree.body, tree.body[1:], strict=False)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+        and isinstance(below.value.value, str)
+        and len(below.value.value) > 5
+    }
+    assert documented == {f.name for f in fields(record)}
+
+
+def test_no_list_of_choices_is_written_a_second_time() -> None:
+    """A new loss is named in one place: every other file of the trainers reads it from there."""
+    lists = {
+        name: value.__args__
+        for name, value in vars(options).items()
+        if "Literal[" in str(value) and name[0].isupper()
+    }
+    assert len(lists) > 12
+    for path in TRAINERS.glob("*.py"):
+        if path.name == "options.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Literal":
+                pytest.fail(f"{path.name}: {ast.unparse(node)}")
+            if isinstance(node, ast.Tuple) and all(isinstance(e, ast.Constant) for e in node.elts):
+                written = tuple(e.value for e in node.elts)
+                assert not (len(written) > 2 and written in lists.values()), f"{path.name}: {written}"
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: replace(preset("grpo"), loss="ppo"), "loss must be one of clip, cispo, reinforce, got 'ppo'"),
+        (lambda: replace(preset("ppo"), critic="both"), "critic must be one of head, model, got 'both'"),
+        (lambda: replace(preset("ppo"), score_norm=1), "score_norm must be one of none, scale, whiten, got 1"),
+        (lambda: Training(off_policy="drop"), "off_policy must be one of none, truncate, mask, got 'drop'"),
+        (lambda: SFT(schedule="step"), "schedule must be one of constant, linear, cosine, got 'step'"),
+        (lambda: one_of("by", "mean", options.Aggregation), "by must be one of token, sequence, constant, got 'mean'"),
+    ],
+)  # fmt: skip
+def test_a_choice_that_is_none_is_refused_at_construction(make, said) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        make()
+
+
+def test_right_choices_pass() -> None:
+    for record in (Training(), SFT(), preset("grpo")):
+        check_choices(record)
+
+
+def test_the_choices_are_read_without_torch() -> None:
+    code = "import sys, referee.trainers.options, referee.trainers.presets; print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "False"

@@ -1,0 +1,43 @@
+"""The choices that an algorithm and a run have, each written once; no torch is needed to read them.
+
+A loss that is new is named here and computed in its file; presets, recipes and the checks at
+construction then know it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+
+Advantage: TypeAlias = Literal["group", "rloo", "reinforce", "reinforce_pp", "gdpo", "gae"]
+Std: TypeAlias = Literal["none", "population", "sample", "batch"]
+SharedBaseline: TypeAlias = Literal["none", "group"]
+Baseline: TypeAlias = Literal["none", "group", "batch"]
+Loss: TypeAlias = Literal["clip", "cispo", "reinforce"]
+Level: TypeAlias = Literal["token", "sequence"]
+Aggregation: TypeAlias = Literal["token", "sequence", "constant"]
+Estimator: TypeAlias = Literal["k1", "k2", "k3"]
+KLPlace: TypeAlias = Literal["loss", "reward"]
+Credit: TypeAlias = Literal["episode", "turn"]
+CriticKind: TypeAlias = Literal["head", "model"]
+ScoreNorm: TypeAlias = Literal["none", "scale", "whiten"]
+RateSchedule: TypeAlias = Literal["constant", "linear", "cosine"]
+ReferenceKind: TypeAlias = Literal["frozen", "average"]
+Correction: TypeAlias = Literal["truncate", "mask"]
+OffPolicy: TypeAlias = Literal["none", "truncate", "mask"]
+
+
+def one_of(argument: str, value: object, options: Any) -> None:
+    """Refuse a value that is none of a Literal's.
+
+    Raises:
+        ValueError: naming the argument and what it may be.
+    """
+    if value not in get_args(options):
+        raise ValueError(f"{argument} must be one of {', '.join(get_args(options))}, got {value!r}")
+
+
+def check_choices(options: Any) -> None:
+    """Refuse an options record with a field that is none of its type's choices, as :func:`one_of` does."""
+    for name, hint in get_type_hints(type(options)).items():
+        if get_origin(hint) is Literal:
+            one_of(name, getattr(options, name), hint)
