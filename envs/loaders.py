@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from referee.envs.answers import last_box
+from referee.verifiers.errors import UserMistake
 from referee.verifiers.jsonl import key
 from referee.verifiers.protocol import Item, Verifier
 from referee.verifiers.records import Completion, Json, Problem, plain
@@ -36,7 +37,7 @@ from referee.verifiers.records import Completion, Json, Problem, plain
 Row = Mapping[str, Any]
 
 
-class BadRow(ValueError):
+class BadRow(UserMistake, ValueError):
     """A row that is no problem: its number, and what is wrong with it."""
 
 

@@ -26,6 +26,7 @@ from typing import Any
 
 from referee.envs.answers import after_thinking
 from referee.verifiers.combine import Composable
+from referee.verifiers.errors import NotJudged
 from referee.verifiers.protocol import UNIT, failure
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, plain, text_of
 
@@ -35,7 +36,7 @@ START_S = 120.0
 PATIENCE = 6.0  # a slow machine must not pass for a bad reference
 
 
-class NoAnswer(Exception):
+class NoAnswer(NotJudged, RuntimeError):
     """The worker did not answer in time, and was ended."""
 
 

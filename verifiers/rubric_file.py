@@ -27,6 +27,7 @@ from typing import Any, TypeVar
 import yaml
 
 from referee.verifiers import combine
+from referee.verifiers.errors import UserMistake
 from referee.verifiers.protocol import AnyVerifier
 from referee.verifiers.registry import make_verifier
 from referee.verifiers.rubric import Part, Rubric, Schedule
@@ -43,7 +44,7 @@ _LISTS: dict[str, Callable[..., AnyVerifier]] = {
 _FORMS = ("verifier", *_LISTS, "weighted_sum", "gate", "clip", "shape", "invert", "route")
 
 
-class RubricError(ValueError):
+class RubricError(UserMistake, ValueError):
     """A rubric file that cannot be read. The message names the file and the key's path."""
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from referee.commands.inputs import BadInput, load_judge
 from referee.report.sentences import evidence
+from referee.verifiers.errors import UserMistake
 from referee.verifiers.jsonl import write_json
 from referee.verifiers.records import Completion, Problem, Reason
 from referee.verifiers.rubric import Rubric
@@ -159,7 +160,7 @@ def _reference_findings(problem: Problem, judge: Rubric | None) -> Iterator[tupl
             yield f"as mathematics, {found}: {answer!r:.80}", True
 
 
-class _DoubleKey(ValueError):
+class _DoubleKey(UserMistake, ValueError):
     """A key that stands twice in an object: JSON readers drop the first in silence."""
 
 

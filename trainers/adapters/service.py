@@ -36,6 +36,7 @@ from referee.trainers.adapters.service_models import (
     ScoreAnswer,
     ScoreRequest,
 )
+from referee.verifiers.errors import NotJudged, UserMistake
 from referee.verifiers.records import Problem, Reward, Verdict
 from referee.verifiers.rubric import Rubric
 
@@ -177,11 +178,11 @@ def to_service(
     return app
 
 
-class _Failed(RuntimeError):
+class _Failed(NotJudged, RuntimeError):
     """The workers failed, which says nothing about the completions."""
 
 
-class _TooMany(ValueError):
+class _TooMany(UserMistake, ValueError):
     """More items in a request than the service takes."""
 
 

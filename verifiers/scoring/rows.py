@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from referee.verifiers.errors import UserMistake
 from referee.verifiers.jsonl import from_dict
 from referee.verifiers.records import Completion, Json, Problem, as_completion
 
 
-class RowError(ValueError):
+class RowError(UserMistake, ValueError):
     """A line that cannot be read as a row. The message names the file, the line and what is wrong."""
 
 
-class MissingColumn(ValueError):
+class MissingColumn(UserMistake, ValueError):
     """A row lacks a column that was named. The message says which columns it has."""
 
 
