@@ -12,7 +12,7 @@
         │   ├── StoreError (ValueError)              an output that is not this run's
         │   └── BrokenVerifier (RuntimeError)        a verifier that failed on all there was to judge
         ├── NotJudged                                nobody's fault who wrote: it becomes an abstention
-        │   ├── JudgeUnavailable (RuntimeError)      a judge that is away; TooLong: what it was sent is too long
+        │   ├── JudgeUnavailable (RuntimeError)      a judge that is away, or was sent too much
         │   ├── NoAnswer (RuntimeError)              a worker that stayed silent
         │   └── Abstained (RuntimeError)             a rubric that abstained where a number is needed
         └── UnreadableText                           what a model wrote: caught in its room, becomes a verdict

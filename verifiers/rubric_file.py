@@ -102,11 +102,12 @@ def _part(where: str, spec: object) -> Part:
             required=("start", "end", "steps"),
         )
         weight = _at(f"{where}.weight", lambda: Schedule(**fields))
-    verifier = _verifier(where, spec)
+    verifier = _verifier(where, spec, also=("weight",))
     return _at(where, lambda: Part(verifier, weight))
 
 
-def _verifier(where: str, spec: object) -> AnyVerifier:
+def _verifier(where: str, spec: object, *, also: tuple[str, ...] = ()) -> AnyVerifier:
+    """Make a verifier of what stands for one; ``also`` are the keys that were read already, for messages."""
     if isinstance(spec, str):
         return _at(where, lambda: make_verifier(spec))
     form = [name for name in _FORMS if isinstance(spec, Mapping) and name in spec]
@@ -116,7 +117,7 @@ def _verifier(where: str, spec: object) -> AnyVerifier:
         )
     (name,) = form
     extra = ("options",) if name == "verifier" else ()
-    _mapping(where, spec, allowed=(name, *extra))
+    _mapping(where, spec, allowed=(name, *extra, *also))
     inner, here = spec[name], f"{where}.{name}"
     if name == "verifier":
         if not isinstance(inner, str):

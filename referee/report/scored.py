@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from referee.report import page, plots
-from referee.report.sentences import evidence
+from referee.verifiers.evidence import evidence
 from referee.verifiers.jsonl import to_dict
 from referee.verifiers.records import Json, Problem, Reason, Reward
 from referee.verifiers.scoring import PartSummary, Scored, Summary, read_scored
@@ -70,13 +70,13 @@ def scored_report(source: str | Path, *, sample: int = SAMPLE, title: str = "") 
 
     Raises:
         StoreError: at a line that is no scored completion.
-        ValueError: where the file holds none.
+        NothingToShow: where the file holds none.
     """
     source = Path(source)
     seconds = _timings(source.with_name(source.name + ".timings.jsonl"))
     found = _gather(source, seconds, sample)
     if not found.summary.completions:
-        raise ValueError(f"{source} holds no scored completions")
+        raise page.NothingToShow(f"{source} holds no scored completions")
     summary = found.summary
     data = _browsable(found.sample, seconds)
     position = {row["n"]: i for i, row in enumerate(data["rows"])}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from referee.verifiers.jsonl import from_dict
+from referee.verifiers.evidence import evidence
 from referee.verifiers.records import Json, Problem, Reason, Reward, Verdict
 
 _OPENING = {
@@ -44,24 +44,6 @@ def explain_reward(reward: Reward, problem: Problem) -> list[str]:
     total = "no total" if reward.total is None else f"total {reward.total:.4g}"
     cut = ", since the completion was cut off by the token limit" if reward.truncated else ""
     return [total + cut, *(explain(name, v, problem) for name, v in reward.parts.items())]
-
-
-def evidence(verdict: Verdict) -> str:
-    """Return what in a verdict's detail says why, as a short text; empty where nothing does."""
-    for key in ("error", "problem", "fault", "why"):
-        if isinstance(text := verdict.detail.get(key), str) and text:
-            return text.rstrip(".")
-    faults = verdict.detail.get("faults")
-    if isinstance(faults, dict) and faults:
-        return "; ".join(f"{name}: {fault}" for name, fault in faults.items())
-    if isinstance(gate := verdict.detail.get("gate"), dict):
-        return f"its condition was {gate['reason']}"
-    parts = verdict.detail.get("parts")
-    for name, part in parts.items() if isinstance(parts, dict) else ():  # what a combinator heard
-        inner = from_dict(Verdict, part)
-        if inner.reason is verdict.reason and (why := evidence(inner)):
-            return f"{name}: {why}"
-    return ""
 
 
 def _short(value: Json, length: int = 80) -> str:

@@ -35,12 +35,12 @@ def training_report(folder: str | Path, *, title: str = "") -> str:
     """Return the HTML page about the run in ``folder``.
 
     Raises:
-        ValueError: where the folder holds no step of a run.
+        NothingToShow: where the folder holds no step of a run.
     """
     run = Run(folder, writes=False)
     metrics, heldout, timings = run.read("metrics"), run.read("heldout"), run.read("timings")
     if not metrics:
-        raise ValueError(f"{folder} holds no step of a training run")
+        raise page.NothingToShow(f"{folder} holds no step of a training run")
     recipe = run.folder / "recipe.yaml"
     parts = sorted(name.split("/")[1] for name in metrics[-1] if name.startswith("reward/"))
     return page.render(
