@@ -30,7 +30,7 @@ from torch import nn
 from referee.verifiers.records import Message
 
 ALPHABET = "0123456789+-*/=()<>,.:? abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\n"
-_DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,8 +149,8 @@ def load_policy(
         ImportError: for ``package:NAME`` where that package is not installed.
         OSError: where transformers finds no model of that name.
     """
-    if dtype not in _DTYPES:
-        raise ValueError(f"dtype must be one of {', '.join(_DTYPES)}, got {dtype!r}")
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
     if name == "tiny":
         policy = tiny_policy(tiny or Tiny(), seed=seed, dtype=dtype)
     else:
@@ -183,7 +183,7 @@ def tiny_policy(tiny: Tiny | None = None, *, seed: int = 0, dtype: str = "float3
     )
     with _seeded(seed):
         model: Any = LlamaForCausalLM(config)
-    return Policy(model=model.to(_DTYPES[dtype]).eval(), tokenizer=tokenizer, name="tiny")
+    return Policy(model=model.to(DTYPES[dtype]).eval(), tokenizer=tokenizer, name="tiny")
 
 
 def character_tokenizer(alphabet: str) -> Any:
@@ -335,6 +335,6 @@ def _pretrained(source: str, name: str, dtype: str) -> Policy:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     with _quiet():
-        model: Any = AutoModelForCausalLM.from_pretrained(source, dtype=_DTYPES[dtype])
+        model: Any = AutoModelForCausalLM.from_pretrained(source, dtype=DTYPES[dtype])
     tokenizer = AutoTokenizer.from_pretrained(source)
     return Policy(model=model.eval(), tokenizer=tokenizer, name=name)

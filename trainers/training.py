@@ -21,6 +21,9 @@ class Training:
     ``truncate`` or ``mask`` weights above ``off_policy_high`` or below ``off_policy_low``.
     ``max_refills`` bounds how often a step samples again where groups without signal are replaced.
 
+    ``stop_after_errors`` steps running in which every verdict of a paid part is an error end the run: its
+    verifier is broken. The run can be resumed; 0 never ends it.
+
     Held-out measures are greedy, and with ``eval_samples`` also sampled, with pass@k.
     ``shuffle_rewards`` is a control: rewards are dealt out at random within each step's batch, and
     a trainer that still improves is being taught by something else than the verifier.
@@ -52,9 +55,17 @@ class Training:
     keep_checkpoints: int = 2
     samples_kept: int = 8
     shuffle_rewards: bool = False
+    stop_after_errors: int = 2
 
     def __post_init__(self) -> None:
-        for name in ("steps", "warmup_steps", "max_refills", "eval_samples", "samples_kept"):
+        for name in (
+            "steps",
+            "warmup_steps",
+            "max_refills",
+            "eval_samples",
+            "samples_kept",
+            "stop_after_errors",
+        ):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
         for name in ("rows", "micro_batch_tokens", "eval_every", "save_every", "keep_checkpoints"):

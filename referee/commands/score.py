@@ -47,8 +47,8 @@ def score(
 ) -> int:
     """Score a file of completions with a rubric. Interrupted, the same command goes on where it stopped.
 
-    Exits 0 whatever the verdicts are, or 1 where --fail-under says so. Column names may be dotted paths, such as
-    ground_truth.answer or samples.0.text.
+    Exits 0 whatever the verdicts are, or 1 where --fail-under says so. Column names may be dotted paths, such
+    as ground_truth.answer or samples.0.text.
 
     Args:
         rubric: A rubric's YAML file, or a verifier's name (math, numeric, package.module:name, ...).
