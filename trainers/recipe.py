@@ -231,8 +231,8 @@ def check_folder(recipe: Recipe, folder: Path, *, rules: Mapping[str, Json]) -> 
     before = json.loads((folder / RULES).read_text(encoding="utf-8")) if (folder / RULES).exists() else None
     if changed := changed_rules(before, rules):
         raise RecipeError(
-            f"{folder} holds a run that was paid by other rules ({', '.join(changed)}), so that its rewards may "
-            f"differ: {_WAY_OUT}"
+            f"{folder} holds a run that was paid by other rules ({', '.join(changed)}), so that its rewards "
+            f"may differ: {_WAY_OUT}"
         )
 
 

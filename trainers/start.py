@@ -26,7 +26,7 @@ def carry_out(recipe: Recipe, folder: Path, *, overwrite: bool = False, on_step:
     """Carry out a recipe in a folder, going on where an interrupted run of it stopped.
 
     Everything that a recipe names is tried before anything is written. ``overwrite`` begins anew where the
-    folder holds a run. ``on_step`` is called with ``warm start`` or ``training`` and the figures of each step.
+    folder holds a run. ``on_step`` is called with ``warm start`` or ``training`` and each step's figures.
 
     Raises:
         RecipeError: where the recipe cannot be carried out, or the folder holds another one's run.

@@ -85,7 +85,14 @@ from referee.verifiers.evaluate import evaluate as evaluate  # noqa: E402
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    try:
+        value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    except ModuleNotFoundError as e:
+        from referee.verifiers.extras import missing_in
+
+        if (why := missing_in(e, name)) is not None:
+            raise why from e
+        raise
     globals()[name] = value
     return value
 

@@ -125,10 +125,10 @@ def test_a_family_judges_itself_and_files_need_a_rubric(tmp_path):
 
 
 def test_a_folder_takes_one_recipe(tmp_path):
-    run_of(recipe_from(SUMS), tmp_path)
-    run_of(recipe_from({**SUMS, "training": {"steps": 900, "save_every": 7}}), tmp_path)
+    run_of(recipe_from(SUMS), tmp_path, rules={})
+    run_of(recipe_from({**SUMS, "training": {"steps": 900, "save_every": 7}}), tmp_path, rules={})
     with pytest.raises(RecipeError, match=r"holds a run of another recipe \(algorithm"):
-        run_of(recipe_from({**SUMS, "algorithm": "rloo"}), tmp_path)
+        run_of(recipe_from({**SUMS, "algorithm": "rloo"}), tmp_path, rules={})
     with pytest.raises(RecipeError, match=r"problems\.level must be from 0 to"):
         problems_of(recipe_from({"problems": {"family": "arithmetic", "level": 99}}))
 

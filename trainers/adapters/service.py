@@ -37,6 +37,7 @@ from referee.trainers.adapters.service_models import (
     ScoreRequest,
 )
 from referee.verifiers.errors import NotJudged, UserMistake
+from referee.verifiers.extras import missing
 from referee.verifiers.records import Problem, Reward, Verdict
 from referee.verifiers.rubric import Rubric
 
@@ -46,7 +47,7 @@ try:
     from fastapi.responses import JSONResponse
     from fastapi.security import HTTPBearer
 except ImportError as e:
-    raise ImportError('the HTTP service needs FastAPI and uvicorn: pip install "referee[serve]"') from e
+    raise missing("to_service", "fastapi", extra="serve") from e
 
 _log = logging.getLogger(__name__)
 
