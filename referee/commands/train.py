@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -132,6 +131,7 @@ class _Bars:
 
 def show_run(run: Run, recipe: Recipe, console: Console, seconds: float) -> None:
     """Print what came of a run: held-out accuracy before and after, with 95 % intervals."""
+    from referee.trainers.metrics import headline
     from referee.trainers.monitors import alarms
 
     metrics, heldout = run.read("metrics"), run.read("heldout")
@@ -144,12 +144,10 @@ def show_run(run: Run, recipe: Recipe, console: Console, seconds: float) -> None
         for mode in (name for name in before if name != "step"):
             table.add_row(mode, *(_share(line[mode]) for line in (before, after)))
         console.print(table)
-    rewards = [m["reward"] for m in metrics if "reward" in m]  # a step without verdicts has none
-    if rewards:
-        some = max(1, min(20, len(rewards) // 4))  # one batch's mean is noise
+    if reward := headline(metrics):
         console.print(
-            f"{recipe.algorithm}: mean reward {fmean(rewards[:some]):.3f} in the first {some} of "
-            f"{len(rewards)} steps, {fmean(rewards[-some:]):.3f} in the last {some}; {seconds:.0f} s",
+            f"{recipe.algorithm}: mean reward {reward.first:.3f} in the first {reward.steps} of "
+            f"{reward.of} steps, {reward.last:.3f} in the last {reward.steps}; {seconds:.0f} s",
             markup=False,
         )
     for alarm in alarms(metrics, heldout):

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from referee.report import page, plots
 from referee.report.plots import Curve
+from referee.trainers.metrics import headline
 from referee.trainers.monitors import alarms
 from referee.trainers.run import Run
 from referee.verifiers.records import Reason
@@ -49,8 +50,7 @@ def training_report(folder: str | Path, *, title: str = "") -> str:
         script="browse.js",
         data=_browsable(run.read("samples")),
         name=run.folder.name,
-        first=metrics[0],
-        last=metrics[-1],
+        reward=headline(metrics),
         steps=metrics[-1]["step"],
         seconds=sum(line["step_seconds"] for line in timings) if timings else 0.0,
         heldout=_heldout_rows(heldout),
