@@ -96,12 +96,14 @@ def serve(
 
 def _check_free(host: str, port: int) -> None:
     """Refuse an address that cannot be listened on, before the service is up."""
+    if not 0 <= port <= 65_535:
+        raise BadInput(f"--port must be from 0 to 65535, got {port}")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as tried:
             tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             tried.bind(address)
-    except (OSError, OverflowError) as e:
+    except OSError as e:
         raise BadInput(f"--host and --port must be free to listen on, got {host}:{port}: {e}") from None
 
 
