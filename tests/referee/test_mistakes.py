@@ -122,7 +122,11 @@ def test_a_fault_of_ours_keeps_its_traceback(folder: Path, monkeypatch: pytest.M
 
 HIDDEN = [
     ("torch", "train recipe.yaml -o run", "referee train needs torch: pip install 'referee[train]'"),
-    ("accelerate", "train recipe.yaml -o run", "referee train needs accelerate: pip install 'referee[train]'"),
+    (
+        "accelerate",
+        "train recipe.yaml -o run",
+        "referee train needs accelerate: pip install 'referee[train]'",
+    ),
     ("pydantic", "serve rubric.yaml", "pydantic: pip install 'referee[serve]'"),
     ("fastapi", "serve rubric.yaml", "fastapi: pip install 'referee[serve]'"),
     ("uvicorn", "serve rubric.yaml", "referee serve needs uvicorn: pip install 'referee[serve]'"),
