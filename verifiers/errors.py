@@ -10,6 +10,7 @@
         │   ├── RowError, MissingColumn (ValueError) a line of a file to score
         │   ├── BadRow (ValueError)                  a row of a file of problems
         │   ├── StoreError (ValueError)              an output that is not this run's
+        │   ├── NothingToShow (ValueError)           a file or folder that no report can be about
         │   └── BrokenVerifier (RuntimeError)        a verifier that failed on all there was to judge
         ├── NotJudged                                nobody's fault who wrote: it becomes an abstention
         │   ├── JudgeUnavailable (RuntimeError)      a judge that is away, or was sent too much

@@ -131,7 +131,7 @@ class _Bars:
 
 def show_run(run: Run, recipe: Recipe, console: Console, seconds: float) -> None:
     """Print what came of a run: held-out accuracy before and after, with 95 % intervals."""
-    from referee.trainers.metrics import headline
+    from referee.trainers.headline import headline
     from referee.trainers.monitors import alarms
 
     metrics, heldout = run.read("metrics"), run.read("heldout")

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from referee.report import page, plots
 from referee.report.plots import Curve
-from referee.trainers.metrics import headline
+from referee.trainers.headline import headline
 from referee.trainers.monitors import alarms
 from referee.trainers.run import Run
 from referee.verifiers.records import Reason
