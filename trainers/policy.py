@@ -18,6 +18,7 @@ import hashlib
 import importlib.util
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -219,7 +220,9 @@ def add_adapters(policy: Policy, lora: LoRA, *, seed: int = 0) -> Policy:
         target_modules=targets,
         task_type="CAUSAL_LM",
     )
-    with _seeded(seed):
+    with _seeded(seed), warnings.catch_warnings():
+        # peft asks transformers by an old name; there is nothing for a user to do about it.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
         model = get_peft_model(policy.model, config)
     return Policy(model=model.eval(), tokenizer=policy.tokenizer, name=policy.name, eos_ids=policy.eos_ids)
 
