@@ -111,7 +111,7 @@ def test_audit_of_bad_input_is_one_line(tmp_path: Path, problems: str, capsys: C
     [
         (
             "return problem.answr in completion.text",
-            "failed on 170 of 170 completions (100.0%), the first: judge",
+            "completions (100.0%), the first: judge: error (AttributeError",
         ),
         ("return 7.0", "must score within its range 0.0 to 1.0, got 7.0"),
         ("return completion.text.index('a') >= 0", "ValueError: substring not found"),
