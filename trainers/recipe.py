@@ -254,8 +254,10 @@ def run_of(
     if writes:
         if overwrite or not run.checkpoints():
             run.clear()
-        (folder / RECIPE).write_text(dump_recipe(recipe), encoding="utf-8")
-        (folder / RULES).write_text(write_json(dict(rules)) + "\n", encoding="utf-8")
+        for name, text in ((RULES, write_json(dict(rules)) + "\n"), (RECIPE, dump_recipe(recipe))):
+            aside = folder / f".{name}"  # a kill must not leave half of it
+            aside.write_text(text, encoding="utf-8")
+            aside.replace(folder / name)
     return run
 
 
