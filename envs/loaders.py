@@ -30,6 +30,7 @@ from typing import Any
 
 from referee.envs.answers import last_box
 from referee.verifiers.cells import jsonable, read_info
+from referee.verifiers.errors import UserMistake
 from referee.verifiers.jsonl import key
 from referee.verifiers.protocol import Item, Verifier
 from referee.verifiers.records import Completion, Json, Problem, plain
@@ -37,7 +38,7 @@ from referee.verifiers.records import Completion, Json, Problem, plain
 Row = Mapping[str, Any]
 
 
-class BadRow(ValueError):
+class BadRow(UserMistake, ValueError):
     """A row that is no problem: its number, and what is wrong with it."""
 
 

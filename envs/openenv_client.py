@@ -14,6 +14,7 @@ from typing import Any
 from referee.envs.episode import EpisodeLimits, Step
 from referee.envs.live import LiveEpisode
 from referee.envs.records import Stop
+from referee.verifiers.extras import missing
 from referee.verifiers.protocol import failure
 from referee.verifiers.records import Completion, Json, Message, Problem, Reason, Verdict
 from referee.verifiers.rubric import Rubric
@@ -46,7 +47,7 @@ class OpenEnv:
         try:
             import openenv.core  # noqa: F401
         except ImportError as e:
-            raise ImportError("OpenEnv needs openenv: pip install openenv") from e
+            raise missing("OpenEnv", "openenv") from e
 
     def episode(
         self, seed: int, *, limits: EpisodeLimits | None = None, rubric: Rubric | None = None

@@ -26,6 +26,7 @@ from referee.envs.records import Stop
 from referee.envs.stream import Stream
 from referee.envs.tools import calls_in
 from referee.verifiers.combine import Composable
+from referee.verifiers.errors import UnreadableText
 from referee.verifiers.protocol import Range, as_verdict, failure
 from referee.verifiers.records import (
     Completion,
@@ -229,7 +230,7 @@ class PrimeSession:
         return made(None)
 
 
-class _NothingLeft(Exception):
+class _NothingLeft(UnreadableText, RuntimeError):
     """The completion has no more moves, and the environment asks for one."""
 
 

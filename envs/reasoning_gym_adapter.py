@@ -26,6 +26,8 @@ from typing import Any
 
 from referee.envs.answers import after_thinking
 from referee.verifiers.combine import Composable
+from referee.verifiers.errors import NotJudged
+from referee.verifiers.extras import missing
 from referee.verifiers.protocol import UNIT, failure
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, plain, text_of
 
@@ -35,7 +37,7 @@ START_S = 120.0
 PATIENCE = 6.0  # a slow machine must not pass for a bad reference
 
 
-class NoAnswer(Exception):
+class NoAnswer(NotJudged, RuntimeError):
     """The worker did not answer in time, and was ended."""
 
 
@@ -58,7 +60,7 @@ class ReasoningGym(Composable):
     def __post_init__(self) -> None:
         object.__setattr__(self, "config", dict(self.config))
         if importlib.util.find_spec("reasoning_gym") is None:
-            raise ImportError("ReasoningGym needs reasoning-gym: pip install reasoning-gym")
+            raise missing("ReasoningGym", "reasoning_gym", extra="reasoning")
         if not self.deadline_s > 0.0:
             raise ValueError(f"deadline_s must be above 0, got {self.deadline_s}")
 

@@ -1,7 +1,8 @@
 """The command line: ``referee VERB ...``.
 
 Each verb is a function in a module of its own, imported only when that verb is used, so that
-``referee --help`` is there at once. Exit codes: 0 fine, 1 a verdict fails, 2 usage or bad input.
+``referee --help`` is there at once. Exit codes: 0 fine, 1 a verdict fails (``verify``, ``audit``, ``lint``,
+``score`` where it was given a bar), 2 usage or bad input, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 import cyclopts
 
 from referee import __version__
+from referee.verifiers.errors import UserMistake
+from referee.verifiers.extras import missing_in
 
 FINE, FAILS, USAGE = 0, 1, 2
 
@@ -55,17 +58,17 @@ COMMANDS = {
     "score": Command(
         "referee.commands.score:score",
         "Score a file of completions with a rubric; interrupted, it goes on where it stopped.",
-        "referee score examples/demo/rubric.yaml examples/demo/completions.jsonl -o scored.jsonl",
+        "referee score math completions.jsonl -o scored.jsonl",
     ),
     "serve": Command(
         "referee.commands.serve:serve",
         "Serve a rubric over HTTP, for trainers and tools in any language.",
-        "referee serve examples/demo/rubric.yaml --port 8000",
+        "referee serve rubric.yaml --port 8000",
     ),
     "train": Command(
         "referee.commands.train:train",
         "Train a policy on verified rewards; interrupted, it goes on where it stopped.",
-        "referee train examples/demo/train.yaml -o runs/sums --steps 2 --set warm_start.steps=2",
+        "referee train recipe.yaml -o runs/first --steps 100",
     ),
     "verify": Command(
         "referee.commands.verify:verify",
@@ -94,12 +97,13 @@ def make_app() -> cyclopts.App:
 def main(tokens: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
-    What is wrong with the user's input is said in one line on stderr; anything else that goes
-    wrong is a fault of ours and keeps its traceback.
+    A :class:`~referee.verifiers.errors.UserMistake` is said in one line on stderr, and so is a package
+    that is not installed; anything else that goes wrong is a fault of ours and keeps its traceback.
     """
+    words = list(sys.argv[1:] if tokens is None else tokens)
     try:
         code = make_app()(
-            list(sys.argv[1:] if tokens is None else tokens),
+            words,
             exit_on_error=False,
             print_error=False,
             result_action="return_value",
@@ -115,39 +119,19 @@ def main(tokens: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("referee: interrupted; what was done is kept", file=sys.stderr)  # noqa: T201
         return 130
-    except (ValueError, TypeError, OSError, ImportError) as e:
-        if not _is_bad_input(e):
-            raise
+    except UserMistake as e:
         return _complain(str(e))
+    except ImportError as e:
+        mistake = missing_in(e, f"referee {words[0]}" if words else "referee")
+        if mistake is None:
+            raise
+        return _complain(str(mistake))
     return code if isinstance(code, int) else FINE
 
 
 def _complain(message: str) -> int:
-    print(f"referee: {message}", file=sys.stderr)  # noqa: T201
+    print(f"referee: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
     return USAGE
-
-
-def _is_bad_input(error: Exception) -> bool:
-    """True for the errors that our readers of user input raise, which tell what is wrong with it."""
-    if isinstance(error, OSError):
-        return error.filename is not None
-    if isinstance(error, ImportError):
-        return "pip install" in str(error)
-    kinds = {
-        "referee.commands.inputs": ("BadInput",),
-        "referee.trainers.recipe": ("RecipeError",),
-        "referee.verifiers.rubric_file": ("RubricError",),
-        "referee.verifiers.scoring.rows": ("RowError",),
-        "referee.verifiers.scoring.store": ("StoreError",),
-    }
-    # Only what has been imported can have raised.
-    known = [
-        getattr(sys.modules[module], name)
-        for module, names in kinds.items()
-        if module in sys.modules
-        for name in names
-    ]
-    return isinstance(error, tuple(known))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ START_S = 30.0
 COUNTED_TOO = 8  # of a solution's processes: the server, its spare children, and what is just ending
 
 
-class ServerDown(Exception):
+class ServerDown(RuntimeError):
     """The fork server does not answer, or never started."""
 
 

@@ -172,7 +172,14 @@ if not TYPE_CHECKING:  # a module with this function would have every name there
     def __getattr__(name: str) -> object:
         if name not in _HOME:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+        try:
+            value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+        except ModuleNotFoundError as e:
+            from referee.verifiers.extras import missing_in
+
+            if (why := missing_in(e, name)) is not None:
+                raise why from e
+            raise
         globals()[name] = value
         return value
 

@@ -37,6 +37,7 @@ from referee.envs.records import Group, Rollout
 from referee.trainers import advantages as adv
 from referee.trainers.batch import Batch, batch_logprobs, collate
 from referee.trainers.credit import to_tokens, turn_advantages, turn_rewards
+from referee.trainers.error_watch import ErrorWatch
 from referee.trainers.heldout import measure
 from referee.trainers.importance import importance_weights, off_policy_metrics
 from referee.trainers.kl import AdaptiveKL, FixedKL, kl_estimate, rewards_with_kl
@@ -136,10 +137,12 @@ class GroupTrainer:
         if not resumed:
             self._measure()
             self.save()
+        watch = ErrorWatch(self.rubric, self.training.stop_after_errors)
         while self.step < self.training.steps:
             started = time.perf_counter()
             figures, groups, seconds = self.take_step()
             self._record(figures, groups, {**seconds, "step_seconds": time.perf_counter() - started})
+            watch.see(self.step, groups)
             last = self.step == self.training.steps
             if last or self.step % self.training.eval_every == 0:
                 self._measure()

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from referee.envs.records import Group, Rollout
+from referee.verifiers.records import Reason
 from referee.verifiers.rubric import passes
 
 
@@ -26,6 +27,7 @@ def group_metrics(groups: Sequence[Group], *, best: float, max_new_tokens: int) 
     are those of all turns. ``entropy`` is the mean of -log p over the
     sampled tokens, in nats: an unbiased estimate of the policy's entropy a token at the sampling
     temperature, over everything that was sampled. ``repetition`` is the mean of :func:`repetition`.
+    ``errors`` is the share of completions on which a verifier failed, cut off or not.
     """
     rollouts = [r for g in groups for r in g.rollouts]
     totals = [t for g in groups for t in g.totals if t is not None]
@@ -48,6 +50,7 @@ def group_metrics(groups: Sequence[Group], *, best: float, max_new_tokens: int) 
         "completion_tokens_max": float(max(lengths)),
         "truncated": sum(r.truncated for r in rollouts) / len(rollouts),
         "abstained": sum(r.reward is None or r.reward.abstains for r in rollouts) / len(rollouts),
+        "errors": sum(failed(r) for r in rollouts) / len(rollouts),
         "distinct_texts": len(texts) / len(rollouts),
         "repetition": _mean([repetition(r.sampled_ids) for r in rollouts]),
         "length_limit_share": _mean(turns) / max_new_tokens,
@@ -74,6 +77,15 @@ def signal(group: Group, *, best: float) -> str | None:
     if passes(totals[0], best):
         return "all_solved"
     return "all_failed" if totals[0] <= 0.0 else "all_partial"
+
+
+def failed(rollout: Rollout, part: str | None = None) -> bool:
+    """Tell whether a verifier (that of ``part``, where one is named) failed on a rollout.
+
+    Not whether the rollout was paid: one that was cut off is paid 0 whatever its verdicts are.
+    """
+    verdicts = rollout.reward.parts if rollout.reward is not None else {}
+    return any(v.reason is Reason.ERROR for name, v in verdicts.items() if part in (None, name))
 
 
 def repetition(tokens: Sequence[int], *, n: int = 3) -> float:

@@ -16,6 +16,7 @@ means over the last ``WINDOW`` steps (of the KL the median), so that the noise o
 | repetition | the share of repeated 3-grams rose by 0.2 |
 | truncation | a third of the completions is cut off, and it was clearly less |
 | abstention | a tenth of the scoring calls fails, and it was clearly less; or half of them fail |
+| errors | a verifier failed on one completion in twenty, cut off or not |
 | off_policy | the sampler and the trainer disagree: less than half of the tokens are effective |
 """
 
@@ -239,6 +240,18 @@ def _abstention(seen: _Seen) -> Said:
     )
 
 
+def _errors(seen: _Seen) -> Said:
+    values = _series(seen.last(WINDOW), "errors")  # a failure is no noise: the first step may say so
+    now = fmean(values) if values else 0.0
+    if now < 0.05:
+        return None
+    return (
+        f"A verifier failed on {now:.0%} of the completions: it raised, or gave no verdict.",
+        "a look at the samples whose reason is error: their verdicts hold what was raised. "
+        "The metrics count them by part (reasons/PART/error).",
+    )
+
+
 def _off_policy(seen: _Seen) -> Said:
     now = _now(seen, "sampler/ess_token")
     if now is None or now >= 0.5:
@@ -260,6 +273,7 @@ _MONITORS: tuple[Callable[[_Seen], Said], ...] = (
     _repetition,
     _truncation,
     _abstention,
+    _errors,
     _off_policy,
 )
 MONITORS = tuple(monitor.__name__.lstrip("_") for monitor in _MONITORS)

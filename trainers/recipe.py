@@ -22,6 +22,7 @@ What they turn into is in :mod:`referee.trainers.recipe_problems`.
 
 from __future__ import annotations
 
+import json
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -32,16 +33,19 @@ from typing import Any
 import yaml
 
 from referee.envs.curriculum import Rule
-from referee.trainers.policy import LoRA, Tiny
+from referee.trainers.grpo import check
+from referee.trainers.policy import DTYPES, LoRA, Tiny
 from referee.trainers.presets import Preset, preset
 from referee.trainers.run_options import Training
 from referee.trainers.run_record import Run
 from referee.trainers.sft import SFT
-from referee.verifiers.jsonl import to_dict
+from referee.verifiers.errors import UserMistake
+from referee.verifiers.jsonl import to_dict, write_json
 from referee.verifiers.records import Json
+from referee.verifiers.rules_version import changed_rules
 
 
-class RecipeError(ValueError):
+class RecipeError(UserMistake, ValueError):
     """A recipe that cannot be read or run. The message names the key by its path."""
 
 
@@ -133,7 +137,11 @@ class Recipe:
             chosen = preset(self.algorithm)
         except ValueError as e:
             raise RecipeError(f"algorithm: {e}") from None
-        return replace(chosen, **_typed(Preset, self.options, "options"))
+        changed = _typed(Preset, self.options, "options")
+        try:
+            return replace(chosen, **changed)
+        except ValueError as e:
+            raise RecipeError(f"options: {e}") from None
 
 
 def load_recipe(path: str | Path, changes: Sequence[str] = ()) -> Recipe:
@@ -161,7 +169,15 @@ def recipe_from(data: object) -> Recipe:
         raise RecipeError("problems must name exactly one of family, mixture, file and dataset")
     if recipe.curriculum is not None and not (p.family or p.mixture):
         raise RecipeError("curriculum needs problems of a family or a mixture of families")
-    recipe.preset()
+    if recipe.policy.dtype not in DTYPES:
+        raise RecipeError(f"policy.dtype must be one of {', '.join(DTYPES)}, got {recipe.policy.dtype!r}")
+    if recipe.heldout.count < 0:
+        raise RecipeError(f"heldout.count must be at least 0, got {recipe.heldout.count}")
+    chosen = recipe.preset()
+    try:
+        check(chosen, critic=chosen.advantage == "gae")
+    except ValueError as e:
+        raise RecipeError(f"options: {e}") from None
     return recipe
 
 
@@ -189,34 +205,70 @@ def change(data: object, changes: Sequence[str]) -> object:
             if not isinstance(place.get(key), dict):
                 place[key] = {}
             place = place[key]
-        place[last] = yaml.safe_load(value)
+        try:
+            place[last] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise RecipeError(f"{path} must have a YAML value, got {value!r}") from None
     return out
 
 
-def run_of(recipe: Recipe, folder: Path, *, writes: bool = True) -> Run:
-    """Open a run's folder and write the recipe into it; an older run there must be of this recipe.
+def check_folder(recipe: Recipe, folder: Path, *, rules: Mapping[str, Json]) -> None:
+    """Make sure that a folder is free for a recipe's run, or holds one that it can go on with.
+
+    ``rules`` are the versions that the rubric judges by: see :mod:`referee.verifiers.rules_version`.
 
     Raises:
-        RecipeError: where the folder holds a run of another recipe. Its length and how often it
-            measures, saves and keeps samples may differ.
+        RecipeError: where the folder holds a run of another recipe, or one that was paid by other rules. Its
+            length and how often it measures, saves and keeps samples may differ.
     """
-    run = Run(folder, writes=writes)
-    path, text = folder / "recipe.yaml", dump_recipe(recipe)
-    if path.exists() and path.read_text(encoding="utf-8") != text:
+    path, text = folder / RECIPE, dump_recipe(recipe)
+    if not path.exists() or not Run(folder, writes=False).checkpoints():
+        return  # nothing is lost with what has no checkpoint
+    if path.read_text(encoding="utf-8") != text:
         older = load_recipe(path)
         if _essence(older) != _essence(recipe):
             names = [f.name for f in fields(Recipe) if getattr(older, f.name) != getattr(recipe, f.name)]
-            raise RecipeError(
-                f"{folder} holds a run of another recipe ({', '.join(names)}): choose another folder"
-            )
+            raise RecipeError(f"{folder} holds a run of another recipe ({', '.join(names)}): {_WAY_OUT}")
+    before = json.loads((folder / RULES).read_text(encoding="utf-8")) if (folder / RULES).exists() else None
+    if changed := changed_rules(before, rules):
+        raise RecipeError(
+            f"{folder} holds a run that was paid by other rules ({', '.join(changed)}), so that its rewards "
+            f"may differ: {_WAY_OUT}"
+        )
+
+
+def run_of(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    rules: Mapping[str, Json],
+    overwrite: bool = False,
+    writes: bool = True,
+) -> Run:
+    """Open a run's folder and write the recipe and the versions of the rules into it.
+
+    With ``overwrite`` the run that is there goes; else it must be one that :func:`check_folder` lets pass.
+    """
+    if not overwrite:
+        check_folder(recipe, folder, rules=rules)
+    run = Run(folder, writes=writes)
     if writes:
-        path.write_text(text, encoding="utf-8")
+        if overwrite or not run.checkpoints():
+            run.clear()
+        for name, text in ((RULES, write_json(dict(rules)) + "\n"), (RECIPE, dump_recipe(recipe))):
+            aside = folder / f".{name}"  # a kill must not leave half of it
+            aside.write_text(text, encoding="utf-8")
+            aside.replace(folder / name)
     return run
+
+
+RECIPE, RULES = "recipe.yaml", "rules.json"
+_WAY_OUT = "choose another folder, or begin anew with --overwrite (overwrite=True)"
 
 
 def _essence(recipe: Recipe) -> Recipe:
     plain = Training()
-    free = ("steps", "eval_every", "save_every", "keep_checkpoints", "samples_kept")
+    free = ("steps", "eval_every", "save_every", "keep_checkpoints", "samples_kept", "stop_after_errors")
     # With a schedule the length decides every step's learning rate.
     kept = free[1:] if recipe.training.schedule != "constant" else free
     return replace(

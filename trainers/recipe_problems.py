@@ -35,9 +35,11 @@ def problems_of(recipe: Recipe) -> tuple[Problems, list[Problem]]:
     p, held = recipe.problems, recipe.heldout
     if p.family or p.mixture:
         return _procedural(recipe)
-    problems = [_asked(problem, p) for problem in _loaded(p)]
+    problems = [_asked(problem, p) for problem in _loaded(p, "problems")]
     if held.file:
-        heldout = [_asked(problem, p) for problem in _loaded(replace(p, file=held.file, dataset=""))]
+        heldout = [
+            _asked(problem, p) for problem in _loaded(replace(p, file=held.file, dataset=""), "heldout")
+        ]
     else:
         heldout, problems = problems[: held.count], problems[held.count :]
     known = {problem.prompt_text for problem in heldout}
@@ -50,7 +52,10 @@ def problems_of(recipe: Recipe) -> tuple[Problems, list[Problem]]:
 def rubric_of(recipe: Recipe) -> Rubric:
     """Return what is paid: the recipe's rubric, else each family's own verdict."""
     if isinstance(recipe.rubric, str):
-        return load_rubric(recipe.rubric)
+        try:
+            return load_rubric(recipe.rubric)
+        except (RubricError, OSError) as e:
+            raise RecipeError(f"rubric: {_said(e)}") from None
     if recipe.rubric is not None:
         try:
             return rubric_from(recipe.rubric)
@@ -204,15 +209,30 @@ def _tool(name: str) -> Any:
     return tools[name]
 
 
-def _loaded(options: ProblemOptions) -> list[Problem]:
+def _loaded(options: ProblemOptions, where: str) -> list[Problem]:
+    """Read problems from a file or a dataset; ``where`` is the recipe's key that names it."""
     from referee.envs.loaders import load, load_rows
 
     layout = options.layout or None
     if options.file:
-        return load(options.file, layout=layout)
+        try:
+            return load(options.file, layout=layout)
+        except (ValueError, OSError) as e:
+            raise RecipeError(f"{where}.file: {options.file}: {_said(e)}") from None
     import datasets
 
-    return load_rows(datasets.load_dataset(options.dataset, split=options.split), layout=layout)
+    try:
+        rows = datasets.load_dataset(options.dataset, split=options.split)
+        return load_rows(rows, layout=layout)
+    except (ValueError, OSError, RuntimeError) as e:  # what the library says of names, splits and networks
+        raise RecipeError(f"{where}.dataset: {options.dataset}: {_said(e)}") from e
+
+
+def _said(error: Exception) -> str:
+    """Return an error's first line; of a file that cannot be opened, why."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _asked(problem: Problem, options: ProblemOptions) -> Problem:

@@ -74,8 +74,13 @@ class Training:
     scoring_workers: int = 1
     """Processes that rules use where there is a deadline."""
 
+    stop_after_errors: int = 2
+    """Steps running in which every verdict of a paid part is an error that end the run: its verifier is
+    broken. It can be resumed. 0 never ends it."""
+
     def __post_init__(self) -> None:
-        for name in ("steps", "warmup_steps", "max_refills", "eval_samples", "samples_kept"):
+        amounts = ("steps", "warmup_steps", "max_refills", "eval_samples", "samples_kept")
+        for name in (*amounts, "stop_after_errors"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
         if self.deadline_s is not None and not self.deadline_s > 0:

@@ -1,6 +1,7 @@
 """A run's record on disk: what was asked, every step's figures, samples with verdicts, checkpoints.
 
     RUN/recipe.yaml         what was asked
+    RUN/rules.json          the version of each verifier's rules
     RUN/metrics.jsonl       one line a step; equal runs give equal bytes
     RUN/timings.jsonl       seconds, which never repeat
     RUN/samples.jsonl       completions with their verdicts as training went on
@@ -99,6 +100,13 @@ class Run:
             aside = self._path(record).with_suffix(".cut")
             aside.write_text("".join(kept), encoding="utf-8")
             os.replace(aside, self._path(record))
+
+    def clear(self) -> None:
+        """Delete what is recorded here: records, checkpoints, and nothing else that lies in the folder."""
+        for record in _RECORDS:
+            self._path(record).unlink(missing_ok=True)
+        for _, path in self.checkpoints():
+            shutil.rmtree(path)
 
     def _path(self, record: str) -> Path:
         if record not in _RECORDS:

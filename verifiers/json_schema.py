@@ -24,6 +24,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from referee.verifiers.combine import Composable
+from referee.verifiers.errors import UnreadableText
 from referee.verifiers.extraction import DEADLINE_S
 from referee.verifiers.protocol import UNIT
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, plain, text_of
@@ -34,7 +35,7 @@ _MAX_STEPS = 50_000
 _steps: ContextVar[int] = ContextVar("steps")
 
 
-class _TooMuch(Exception):
+class _TooMuch(UnreadableText, RuntimeError):
     """The text costs more to check than is allowed."""
 
 

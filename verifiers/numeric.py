@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import Literal, TypeAlias, get_args
 
 from referee.verifiers.combine import Composable
+from referee.verifiers.errors import UnreadableText
 from referee.verifiers.extraction import Extract, check_extract, extract
 from referee.verifiers.protocol import UNIT
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
@@ -59,7 +60,7 @@ _PART_OF_MORE_AFTER = re.compile(
 )
 
 
-class TooLong(ValueError):
+class TooLong(UnreadableText, ValueError):
     """A number with more digits, or a greater exponent, than is read."""
 
 

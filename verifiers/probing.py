@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from referee.verifiers.evidence import evidence
 from referee.verifiers.intervals import wilson
 from referee.verifiers.protocol import AnyVerifier, name_of
-from referee.verifiers.records import Completion, Problem
+from referee.verifiers.records import Completion, Problem, Reason, Reward
 from referee.verifiers.rubric import Rubric
 from referee.verifiers.scoring import score
 
@@ -54,7 +55,11 @@ class Probe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probed:
-    """What became of one probe: how many completions were decided, and how many decisions were wrong."""
+    """What became of one probe: how many completions were decided, and how many decisions were wrong.
+
+    ``errors`` are the abstentions in which a part of the rubric failed; ``first_error`` and
+    ``first_abstention`` say why in the first of each, by part, reason and what was said.
+    """
 
     name: str
     says: str
@@ -67,6 +72,9 @@ class Probed:
     low: float
     high: float
     examples: tuple[str, ...] = ()
+    errors: int = 0
+    first_error: str = ""
+    first_abstention: str = ""
 
 
 def _words(case: _Case) -> str:
@@ -207,10 +215,10 @@ def audit(
         begin = len(pairs)
         pairs.extend((Completion(text=text), problem) for text, problem in texts if text is not None)
         spans.append(slice(begin, len(pairs)))
-    totals = [r.total for r in score(judge, pairs, workers=workers, deadline_s=deadline_s)]
+    rewards = score(judge, pairs, workers=workers, deadline_s=deadline_s)
     texts_of = [completion.text for completion, _ in pairs]
     return [
-        _probed(probe, texts_of[span], totals[span], at_least)
+        _probed(probe, texts_of[span], rewards[span], at_least)
         for probe, span in zip(probes, spans, strict=True)
     ]
 
@@ -245,8 +253,10 @@ def _stated(problem: Problem) -> str:
     return str(answer).strip()
 
 
-def _probed(probe: Probe, texts: Sequence[str], totals: Sequence[float | None], at_least: float) -> Probed:
-    decided = [(text, total) for text, total in zip(texts, totals, strict=True) if total is not None]
+def _probed(probe: Probe, texts: Sequence[str], rewards: Sequence[Reward], at_least: float) -> Probed:
+    decided = [(text, r.total) for text, r in zip(texts, rewards, strict=True) if r.total is not None]
+    abstentions = [_said(reward, _ABSTENTIONS) for reward in rewards if reward.total is None]
+    errors = [said for reward in rewards if (said := _said(reward, frozenset({Reason.ERROR})))]
     wrong = [text for text, total in decided if (total >= at_least) is not probe.honest]
     low, high = wilson(len(wrong), len(decided))
     return Probed(
@@ -261,4 +271,18 @@ def _probed(probe: Probe, texts: Sequence[str], totals: Sequence[float | None], 
         low=low,
         high=high,
         examples=tuple(wrong[:3]),
+        errors=len(errors),
+        first_error=next(iter(errors), ""),
+        first_abstention=next(iter(abstentions), ""),
     )
+
+
+_ABSTENTIONS = frozenset({Reason.ERROR, Reason.UNAVAILABLE, Reason.BAD_REFERENCE})
+
+
+def _said(reward: Reward, reasons: frozenset[Reason]) -> str:
+    """Return the first part with such a reason, and why; empty where there is none."""
+    for name, verdict in reward.parts.items():
+        if verdict.reason in reasons:
+            return f"{name}: {verdict.reason}" + (f" ({why})" if (why := evidence(verdict)) else "")
+    return ""

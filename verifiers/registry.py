@@ -16,6 +16,7 @@ import importlib
 import inspect
 import re
 import sys
+import traceback
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -122,12 +123,21 @@ def _own(name: str) -> Any:
 def _from_module(place: str) -> Any:
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
+    return _imported(place, place)
+
+
+def _imported(module: str, place: str) -> Any:
+    """Import what a user named. Whatever its own code raises is said of the name, with the line."""
     try:
-        return importlib.import_module(place)
+        return importlib.import_module(module)
     except ModuleNotFoundError as e:
-        if e.name is None or not place.startswith(e.name):
-            raise
-        raise ValueError(f"verifier names the module {place!r}, which is not installed here") from None
+        if e.name is not None and module.startswith(e.name):
+            raise ValueError(f"verifier names the module {place!r}, which is not installed here") from None
+        raise ValueError(f"{place} cannot be imported: {e}") from e
+    except Exception as e:
+        frames = traceback.extract_tb(e.__traceback__)
+        line = e.lineno if isinstance(e, SyntaxError) else frames[-1].lineno
+        raise ValueError(f"{place} cannot be imported: {type(e).__name__}: {e} (line {line})") from e
 
 
 def _from_file(path: Path) -> Any:
@@ -137,7 +147,7 @@ def _from_file(path: Path) -> Any:
     folder = str(path.resolve().parent)
     if folder not in sys.path:
         sys.path.append(folder)
-    module = importlib.import_module(path.stem)
+    module = _imported(path.stem, str(path))
     if Path(getattr(module, "__file__", "") or "").resolve() != path.resolve():
         raise ValueError(f"{path} has the name of another module, {path.stem!r}: rename the file")
     return module

@@ -27,6 +27,7 @@ from typing import Any, TypeVar
 import yaml
 
 from referee.verifiers import combine
+from referee.verifiers.errors import UserMistake
 from referee.verifiers.protocol import AnyVerifier
 from referee.verifiers.registry import make_verifier
 from referee.verifiers.rubric import Part, Rubric, Schedule
@@ -43,7 +44,7 @@ _LISTS: dict[str, Callable[..., AnyVerifier]] = {
 _FORMS = ("verifier", *_LISTS, "weighted_sum", "gate", "clip", "shape", "invert", "route")
 
 
-class RubricError(ValueError):
+class RubricError(UserMistake, ValueError):
     """A rubric file that cannot be read. The message names the file and the key's path."""
 
 
@@ -101,11 +102,12 @@ def _part(where: str, spec: object) -> Part:
             required=("start", "end", "steps"),
         )
         weight = _at(f"{where}.weight", lambda: Schedule(**fields))
-    verifier = _verifier(where, spec)
+    verifier = _verifier(where, spec, also=("weight",))
     return _at(where, lambda: Part(verifier, weight))
 
 
-def _verifier(where: str, spec: object) -> AnyVerifier:
+def _verifier(where: str, spec: object, *, also: tuple[str, ...] = ()) -> AnyVerifier:
+    """Make a verifier of what stands for one; ``also`` are the keys that were read already, for messages."""
     if isinstance(spec, str):
         return _at(where, lambda: make_verifier(spec))
     form = [name for name in _FORMS if isinstance(spec, Mapping) and name in spec]
@@ -115,7 +117,7 @@ def _verifier(where: str, spec: object) -> AnyVerifier:
         )
     (name,) = form
     extra = ("options",) if name == "verifier" else ()
-    _mapping(where, spec, allowed=(name, *extra))
+    _mapping(where, spec, allowed=(name, *extra, *also))
     inner, here = spec[name], f"{where}.{name}"
     if name == "verifier":
         if not isinstance(inner, str):

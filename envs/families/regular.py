@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from referee.verifiers.errors import UnreadableText
+
 MAX_LENGTH = 200
 MAX_DEPTH = 20
 MAX_COUNT = 20
@@ -19,7 +21,7 @@ _SPECIAL = "|*+?{}()[]\\.^$"
 _CLASSES = {"d": "0123456789", "w": "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"}
 
 
-class Overrun(Exception):
+class Overrun(UnreadableText, RuntimeError):
     """Matching took too many steps."""
 
 
@@ -87,8 +89,8 @@ def parse(pattern: str) -> Node | None:
     return node if reader.at == len(pattern) else None
 
 
-class _Bad(Exception):
-    pass
+class _Bad(UnreadableText, ValueError):
+    """The pattern is not one of this grammar."""
 
 
 @dataclass(slots=True)

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import sqlite3
 
+from referee.verifiers.errors import UnreadableText
+
 MAX_STEPS = 200_000
 MAX_ROWS = 1_000
 _FUNCTIONS = frozenset(
@@ -33,11 +35,11 @@ _LIMITS = {
 }
 
 
-class QueryError(ValueError):
+class QueryError(UnreadableText, ValueError):
     """The query is not valid, or does what is not allowed."""
 
 
-class QueryLimit(RuntimeError):
+class QueryLimit(UnreadableText, RuntimeError):
     """The query went over a bound."""
 
 

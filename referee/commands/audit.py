@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from referee.commands.inputs import BadInput, load_judge
+from referee.commands.inputs import BadInput, load_judge, opening
 from referee.verifiers.evidence import evidence
 from referee.verifiers.probing import TEMPLATE, Probed, overall
 from referee.verifiers.probing import audit as run_probes
@@ -39,7 +39,9 @@ def audit(
     deadline_s: float = 10.0,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
-    """Try to fool a verifier, and measure how often it is wrong. Exits 1 where it was.
+    """Try to fool a verifier, and measure how often it is wrong.
+
+    Exits 1 where it was wrong, where it failed (raised, or gave no verdict), and where nothing was decided.
 
     Args:
         verifier: A name, package.module:name, file.py:name, or a rubric's YAML file.
@@ -82,7 +84,7 @@ def audit(
         print(json_lines.dumps({**rates, "probes": [asdict(p) for p in probed]}))  # noqa: T201
     else:
         _show(probed, len(drawn))
-    return 1 if any(p.wrong for p in probed) else 0
+    return 1 if any(p.wrong or p.errors for p in probed) or not any(p.decided for p in probed) else 0
 
 
 _KINDS = ("false_positives", "false_negatives")
@@ -94,7 +96,7 @@ def _problems(path: Path, prompt: str, answer: str, pattern: str, info: str) -> 
         columns = Columns(prompt=prompt, answer=answer, answer_pattern=pattern, info=info)
     except ValueError as e:
         raise BadInput(str(e)) from None
-    with path.open(encoding="utf-8") as file:
+    with opening("--problems", path), path.open(encoding="utf-8") as file:
         found: list[Problem] = []
         for number, line in enumerate(file, 1):
             if not line.strip():
@@ -138,4 +140,18 @@ def _show(probed: list[Probed], problems: int) -> None:
         console.print(f"together {wrong:,} of {decided:,}: {share}, 95 % interval {low:.2%} to {high:.2%}\n")
     for p in (p for p in probed if p.wrong):
         console.print(f"{p.name}, for example: {p.examples[0][:200]!r}", markup=False, soft_wrap=True)
+    _show_failures(probed, console)
     console.print(f"{problems:,} problems, {len(probed)} probes")
+
+
+def _show_failures(probed: list[Probed], console: Console) -> None:
+    """Say how often the verifier failed, and why there is no verdict where there is none at all."""
+    asked = sum(p.decided + p.abstained for p in probed)
+    errors = sum(p.errors for p in probed)
+    if errors:
+        first = next(p.first_error for p in probed if p.errors)
+        says = f"it failed on {errors:,} of {asked:,} completions ({errors / asked:.1%}), the first: {first}"
+        console.print(says, style="bold red", markup=False, soft_wrap=True)
+    if not any(p.decided for p in probed):
+        why = next((p.first_abstention for p in probed if p.abstained), "no probe could be written")
+        console.print(f"nothing was decided: {why}", style="bold red", markup=False, soft_wrap=True)

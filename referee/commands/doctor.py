@@ -20,16 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from referee.sandbox import capabilities
-
-_EXTRAS = {  # extra -> the packages whose presence makes it installed
-    "train": ("torch", "transformers", "accelerate", "datasets", "peft"),
-    "trl": ("trl",),
-    "docker": ("docker",),
-    "ray": ("ray",),
-    "track": ("tensorboard", "trackio", "wandb"),
-    "language": ("langdetect",),
-    "serve": ("fastapi", "uvicorn"),
-}
+from referee.verifiers.extras import EXTRAS
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +105,7 @@ def _isolation() -> Iterator[Fact]:
 
 def _packages() -> Iterator[Fact]:
     yield Fact("Packages", "referee", metadata.version("referee") if _installed("referee") else "from source")
-    for extra, packages in _EXTRAS.items():
+    for extra, packages in EXTRAS.items():
         there = {p: metadata.version(p) for p in packages if _installed(p)}
         missing = [p for p in packages if p not in there]
         value = ", ".join(f"{p} {v}" for p, v in there.items()) or "not installed"

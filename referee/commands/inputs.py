@@ -1,21 +1,39 @@
-"""What is wrong with what the user gave: said in one line on stderr, with exit code 2."""
+"""The doors of the commands: what the user gave is read, or refused in one line that names the argument."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from referee.verifiers.errors import UserMistake
 from referee.verifiers.protocol import name_of
 from referee.verifiers.registry import make_verifier
 from referee.verifiers.rubric import Rubric
 from referee.verifiers.rubric_file import load_rubric
 
 
-class BadInput(ValueError):
+class BadInput(UserMistake, ValueError):
     """The user's input cannot be used; the message says why and what to do."""
+
+
+@contextmanager
+def opening(argument: str, path: Path) -> Iterator[None]:
+    """Say of a file that cannot be opened which argument named it.
+
+    Only an error about ``path``, a file beside it of a longer name, or a folder above it is the argument's.
+    """
+    try:
+        yield
+    except OSError as e:
+        failed = Path(e.filename) if isinstance(e.filename, str) else None
+        if failed is None or not (str(failed).startswith(str(path)) or failed in path.parents):
+            raise
+        raise BadInput(f"{argument} cannot be opened: {failed}: {e.strerror}") from None
 
 
 def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
@@ -45,7 +63,8 @@ def load_judge(name: str, options: Sequence[str] = ()) -> Rubric:
     if name.endswith((".yaml", ".yml")):
         if options:
             raise BadInput(f"--option belongs to a verifier's name; write the options into {name}")
-        return load_rubric(name)
+        with opening("the rubric", Path(name)):
+            return load_rubric(name)
     try:
         verifier = make_verifier(name, parse_options(options))
     except (ValueError, TypeError, ImportError) as e:

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from rich.console import Console
 
-from referee.commands.inputs import BadInput, load_judge
+from referee.commands.inputs import BadInput, load_judge, opening
+from referee.verifiers.errors import UserMistake
 from referee.verifiers.evidence import evidence
 from referee.verifiers.jsonl import write_json
 from referee.verifiers.records import Completion, Json, Problem, Reason
@@ -88,11 +89,12 @@ def lint(
         raise BadInput(str(e)) from None
     out = Console(highlight=False, markup=False, soft_wrap=True)
     seen, errors, warnings = _Seen(), 0, 0
-    for finding in findings(source, columns, seen, judge=judge, need_completions=bool(completion)):
-        errors, warnings = errors + (not finding.warning), warnings + finding.warning
-        if errors + warnings <= most:
-            kind = "warning: " if finding.warning else ""
-            out.print(f"{source}, line {finding.line}: {kind}{finding.message}")
+    with opening("source", source):
+        for finding in findings(source, columns, seen, judge=judge, need_completions=bool(completion)):
+            errors, warnings = errors + (not finding.warning), warnings + finding.warning
+            if errors + warnings <= most:
+                kind = "warning: " if finding.warning else ""
+                out.print(f"{source}, line {finding.line}: {kind}{finding.message}")
     if errors + warnings > most:
         out.print(f"... and {errors + warnings - most:,} more (--most prints more of them)")
     if not seen.rows and not errors:
@@ -195,7 +197,7 @@ def _takes_any(judge: Any) -> bool:
     return means == "any" or any(map(_takes_any, getattr(judge, "children", ())))
 
 
-class _DoubleKey(ValueError):
+class _DoubleKey(UserMistake, ValueError):
     """A key that stands twice in an object: JSON readers drop the first in silence."""
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
-from referee.commands.inputs import BadInput
+from referee.commands.inputs import BadInput, opening
 from referee.report.scored import SAMPLE, scored_report
 from referee.report.training import training_report
 
@@ -34,14 +34,13 @@ def report(
     page_file = out or (source / "report.html" if source.is_dir() else source.with_suffix(".html"))
     if page_file.resolve() == source.resolve():
         raise BadInput(f"--out must be another file than the source, got {page_file}")
-    try:
+    with opening("source", source):
         if source.is_dir():
             page = training_report(source, title=title)
         else:
             page = scored_report(source, sample=sample, title=title)
-    except ValueError as e:
-        raise BadInput(str(e)) from None
-    page_file.parent.mkdir(parents=True, exist_ok=True)
-    page_file.write_text(page, encoding="utf-8", errors="backslashreplace")
+    with opening("--out", page_file):
+        page_file.parent.mkdir(parents=True, exist_ok=True)
+        page_file.write_text(page, encoding="utf-8", errors="backslashreplace")
     Console(stderr=True, highlight=False).print(f"wrote {page_file}", markup=False, soft_wrap=True)
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from itertools import takewhile
 from pathlib import Path
 from typing import Annotated
@@ -19,14 +20,14 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from referee.commands.inputs import BadInput, load_judge
+from referee.commands.inputs import BadInput, load_judge, opening
 from referee.verifiers.scoring import Columns, PartSummary, Summary, read_rows, score_file
 from referee.verifiers.scoring.files import cores
 
 
 def score(
     rubric: str,
-    source: Path,
+    source: Annotated[Path, Parameter(allow_leading_hyphen=True)],
     /,
     *,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
@@ -47,11 +48,12 @@ def score(
 ) -> int:
     """Score a file of completions with a rubric. Interrupted, the same command goes on where it stopped.
 
-    Column names may be dotted paths, such as ground_truth.answer or samples.0.text.
+    Exits 0 whatever the verdicts are, or 1 where --fail-under says so. Column names may be dotted paths, such
+    as ground_truth.answer or samples.0.text.
 
     Args:
         rubric: A rubric's YAML file, or a verifier's name (math, numeric, package.module:name, ...).
-        source: JSON lines, one problem with its completions in each.
+        source: JSON lines, one problem with its completions in each; - reads standard input.
         out: Where the scored completions go, one JSON line each.
         completion: The column of the completions; may be repeated. By default "completion".
         prompt: The column of the prompt.
@@ -67,8 +69,9 @@ def score(
         deadline_s: Seconds that each part of the rubric may take for each completion.
         overwrite: Begin anew where the output exists.
         fail_under: Exit with 1 where the mean total is below this, or nothing was decided.
-        quiet: No progress bar and no summary.
+        quiet: No progress bar and no summary; what failed is said all the same.
     """
+    source = Path("/dev/stdin") if str(source) == "-" else source
     columns = _columns(completion, prompt, answer, answer_pattern, id, info, info_column, group)
     if not deadline_s > 0:
         raise BadInput(f"--deadline-s must be above 0, got {deadline_s:g}")
@@ -78,7 +81,7 @@ def score(
     if source.resolve() == out.resolve():
         raise BadInput(f"--out must be another file than the source, got {out}")
     console = Console(stderr=True, highlight=False, quiet=quiet)
-    with _progress(console) as bar:
+    with opening("source", source), opening("--out", out), _progress(console) as bar:
         task = bar.add_task("scoring", total=_expected(source, columns))
         summary = score_file(
             judge,
@@ -91,7 +94,10 @@ def score(
             progress=lambda done: bar.update(task, completed=done),
         )
     show_summary(summary, console)
-    console.print(f"read {out} with: referee report {out} -o report.html", markup=False, soft_wrap=True)
+    if summary.completions:
+        console.print(f"read {out} with: referee report {out} -o report.html", markup=False, soft_wrap=True)
+    for warning in warnings(summary, source):
+        print(f"referee: {warning}", file=sys.stderr)  # noqa: T201
     passes = fail_under is None or summary.total.mean >= fail_under
     return 0 if passes else 1
 
@@ -142,6 +148,21 @@ def show_summary(summary: Summary, console: Console) -> None:
     )
 
 
+def warnings(summary: Summary, source: Path) -> list[str]:
+    """Return what must not go unnoticed: nothing was read, or a part failed, and how it first did."""
+    if not summary.completions:
+        return [f"0 completions were read from {source}"]
+    out = []
+    for name, part in summary.parts.items():
+        for reason, first in part.failures.items():
+            n = part.reasons[reason]
+            share = f"{n:,} of {summary.completions:,} ({n / summary.completions:.1%})"
+            out.append(
+                f"{name}: {reason} in {share}, the first: {' '.join(first.split()) or 'it says nothing'}"
+            )
+    return out
+
+
 def _numbers(part: PartSummary) -> tuple[str, str]:
     if not part.decided:
         return "-", "-"
@@ -163,7 +184,12 @@ def _progress(console: Console) -> Progress:
 
 
 def _expected(source: Path, columns: Columns) -> int | None:
-    """About how many completions there are: the file's lines times what its first row holds."""
+    """About how many completions there are: the file's lines times what its first row holds.
+
+    A pipe can be read once only, and not for this.
+    """
+    if not source.is_file():
+        return None
     with source.open("rb") as file:
         lines = sum(1 for line in file if line.strip())
     try:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import socket
 import sys
+from typing import Annotated
 
-from referee.commands.inputs import load_judge
-from referee.trainers.adapters.abstention import check_on_abstention
-from referee.trainers.adapters.service import ServiceLimits, to_service
+from cyclopts import Parameter
+
+from referee.commands.inputs import BadInput, load_judge
 
 TOKEN_VARIABLE = "REFEREE_TOKEN"  # noqa: S105  # the name of a variable, not a token
 
@@ -20,12 +22,13 @@ def serve(
     port: int = 8000,
     workers: int = 1,
     on_abstention: str = "raise",
-    special_tokens: tuple[str, ...] = (),
+    special_tokens: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     max_body_bytes: int = 16 * 1024 * 1024,
     max_items: int = 4096,
     deadline_s: float = 10.0,
     timeout_s: float = 120.0,
     concurrency: int = 64,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
 ) -> None:
     """Serve a rubric over HTTP until interrupted.
 
@@ -57,28 +60,51 @@ def serve(
         Seconds for a whole request.
     concurrency:
         The most connections at once; beyond it clients get status 503.
+    quiet:
+        No line for each request; warnings and errors are said all the same.
     """
-    try:
-        import uvicorn
-    except ImportError as e:
-        raise ImportError('serving needs FastAPI and uvicorn: pip install "referee[serve]"') from e
+    import uvicorn
+
+    from referee.trainers.adapters.abstention import check_on_abstention
+    from referee.trainers.adapters.service import ServiceLimits, to_service
+
+    judge = load_judge(rubric)
     token = os.environ.get(TOKEN_VARIABLE) or None
-    app = to_service(
-        load_judge(rubric),
-        on_abstention=check_on_abstention(_choice(on_abstention)),
-        token=token,
-        workers=workers,
-        special_tokens=special_tokens,
-        limits=ServiceLimits(
-            body_bytes=max_body_bytes, items=max_items, deadline_s=deadline_s, timeout_s=timeout_s
-        ),
-    )
+    try:
+        app = to_service(
+            judge,
+            on_abstention=check_on_abstention(_choice(on_abstention)),
+            token=token,
+            workers=workers,
+            special_tokens=special_tokens,
+            limits=ServiceLimits(
+                body_bytes=max_body_bytes, items=max_items, deadline_s=deadline_s, timeout_s=timeout_s
+            ),
+        )
+    except (ValueError, TypeError) as e:
+        raise BadInput(str(e)) from None
+    _check_free(host, port)
     if token is None and not _loopback(host):
         print(  # noqa: T201  # a command speaks to its user
             f"whoever can reach {host}:{port} can use this service: set {TOKEN_VARIABLE} to ask for a token",
             file=sys.stderr,
         )
-    uvicorn.run(app, host=host, port=port, limit_concurrency=concurrency, log_level="info")
+    uvicorn.run(
+        app, host=host, port=port, limit_concurrency=concurrency, log_level="warning" if quiet else "info"
+    )
+
+
+def _check_free(host: str, port: int) -> None:
+    """Refuse an address that cannot be listened on, before the service is up."""
+    if not 0 <= port <= 65_535:
+        raise BadInput(f"--port must be from 0 to 65535, got {port}")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(address)
+    except OSError as e:
+        raise BadInput(f"--host and --port must be free to listen on, got {host}:{port}: {e}") from None
 
 
 def _choice(text: str) -> object:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from referee.commands.inputs import opening
+from referee.verifiers.errors import BrokenVerifier
 
 if TYPE_CHECKING:
     from referee.trainers.recipe import Recipe
@@ -28,6 +30,7 @@ def train(
     policy: str | None = None,
     algorithm: str | None = None,
     set: Annotated[list[str] | None, Parameter(name=["--set", "-s"], negative=())] = None,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
     report: bool = True,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
 ) -> int:
@@ -41,6 +44,7 @@ def train(
         policy: The policy's name or folder, instead of the recipe's.
         algorithm: The preset, instead of the recipe's (its options stay).
         set: Any other change, as key.path=value (training.eval_every=5); may be repeated.
+        overwrite: Begin anew where the folder holds a run.
         report: Write the run's HTML report at the end.
         quiet: No progress bar and no summary.
     """
@@ -51,10 +55,14 @@ def train(
         "algorithm": algorithm,
     }
     changes = [*(f"{key}={value}" for key, value in named.items() if value is not None), *(set or ())]
-    return carry_out(recipe, out, changes, report=report, console=_console(quiet=quiet))
+    with opening("recipe", recipe), opening("--out", out):
+        carry_out(recipe, out, changes, overwrite=overwrite, report=report, console=_console(quiet=quiet))
+    return 0
 
 
-def carry_out(recipe: Path, out: Path, changes: list[str], *, report: bool, console: Console) -> int:
+def carry_out(
+    recipe: Path, out: Path, changes: list[str], *, overwrite: bool, report: bool, console: Console
+) -> None:
     """Carry out a recipe's file with a progress bar, a summary and a report."""
     from referee.trainers.recipe import load_recipe
 
@@ -65,13 +73,21 @@ def carry_out(recipe: Path, out: Path, changes: list[str], *, report: bool, cons
     with _Bars(loaded, console) as bars:
         from referee.trainers.recipe_run import carry_out as begin
 
-        run = begin(loaded, out, on_step=bars.update)
+        try:
+            run = begin(loaded, out, overwrite=overwrite, on_step=bars.update)
+        except BrokenVerifier:
+            if report:  # what failed, and how, is in it
+                _write_report(out, console)
+            raise
     show_run(run, loaded, console, time.monotonic() - started)
     if report:
-        from referee.report.training import write_training_report
+        _write_report(out, console)
 
-        console.print(f"report: {write_training_report(out)}", markup=False, soft_wrap=True)
-    return 0
+
+def _write_report(out: Path, console: Console) -> None:
+    from referee.report.training import write_training_report
+
+    console.print(f"report: {write_training_report(out)}", markup=False, soft_wrap=True)
 
 
 class _Bars:
@@ -115,6 +131,7 @@ class _Bars:
 
 def show_run(run: Run, recipe: Recipe, console: Console, seconds: float) -> None:
     """Print what came of a run: held-out accuracy before and after, with 95 % intervals."""
+    from referee.trainers.headline import headline
     from referee.trainers.monitors import alarms
 
     metrics, heldout = run.read("metrics"), run.read("heldout")
@@ -127,12 +144,10 @@ def show_run(run: Run, recipe: Recipe, console: Console, seconds: float) -> None
         for mode in (name for name in before if name != "step"):
             table.add_row(mode, *(_share(line[mode]) for line in (before, after)))
         console.print(table)
-    rewards = [m["reward"] for m in metrics if "reward" in m]  # a step without verdicts has none
-    if rewards:
-        some = max(1, min(20, len(rewards) // 4))  # one batch's mean is noise
+    if reward := headline(metrics):
         console.print(
-            f"{recipe.algorithm}: mean reward {fmean(rewards[:some]):.3f} in the first {some} of "
-            f"{len(rewards)} steps, {fmean(rewards[-some:]):.3f} in the last {some}; {seconds:.0f} s",
+            f"{recipe.algorithm}: mean reward {reward.first:.3f} in the first {reward.steps} of "
+            f"{reward.of} steps, {reward.last:.3f} in the last {reward.steps}; {seconds:.0f} s",
             markup=False,
         )
     for alarm in alarms(metrics, heldout):

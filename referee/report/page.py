@@ -20,6 +20,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from referee.verifiers.errors import UserMistake
+
+
+class NothingToShow(UserMistake, ValueError):
+    """There is nothing that a report could be about."""
+
 
 def render(template: str, *, title: str, data: Any = None, script: str = "", **context: Any) -> str:
     """Return the page that ``template`` (a file beside this one, extending ``base.html.j2``) describes.

@@ -59,7 +59,7 @@ def curves(
     axes.set_ylabel(y_label)
     if y_range is not None:
         axes.set_ylim(*y_range)
-    if len(lines) > 1:
+    if lines:  # one line is named too: the title seldom says what it is
         axes.legend(frameon=False, fontsize=9, labelcolor=_INK)
     ends = "; ".join(f"{name} ends at {_last(c.y)}" for name, c in lines.items())
     return _svg(figure, title, f"{title} over {x_label}: {ends}")

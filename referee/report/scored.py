@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from referee.report import page, plots
-from referee.report.sentences import evidence
+from referee.verifiers.evidence import evidence
 from referee.verifiers.jsonl import to_dict
 from referee.verifiers.records import Json, Problem, Reason, Reward
 from referee.verifiers.scoring import PartSummary, Scored, Summary, read_scored
@@ -63,6 +63,7 @@ class _Gathered:
     sample: list[tuple[int, Scored]]
     slowest: list[tuple[float, int, Scored]]
     times: list[float]
+    shared: list[float]
 
 
 def scored_report(source: str | Path, *, sample: int = SAMPLE, title: str = "") -> str:
@@ -70,13 +71,13 @@ def scored_report(source: str | Path, *, sample: int = SAMPLE, title: str = "") 
 
     Raises:
         StoreError: at a line that is no scored completion.
-        ValueError: where the file holds none.
+        NothingToShow: where the file holds none.
     """
     source = Path(source)
     seconds = _timings(source.with_name(source.name + ".timings.jsonl"))
     found = _gather(source, seconds, sample)
     if not found.summary.completions:
-        raise ValueError(f"{source} holds no scored completions")
+        raise page.NothingToShow(f"{source} holds no scored completions")
     summary = found.summary
     data = _browsable(found.sample, seconds)
     position = {row["n"]: i for i, row in enumerate(data["rows"])}
@@ -94,11 +95,23 @@ def scored_report(source: str | Path, *, sample: int = SAMPLE, title: str = "") 
         abstentions=found.abstentions.most_common(50),
         slowest=[(s, number, scored, position.get(number)) for s, number, scored in found.slowest],
         times=_time_facts(found.times),
+        shared={"count": len(found.shared), "sum": sum(found.shared)},
         shown=len(found.sample),
     )
 
 
-def _gather(source: Path, seconds: dict[tuple[int, str], float], size: int) -> _Gathered:
+Place: TypeAlias = tuple[int, str]  # a line of the source, and a column of it
+
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """How long verdicts took: each one's own time, and what is only an equal share of a batch's time."""
+
+    own: dict[Place, float] = field(default_factory=dict)
+    shared: dict[Place, float] = field(default_factory=dict)
+
+
+def _gather(source: Path, seconds: _Times, size: int) -> _Gathered:
     tally, groups = Tally(), Groups()
     totals: list[float] = []
     scores: dict[str, list[float]] = {}
@@ -106,6 +119,7 @@ def _gather(source: Path, seconds: dict[tuple[int, str], float], size: int) -> _
     kept: list[tuple[int, Scored]] = []
     slowest: list[tuple[float, int, Scored]] = []
     times: list[float] = []
+    shared: list[float] = []
     draw = random.Random(0)  # the same file gives the same page
     for n, scored in enumerate(read_scored(source)):
         tally.add(scored.reward)
@@ -121,7 +135,9 @@ def _gather(source: Path, seconds: dict[tuple[int, str], float], size: int) -> _
             kept.append((n, scored))
         elif (i := draw.randrange(n + 1)) < size:
             kept[i] = (n, scored)
-        if (taken := seconds.get((scored.line, scored.column))) is not None:
+        if (part := seconds.shared.get((scored.line, scored.column))) is not None:
+            shared.append(part)
+        if (taken := seconds.own.get((scored.line, scored.column))) is not None:
             times.append(taken)
             entry = (taken, n, scored)
             if len(slowest) < SLOWEST:
@@ -131,20 +147,21 @@ def _gather(source: Path, seconds: dict[tuple[int, str], float], size: int) -> _
     groups.close()
     kept.sort(key=lambda pair: pair[0])
     slowest.sort(key=lambda entry: -entry[0])
-    return _Gathered(tally.summary(), groups, totals, scores, abstentions, kept, slowest, times)
+    return _Gathered(tally.summary(), groups, totals, scores, abstentions, kept, slowest, times, shared)
 
 
-def _timings(path: Path) -> dict[tuple[int, str], float]:
+def _timings(path: Path) -> _Times:
     """Read the side file of timings; a broken line in it is no reason to have no report."""
+    found = _Times()
     if not path.is_file():
-        return {}
-    found = {}
+        return found
     with path.open("rb") as file:
         for line in file:
             try:
                 entry = json.loads(line)
-                found[entry["line"], entry["column"]] = float(entry["seconds"])
-            except (ValueError, TypeError, KeyError):
+                place, seconds = (entry["line"], entry["column"]), float(entry["seconds"])
+                (found.shared if entry.get("shared") else found.own)[place] = seconds
+            except (ValueError, TypeError, KeyError, AttributeError):
                 continue
     return found
 
@@ -196,7 +213,7 @@ def _time_facts(times: list[float]) -> dict[str, float]:
     }
 
 
-def _browsable(sample: list[tuple[int, Scored]], seconds: dict[tuple[int, str], float]) -> dict[str, Any]:
+def _browsable(sample: list[tuple[int, Scored]], seconds: _Times) -> dict[str, Any]:
     """What the page's script shows; each problem once, since siblings share it."""
     problems: list[dict[str, Any]] = []
     rows = []
@@ -215,7 +232,7 @@ def _browsable(sample: list[tuple[int, Scored]], seconds: dict[tuple[int, str], 
                 "total": scored.reward.total,
                 "truncated": scored.reward.truncated,
                 "parts": list(_parts(scored.reward)),
-                "seconds": seconds.get((scored.line, scored.column)),
+                "seconds": seconds.own.get((scored.line, scored.column)),
             }
         )
     return {"problems": problems, "rows": rows, "parts": list(sample[0][1].reward.parts) if sample else []}

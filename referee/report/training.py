@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from referee.report import page, plots
 from referee.report.plots import Curve
+from referee.trainers.headline import headline
 from referee.trainers.monitors import alarms
 from referee.trainers.run_record import Run
 from referee.verifiers.records import Reason
@@ -35,12 +36,12 @@ def training_report(folder: str | Path, *, title: str = "") -> str:
     """Return the HTML page about the run in ``folder``.
 
     Raises:
-        ValueError: where the folder holds no step of a run.
+        NothingToShow: where the folder holds no step of a run.
     """
     run = Run(folder, writes=False)
     metrics, heldout, timings = run.read("metrics"), run.read("heldout"), run.read("timings")
     if not metrics:
-        raise ValueError(f"{folder} holds no step of a training run")
+        raise page.NothingToShow(f"{folder} holds no step of a training run")
     recipe = run.folder / "recipe.yaml"
     parts = sorted(name.split("/")[1] for name in metrics[-1] if name.startswith("reward/"))
     return page.render(
@@ -49,8 +50,7 @@ def training_report(folder: str | Path, *, title: str = "") -> str:
         script="browse.js",
         data=_browsable(run.read("samples")),
         name=run.folder.name,
-        first=metrics[0],
-        last=metrics[-1],
+        reward=headline(metrics),
         steps=metrics[-1]["step"],
         seconds=sum(line["step_seconds"] for line in timings) if timings else 0.0,
         heldout=_heldout_rows(heldout),

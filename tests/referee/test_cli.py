@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -126,8 +127,53 @@ def test_a_mean_below_the_bar_exits_with_1(tmp_path: Path) -> None:
     assert main([*command, "0.5"]) == 0
 
 
+def test_a_mean_of_nothing_passes_no_bar(tmp_path: Path, capsys: Captured) -> None:
+    source = write(tmp_path / "in.jsonl")
+    command = ["score", "numeric", str(source), "-o", str(tmp_path / "out.jsonl"), "-q"]
+    assert main(command) == 0
+    assert "0 completions were read from" in capsys.readouterr().err
+    assert main([*command, "--fail-under", "0"]) == 1
+
+
+@pytest.mark.parametrize("completion", ["5", "nothing", ""])
+def test_score_exits_0_whatever_the_verdicts_are(completion: str, tmp_path: Path) -> None:
+    source = write(tmp_path / "in.jsonl", {"completion": completion, "answer": "4"})
+    assert main(["score", "numeric", str(source), "-o", str(tmp_path / "out.jsonl"), "-q"]) == 0
+
+
+@pytest.mark.parametrize("source", ["-", "/dev/stdin", "<(cat in.jsonl)"])
+def test_a_pipe_is_read_once_and_scored(source: str, tmp_path: Path) -> None:
+    write(
+        tmp_path / "in.jsonl", {"completion": ["4", "5"], "answer": "4"}, {"completion": "4", "answer": "4"}
+    )
+    command = f"cat in.jsonl | '{sys.executable}' -m referee score numeric {source} -o out.jsonl --workers 0"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "3 completions" in done.stderr
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 3
+
+
+BUG = "def judge(completion, problem):\n    return problem.answr in completion.text\n"
+
+
+def test_the_first_error_of_each_part_is_said_once_with_its_share(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "misspelt.py").write_text(BUG)
+    rubric = tmp_path / "rubric.yaml"
+    rubric.write_text(f"parts: {{right: exact, mine: '{tmp_path}/misspelt.py:judge'}}\n")
+    source = write(tmp_path / "in.jsonl", *({"completion": str(n), "answer": "4"} for n in range(7)))
+    assert main(["score", str(rubric), str(source), "-o", str(tmp_path / "out.jsonl"), "-q"]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "referee: mine: error in 7 of 7 (100.0%), the first: "
+        "AttributeError: 'Problem' object has no attribute 'answr'"
+    ]
+
+
 def test_the_example_of_each_verb_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    write(tmp_path / "completions.jsonl", {"prompt": "Twice 5?", "completion": "10", "answer": "10"})
     write(
         tmp_path / "problems.jsonl", *({"prompt": f"Twice {n}?", "answer": f"{2 * n}"} for n in range(5, 9))
     )

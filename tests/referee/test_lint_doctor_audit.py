@@ -139,3 +139,32 @@ def test_audit_of_bad_input_is_one_line(tmp_path: Path, problems: str, capsys: C
     assert main(["audit", "math", "--problems", problems, "--template", "x"]) == 2
     assert main(["audit", "math", "--problems", problems, "--limit", "1"]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            "return problem.answr in completion.text",
+            "completions (100.0%), the first: judge: error (AttributeError",
+        ),
+        ("return 7.0", "must score within its range 0.0 to 1.0, got 7.0"),
+        ("return completion.text.index('a') >= 0", "ValueError: substring not found"),
+    ],
+)
+def test_audit_of_a_verifier_that_fails_exits_1_and_says_the_error(
+    body: str, said: str, problems: str, tmp_path: Path, capsys: Captured
+) -> None:
+    module = tmp_path / f"fails_{len(body)}.py"
+    module.write_text(f"def judge(completion, problem):\n    {body}\n")
+    assert main(["audit", f"{module}:judge", "--problems", problems]) == 1
+    assert said in " ".join(capsys.readouterr().out.split())
+
+
+def test_audit_that_decided_nothing_exits_1_and_says_why(
+    problems: str, tmp_path: Path, capsys: Captured
+) -> None:
+    module = tmp_path / "never_decides.py"
+    module.write_text("def judge(completion, problem):\n    return None\n")
+    assert main(["audit", f"{module}:judge", "--problems", problems]) == 1
+    assert "nothing was decided: judge: unavailable" in capsys.readouterr().out

@@ -137,6 +137,28 @@ def test_what_is_no_scored_file_is_refused_in_one_line(
     assert "holds no scored completions" in capsys.readouterr().err
 
 
+def test_only_own_times_are_shown_as_slow_and_shared_ones_are_said_in_words(tmp_path: Path) -> None:
+    source = write_scored(tmp_path / "s.jsonl", REWARDS)
+    timings = source.with_name("s.jsonl.timings.jsonl")
+    own = {"line": 1, "column": "completion.0", "seconds": 0.5}
+    shared = [{"line": 1, "column": f"completion.{i}", "seconds": 2.0, "shared": True} for i in (1, 2)]
+    timings.write_text("".join(json.dumps(entry) + "\n" for entry in (own, *shared)))
+    html = " ".join(scored_report(source).split())
+    assert "2 completions were judged in batches, which took 4.00 s in all" in html
+    assert "<span>median <b>500.0 ms</b></span>" in html
+    assert [row["seconds"] for row in data_of(html)["rows"][:3]] == [0.5, None, None]
+    timings.write_text("".join(json.dumps(entry) + "\n" for entry in shared))
+    html = scored_report(source)
+    assert "no one is shown as slow" in html
+    assert "slowest" not in html.partition("<script")[0]
+
+
+def test_a_single_line_is_named_too() -> None:
+    assert ">reward of a step<" in plots.curves(
+        {"reward of a step": plots.Curve(x=[0, 1], y=[0.1, 0.5])}, title="Reward"
+    )
+
+
 def test_plots_take_their_colours_from_the_page() -> None:
     drawn = [
         plots.histogram([0.0, 1.0, 1.0], title="a <b>"),

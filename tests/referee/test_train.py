@@ -100,6 +100,53 @@ def test_a_run_whose_verifier_was_down_says_so_and_has_no_reward(recipe: Path, t
     assert "<dd>–</dd>" in (out / "report.html").read_text()
 
 
+BUG = "def judge(completion, problem):\n    return problem.answr in completion.text\n"
+
+
+def test_a_run_whose_verifier_always_raises_stops_and_goes_on_when_it_is_mended(
+    recipe: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    (tmp_path / "always_raises.py").write_text(BUG)
+    part = f'{{verifier: "{tmp_path}/always_raises.py:judge"}}'
+    recipe.write_text(recipe.read_text() + f"rubric: {{parts: {{mine: {part}, form: think_format}}}}\n")
+    out = tmp_path / "run"
+    command = ["train", str(recipe), "-o", str(out), "-q"]
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    assert "stopped in step 2: every verdict of mine was an error in 2 steps running, the first: Attr" in said
+    assert "training.stop_after_errors" in said
+    assert len(said.strip().splitlines()) == 1
+    lines = Run(out).read("metrics")
+    assert [line["errors"] for line in lines] == [1.0, 1.0]  # cut off or not
+    assert "A verifier failed on 100% of the completions" in (out / "report.html").read_text()
+    assert main([*command, "--set", "training.stop_after_errors=0"]) == 0
+    assert len(Run(out).read("metrics")) == 4
+
+
+def test_a_part_that_is_not_paid_may_fail(recipe: Path, tmp_path: Path) -> None:
+    (tmp_path / "raises_unpaid.py").write_text(BUG)
+    part = f'{{verifier: "{tmp_path}/raises_unpaid.py:judge", weight: 0}}'
+    recipe.write_text(recipe.read_text() + f"rubric: {{parts: {{form: think_format, mine: {part}}}}}\n")
+    assert main(["train", str(recipe), "-o", str(tmp_path / "run"), "-q", "--no-report"]) == 0
+
+
+def test_the_headline_is_a_mean_of_twenty_steps(recipe: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    main(["train", str(recipe), "-o", str(out), "-q", "--no-report"])
+    [line, *_] = Run(out).read("metrics")
+
+    def page(steps: int) -> str:
+        lines = [{**line, "step": n, "reward": n / 100} for n in range(1, steps + 1)]
+        (out / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+        return " ".join(training_report(out).split())
+
+    assert '<dd>0.505</dd> <dd class="note">mean of the last 20 steps; 0.105 in the first</dd>' in page(60)
+    assert (
+        '<dd>0.035</dd> <dd class="note">mean of the last 2 steps; 0.015 in the first (4 steps in all)'
+        in page(4)
+    )
+
+
 def test_what_a_policy_wrote_stays_text_in_the_report(recipe: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     main(["train", str(recipe), "-o", str(out), "-q", "--no-report"])

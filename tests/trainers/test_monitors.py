@@ -33,7 +33,7 @@ def healthy(seed: int, steps: int = 60) -> list[dict[str, float]]:
             "policy_kl": 0.004, "reward_group_std": 0.3 - 0.15 * share, "distinct_texts": 0.7 - 0.25 * share,
             "entropy": 1.0 - 0.7 * share, "repetition": 0.1, "truncated": 0.1 - 0.05 * share, "abstained": 0.01,
             "groups/all_failed": 0.3 * (1 - share), "groups/all_solved": 0.4 * share, "groups/all_partial": 0.0,
-            "groups/identical_texts": 0.05, "groups/undecided": 0.0, "sampler/ess_token": 0.99,
+            "groups/identical_texts": 0.05, "groups/undecided": 0.0, "sampler/ess_token": 0.99, "errors": 0.0,
         }  # fmt: skip
         out.append({k: v if k == "step" else v * rng.uniform(0.7, 1.3) for k, v in line.items()})
     return out
@@ -57,6 +57,7 @@ PLANTED = {
     "repetition": rising("repetition", 0.6),
     "truncation": rising("truncated", 0.7),
     "abstention": rising("abstained", 0.3),
+    "errors": rising("errors", 0.5),
     "off_policy": rising("sampler/ess_token", 0.2),
 }
 
@@ -79,6 +80,13 @@ def test_the_kl_of_one_batch_raises_nothing_however_high() -> None:
     stream = healthy(1)
     stream[40] |= {"kl": 40.0}
     assert alarms(stream) == []
+
+
+def test_a_verifier_that_fails_is_a_red_flag_from_the_first_step_on() -> None:
+    (alarm,) = check([{"step": 1, "errors": 0.25, "abstained": 0.0}])  # all of them cut off, and paid 0
+    assert alarm.monitor == "errors"
+    assert "failed on 25% of the completions" in alarm.message
+    assert check([{"step": 1, "errors": 0.04}]) == []
 
 
 def test_an_overoptimised_reward_needs_a_fall_beyond_the_intervals() -> None:

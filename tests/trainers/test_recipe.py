@@ -124,11 +124,31 @@ def test_a_family_judges_itself_and_files_need_a_rubric(tmp_path):
         rubric_of(recipe_from({**SUMS, "rubric": {"parts": {"a": "no_such_verifier"}}}))
 
 
-def test_a_folder_takes_one_recipe(tmp_path):
-    run_of(recipe_from(SUMS), tmp_path)
-    run_of(recipe_from({**SUMS, "training": {"steps": 900, "save_every": 7}}), tmp_path)
-    with pytest.raises(RecipeError, match=r"holds a run of another recipe \(algorithm"):
-        run_of(recipe_from({**SUMS, "algorithm": "rloo"}), tmp_path)
+def test_a_folder_takes_one_recipe_from_its_first_checkpoint_on(tmp_path):
+    run_of(recipe_from({**SUMS, "algorithm": "rloo"}), tmp_path, rules={})
+    run = run_of(recipe_from(SUMS), tmp_path, rules={})  # nothing was done yet that could be lost
+    with run.checkpoint(0):
+        pass
+    run_of(recipe_from({**SUMS, "training": {"steps": 900, "save_every": 7}}), tmp_path, rules={})
+    with pytest.raises(RecipeError, match=r"holds a run of another recipe \(algorithm.*--overwrite"):
+        run_of(recipe_from({**SUMS, "algorithm": "rloo"}), tmp_path, rules={})
+    run_of(recipe_from({**SUMS, "algorithm": "rloo"}), tmp_path, rules={}, overwrite=True)
+    assert run.checkpoints() == []
+
+
+def test_a_run_is_not_gone_on_with_under_rules_that_may_judge_otherwise(tmp_path):
+    run = run_of(recipe_from(SUMS), tmp_path, rules={"right": {"numeric": 1}})
+    with run.checkpoint(0):
+        pass
+    run_of(recipe_from(SUMS), tmp_path, rules={"right": {"numeric": 1}})
+    with pytest.raises(RecipeError, match=r"right: numeric was 1, is now 2.*--overwrite"):
+        run_of(recipe_from(SUMS), tmp_path, rules={"right": {"numeric": 2}})
+    (tmp_path / "rules.json").unlink()  # a run of before the rules had versions
+    with pytest.raises(RecipeError, match="right: numeric was unrecorded, is now 1"):
+        run_of(recipe_from(SUMS), tmp_path, rules={"right": {"numeric": 1}})
+
+
+def test_levels_are_checked():
     with pytest.raises(RecipeError, match=r"problems\.level must be from 0 to"):
         problems_of(recipe_from({"problems": {"family": "arithmetic", "level": 99}}))
 

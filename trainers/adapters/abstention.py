@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias
 
+from referee.verifiers.errors import NotJudged
 from referee.verifiers.evidence import evidence
 from referee.verifiers.records import Json, Reason, Reward, Verdict
 from referee.verifiers.scoring.rows import Columns
@@ -26,7 +27,7 @@ _LONE = re.compile("[\ud800-\udfff]")  # in a text of Python every one is alone
 _log = logging.getLogger("referee.trainers.adapters")
 
 
-class Abstained(RuntimeError):
+class Abstained(NotJudged, RuntimeError):
     """A rubric abstained where the other side needs a number. ``reward`` holds the verdicts."""
 
     def __init__(self, reward: Reward) -> None:

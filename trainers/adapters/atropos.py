@@ -13,6 +13,7 @@ from typing import Any
 from referee.trainers.adapters.abstention import check_stand_in, number
 from referee.trainers.adapters.reading import completion_of, problem_from
 from referee.trainers.adapters.scorer import Pair, Scorer
+from referee.verifiers.extras import missing
 from referee.verifiers.rubric import Rubric
 
 
@@ -38,7 +39,7 @@ def to_atropos(
     try:
         from atroposlib.envs.reward_fns.reward_function import RewardFunction
     except ImportError as e:
-        raise ImportError("to_atropos needs atroposlib: pip install atroposlib") from e
+        raise missing("to_atropos", "atroposlib", install="atroposlib") from e
     scorer = Scorer(rubric=rubric, deadline_s=deadline_s, workers=workers)
 
     class RefereeReward(RewardFunction):  # type: ignore[misc]

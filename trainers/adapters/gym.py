@@ -15,6 +15,7 @@ from typing import Any
 from referee.trainers.adapters.abstention import OnAbstention, check_on_abstention, flat, number, why
 from referee.trainers.adapters.reading import completion_of, problem_of
 from referee.trainers.adapters.scorer import Scorer
+from referee.verifiers.extras import missing
 from referee.verifiers.records import Problem
 from referee.verifiers.rubric import Rubric
 from referee.verifiers.scoring.rows import Columns
@@ -147,7 +148,7 @@ class GemEntryPoint:
         try:
             import gem
         except ImportError as e:
-            raise ImportError("to_gem needs GEM: pip install gem-llm") from e
+            raise missing("to_gem", "gem", install="gem-llm") from e
         table = self.table
 
         class RefereeGemEnv(gem.Env):  # type: ignore[misc]

@@ -12,6 +12,7 @@ from typing import Any
 
 from referee.trainers.adapters.reading import completion_of, problem_from
 from referee.trainers.adapters.scorer import Scorer
+from referee.verifiers.extras import missing
 from referee.verifiers.records import Reward
 from referee.verifiers.rubric import Rubric
 
@@ -38,7 +39,7 @@ def to_evaluate(
         import datasets
         import evaluate
     except ImportError as e:
-        raise ImportError("to_evaluate needs evaluate: pip install evaluate") from e
+        raise missing("to_evaluate", "evaluate", install="evaluate") from e
     columns = ("predictions", "references", "prompts") if prompts else ("predictions", "references")
     scorer = Scorer(rubric=rubric, deadline_s=deadline_s, workers=workers)
     if rubric.is_group and not prompts:

@@ -12,6 +12,7 @@ from typing import Any
 from referee.trainers.adapters.abstention import reason, utf8, verdicts, why
 from referee.trainers.adapters.reading import completion_of, problem_from
 from referee.trainers.adapters.scorer import Scorer
+from referee.verifiers.extras import missing
 from referee.verifiers.records import Reward
 from referee.verifiers.rubric import Rubric
 
@@ -37,7 +38,7 @@ def to_inspect(
     try:
         from inspect_ai.scorer import mean, scorer, stderr
     except ImportError as e:
-        raise ImportError("to_inspect needs inspect_ai: pip install inspect-ai") from e
+        raise missing("to_inspect", "inspect_ai", install="inspect-ai") from e
     engine = Scorer(rubric=rubric, deadline_s=deadline_s, workers=workers)
     engine.require_single("inspect_ai")
 

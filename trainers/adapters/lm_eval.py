@@ -12,6 +12,7 @@ from typing import Any
 
 from referee.trainers.adapters.reading import completion_of, problem_of
 from referee.trainers.adapters.scorer import Scorer
+from referee.verifiers.extras import missing
 from referee.verifiers.records import Reward
 from referee.verifiers.rubric import Rubric
 from referee.verifiers.scoring.rows import Columns
@@ -84,7 +85,7 @@ def to_lm_eval_filter(
         from lm_eval.api.filter import Filter
         from lm_eval.api.registry import register_filter
     except ImportError as e:
-        raise ImportError("to_lm_eval_filter needs lm_eval: pip install lm-eval") from e
+        raise missing("to_lm_eval_filter", "lm_eval", install="lm-eval") from e
     scorer = Scorer(rubric=rubric, deadline_s=deadline_s, workers=workers)
     where, say = columns or Columns(), read or reward_text
     if _registered.get(name) == (scorer, where, say):

@@ -18,6 +18,7 @@ from referee.trainers.adapters.abstention import (
 )
 from referee.trainers.adapters.reading import completion_of, problem_from
 from referee.trainers.adapters.scorer import Scorer
+from referee.verifiers.extras import missing
 from referee.verifiers.rubric import Rubric
 
 
@@ -48,7 +49,7 @@ def to_nemo_gym(
         )
         from pydantic import ConfigDict, Field
     except ImportError as e:
-        raise ImportError("to_nemo_gym needs NeMo-Gym: pip install nemo-gym (Python 3.12 or newer)") from e
+        raise missing("to_nemo_gym", "nemo_gym", install="nemo-gym") from e
     scorer = Scorer(rubric=rubric, deadline_s=deadline_s, workers=workers)
     scorer.require_single("NeMo-Gym")
     choice = check_on_abstention(on_abstention)

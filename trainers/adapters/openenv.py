@@ -11,6 +11,7 @@ from typing import Any
 from referee.trainers.adapters.abstention import verdicts
 from referee.trainers.adapters.reading import completion_of, problem_from
 from referee.trainers.adapters.scorer import Scorer
+from referee.verifiers.extras import missing
 from referee.verifiers.records import Problem, Verdict
 from referee.verifiers.rubric import Rubric
 
@@ -36,7 +37,7 @@ def to_openenv(
     try:
         from openenv.core.rubrics import Rubric as OpenEnvRubric
     except ImportError as e:
-        raise ImportError("to_openenv needs openenv: pip install openenv") from e
+        raise missing("to_openenv", "openenv", install="openenv") from e
     scorer = Scorer(rubric=rubric, deadline_s=deadline_s, workers=workers)
     scorer.require_single("OpenEnv")
     read: Callable[[Any], Problem | Verdict] = problem or problem_of_observation

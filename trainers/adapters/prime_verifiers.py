@@ -24,6 +24,7 @@ from referee.trainers.adapters.abstention import (
 )
 from referee.trainers.adapters.reading import completion_of, problem_from
 from referee.trainers.adapters.scorer import Pair, Scorer
+from referee.verifiers.extras import missing
 from referee.verifiers.records import Reward
 from referee.verifiers.rubric import Rubric
 
@@ -187,7 +188,8 @@ def _classic_api() -> Any:
             continue
         if hasattr(module, "Rubric"):
             return module
-    raise ImportError(
-        'no verifiers package with the classic API is installed: pip install "verifiers<0.4", '
-        "or use to_verifiers() with verifiers.v1"
+    raise missing(
+        "to_verifiers_classic (to_verifiers is for verifiers.v1)",
+        "a verifiers package with the classic API",
+        install="'verifiers<0.4'",
     )

@@ -36,6 +36,8 @@ from referee.trainers.adapters.service_models import (
     ScoreAnswer,
     ScoreRequest,
 )
+from referee.verifiers.errors import NotJudged, UserMistake
+from referee.verifiers.extras import missing
 from referee.verifiers.records import Problem, Reward, Verdict
 from referee.verifiers.rubric import Rubric
 
@@ -45,7 +47,7 @@ try:
     from fastapi.responses import JSONResponse
     from fastapi.security import HTTPBearer
 except ImportError as e:
-    raise ImportError('the HTTP service needs FastAPI and uvicorn: pip install "referee[serve]"') from e
+    raise missing("to_service", "fastapi", extra="serve") from e
 
 _log = logging.getLogger(__name__)
 
@@ -177,11 +179,11 @@ def to_service(
     return app
 
 
-class _Failed(RuntimeError):
+class _Failed(NotJudged, RuntimeError):
     """The workers failed, which says nothing about the completions."""
 
 
-class _TooMany(ValueError):
+class _TooMany(UserMistake, ValueError):
     """More items in a request than the service takes."""
 
 

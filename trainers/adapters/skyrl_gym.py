@@ -13,6 +13,7 @@ from typing import Any
 from referee.trainers.adapters.abstention import OnAbstention, check_on_abstention, flat, number, why
 from referee.trainers.adapters.reading import completion_of, problem_from
 from referee.trainers.adapters.scorer import Scorer
+from referee.verifiers.extras import missing
 from referee.verifiers.rubric import Rubric
 
 
@@ -52,7 +53,7 @@ class SkyRLEntryPoint:
         try:
             from skyrl_gym.envs.base_text_env import BaseTextEnv, BaseTextEnvStepOutput
         except ImportError as e:
-            raise ImportError("to_skyrl_gym needs skyrl_gym: pip install skyrl-gym") from e
+            raise missing("to_skyrl_gym", "skyrl_gym", install="skyrl-gym") from e
         row = dict(extras or {})
         if "ground_truth" not in (row.get("reward_spec") or {}):
             raise ValueError(

@@ -12,6 +12,7 @@ from typing import Any
 from referee.trainers.adapters.abstention import OnAbstention, check_on_abstention, flat, number
 from referee.trainers.adapters.reading import completion_of
 from referee.trainers.adapters.scorer import Scorer
+from referee.verifiers.extras import missing
 from referee.verifiers.jsonl import to_dict
 from referee.verifiers.records import Problem
 from referee.verifiers.rubric import Rubric
@@ -38,7 +39,7 @@ def to_tinker(
         import tinker as api
         from tinker_cookbook.rl.types import Env, EnvGroupBuilder, StepResult
     except ImportError as e:
-        raise ImportError("to_tinker needs tinker-cookbook: pip install tinker-cookbook") from e
+        raise missing("to_tinker", "tinker_cookbook", install="tinker-cookbook") from e
     if group_size < 1:
         raise ValueError(f"group_size must be at least 1, got {group_size}")
     scorer = Scorer(rubric=rubric, deadline_s=deadline_s, workers=workers)

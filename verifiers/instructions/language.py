@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from referee.verifiers.extras import missing
+
 _lock = threading.Lock()
 _MAX_CHARACTERS = 10_000
 
@@ -17,7 +19,7 @@ def language_of(text: str) -> str | None:
     try:
         from langdetect import DetectorFactory, LangDetectException, detect
     except ImportError:
-        raise ImportError("to tell languages apart: pip install 'referee[language]'") from None
+        raise missing("telling languages apart", "langdetect", extra="language") from None
     with _lock:  # the library loads its profiles on first use, without a lock of its own
         DetectorFactory.seed = 0
         try:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+from referee.verifiers.errors import NotJudged
+
 Messages: TypeAlias = "list[dict[str, str]]"
 
 
-class JudgeUnavailable(RuntimeError):
+class JudgeUnavailable(NotJudged, RuntimeError):
     """No answer could be had: the server failed, timed out, or answered with something else."""
 
 

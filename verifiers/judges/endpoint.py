@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from referee.verifiers.extras import missing
 from referee.verifiers.judges.chat import JudgeUnavailable, Messages, TooLong
 from referee.verifiers.records import Json
 
@@ -21,7 +22,6 @@ _RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _TOO_LONG = re.compile(
     r"context.{0,9}(?:length|size|window)|input length|too long|too many tokens", re.IGNORECASE
 )
-_MISSING = "judges need httpx, tenacity and diskcache: pip install 'referee[judge]'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class Endpoint:
             import httpx  # noqa: F401
             import tenacity  # noqa: F401
         except ImportError as e:
-            raise ImportError(_MISSING) from e
+            raise missing("Endpoint", "httpx, tenacity and diskcache", extra="judge") from e
 
     def __hash__(self) -> int:
         return hash((self.base_url, self.model))

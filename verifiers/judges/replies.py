@@ -13,12 +13,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from referee.verifiers.errors import UnreadableText
 from referee.verifiers.thinking import answer_part
 
 _NUMBER = re.compile(r"(-?[0-9]{1,9}(?:\.[0-9]{1,9})?)(?:\s*/\s*([0-9]{1,9}))?")
 
 
-class Nonsense(ValueError):
+class Nonsense(UnreadableText, ValueError):
     """An answer that is not what the judge was asked for."""
 
 

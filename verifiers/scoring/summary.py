@@ -7,13 +7,20 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from referee.verifiers.evidence import evidence
 from referee.verifiers.intervals import mean_interval
-from referee.verifiers.records import Reward
+from referee.verifiers.records import Reason, Reward
+
+FAILURES = frozenset({Reason.ERROR, Reason.UNAVAILABLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartSummary:
-    """A mean score with its 95 % interval over the completions that were decided, and the reasons."""
+    """A mean score with its 95 % interval over the completions that were decided, and the reasons.
+
+    ``failures`` says what was said in the first verdict that nothing but the machine is to blame for:
+    ``error``, where the verifier failed, and ``unavailable``, where what judges was away.
+    """
 
     mean: float
     low: float
@@ -21,6 +28,7 @@ class PartSummary:
     decided: int
     abstained: int
     reasons: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +53,7 @@ class Tally:
         self._totals = array("d")
         self._scores: dict[str, array[float]] = {}
         self._reasons: dict[str, Counter[str]] = {}
+        self._failures: dict[str, dict[str, str]] = {}
 
     def add(self, reward: Reward) -> None:
         """Count one reward."""
@@ -55,6 +64,9 @@ class Tally:
         for name, verdict in reward.parts.items():
             scores = self._scores.setdefault(name, array("d"))
             self._reasons.setdefault(name, Counter())[str(verdict.reason)] += 1
+            if verdict.reason in FAILURES:
+                failures = self._failures.setdefault(name, {})
+                failures.setdefault(str(verdict.reason), evidence(verdict))
             if verdict.score is not None:
                 scores.append(verdict.score)
 
@@ -63,14 +75,17 @@ class Tally:
         return Summary(
             completions=self.completions,
             truncated=self.truncated,
-            total=self._part(self._totals, Counter()),
-            parts={name: self._part(self._scores[name], self._reasons[name]) for name in self._scores},
+            total=self._part(self._totals, Counter(), {}),
+            parts={
+                name: self._part(self._scores[name], self._reasons[name], self._failures.get(name, {}))
+                for name in self._scores
+            },
             resumed=resumed,
             duplicates=duplicates,
             seconds=seconds,
         )
 
-    def _part(self, scores: array[float], reasons: Counter[str]) -> PartSummary:
+    def _part(self, scores: array[float], reasons: Counter[str], failures: dict[str, str]) -> PartSummary:
         mean, low, high = mean_interval(scores)
         return PartSummary(
             mean=mean,
@@ -79,6 +94,7 @@ class Tally:
             decided=len(scores),
             abstained=self.completions - len(scores),
             reasons=dict(sorted(reasons.items())),
+            failures=dict(sorted(failures.items())),
         )
 
 

@@ -146,7 +146,7 @@ def test_going_on_with_another_rubric_columns_or_source_is_refused(tmp_path: Pat
     score_file(rubrics.JUDGE, source, out, workers=0)
     with pytest.raises(StoreError, match="begun with another rubric"):
         score_file(rubrics.SIBLINGS, source, out, workers=0)
-    with pytest.raises(StoreError, match="begun with another columns"):
+    with pytest.raises(StoreError, match="begun with another column setting, completion"):
         score_file(rubrics.JUDGE, source, out, workers=0, columns=Columns(completion="b"))
     write(source, [{"completion": "changed"}])
     with pytest.raises(StoreError, match="the source has changed"):
