@@ -20,6 +20,7 @@ from typing import Any
 from referee.verifiers.protocol import name_of
 from referee.verifiers.records import Json
 from referee.verifiers.rubric import Rubric
+from referee.verifiers.scoring.plan import children_of
 
 
 def rules_version(verifier: object) -> int:
@@ -67,5 +68,5 @@ def changed_rules(before: object, now: Mapping[str, Json]) -> list[str]:
 
 def _walk(verifier: Any) -> Iterator[tuple[str, int]]:
     yield name_of(verifier), rules_version(verifier)
-    for child in getattr(verifier, "children", ()):
+    for child in children_of(verifier):
         yield from _walk(child)

@@ -19,6 +19,7 @@ from referee.verifiers.jsonl import write_json
 from referee.verifiers.records import Completion, Json, Problem, Reason
 from referee.verifiers.rubric import Rubric
 from referee.verifiers.scoring import Columns, Row, RowError, read_rows
+from referee.verifiers.scoring.plan import children_of
 
 _MATHEMATICAL = re.compile(r"[0-9\\^]|\\frac|\$")
 
@@ -194,7 +195,7 @@ def _takes_any(judge: Any) -> bool:
     if isinstance(judge, Rubric):
         return any(_takes_any(part.verifier) for part in judge.parts.values())
     means = getattr(judge, "list_means", None)
-    return means == "any" or any(map(_takes_any, getattr(judge, "children", ())))
+    return means == "any" or any(map(_takes_any, children_of(judge)))
 
 
 class _DoubleKey(UserMistake, ValueError):
