@@ -146,7 +146,8 @@ def digest(rows: Sequence[Row]) -> bytes:
 
 def _contents(record: Any) -> str:
     """Return a text that only equal records share: of plain fields their repr, else canonical JSON."""
-    values = _fields(type(record))(record)
+    kind: Any = type(record)
+    values = _fields(kind)(record)
     if all(value is None or type(value) in _PLAIN or not value for value in values):
         return repr(values)
     return key(record)
