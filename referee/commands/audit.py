@@ -18,7 +18,7 @@ from referee.verifiers.probing import TEMPLATE, Probed, overall
 from referee.verifiers.probing import audit as run_probes
 from referee.verifiers.records import Problem
 from referee.verifiers.scoring import Columns, read_rows
-from referee.verifiers.scoring.files import cores
+from referee.verifiers.scoring.score_rows import cores
 
 
 def audit(

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from referee.commands.inputs import BadInput, load_judge, opening
 from referee.verifiers.scoring import Columns, PartSummary, Summary, read_rows, score_file
-from referee.verifiers.scoring.files import cores
+from referee.verifiers.scoring.score_rows import cores
 
 
 def score(

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from referee.verifiers.scoring.engine import Engine as Engine
-    from referee.verifiers.scoring.files import score as score
-    from referee.verifiers.scoring.files import score_file as score_file
     from referee.verifiers.scoring.rows import Columns as Columns
     from referee.verifiers.scoring.rows import Row as Row
     from referee.verifiers.scoring.rows import RowError as RowError
     from referee.verifiers.scoring.rows import read_rows as read_rows
+    from referee.verifiers.scoring.score_rows import score as score
+    from referee.verifiers.scoring.score_rows import score_file as score_file
     from referee.verifiers.scoring.store import Scored as Scored
     from referee.verifiers.scoring.store import StoreError as StoreError
     from referee.verifiers.scoring.store import read_scored as read_scored
@@ -32,8 +32,8 @@ _HOME = {
     "Summary": "summary",
     "read_rows": "rows",
     "read_scored": "store",
-    "score": "files",
-    "score_file": "files",
+    "score": "score_rows",
+    "score_file": "score_rows",
     "summarise": "summary",
 }
 

@@ -20,7 +20,7 @@ from typing import Any
 from referee.verifiers.protocol import AnyVerifier, Item, failure
 from referee.verifiers.records import Reason, Verdict
 from referee.verifiers.scoring.asking import aevaluate
-from referee.verifiers.scoring.call import Call
+from referee.verifiers.scoring.call import Call, Heard
 from referee.verifiers.scoring.lateness import late, use_of_thread
 from referee.verifiers.scoring.loops import Interrupted, LoopThread, running_loop
 
@@ -28,8 +28,6 @@ CONCURRENCY = 32
 _LOOK_S = 0.02
 _BEAT_S = 0.2  # a loop that does not answer within this is blocked
 _TRIES = 2
-
-Done = Callable[[list[Verdict], float], None]
 
 
 @dataclass(slots=True, eq=False)
@@ -40,7 +38,7 @@ class _Flight:
     verifier: AnyVerifier
     items: Sequence[Item]
     limit_s: float
-    done: Done
+    done: Heard
     thread: LoopThread | None = None
     started: float = 0.0
     tries: int = 0
@@ -63,7 +61,7 @@ class Awaiting:
         self._flying: set[_Flight] = set()
         self._watched = False
 
-    def ask(self, call: Call, verifier: AnyVerifier, items: Sequence[Item], done: Done) -> None:
+    def ask(self, call: Call, verifier: AnyVerifier, items: Sequence[Item], done: Heard) -> None:
         """Ask one question; ``done`` is told the verdicts and the seconds, in some other thread."""
         with self._changed:
             self._waiting.append(_Flight(call, verifier, items, self._deadline_s * len(items), done))

@@ -12,20 +12,18 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from referee.verifiers.protocol import AnyVerifier, Item, failure
 from referee.verifiers.records import Reason, Verdict
 from referee.verifiers.scoring.asking import evaluate
-from referee.verifiers.scoring.call import Call
+from referee.verifiers.scoring.call import Call, Heard
 from referee.verifiers.scoring.loops import Interrupted, interrupt
 from referee.verifiers.scoring.plan import bounds_itself, is_asked_once
 
 _INTERRUPT_S = 0.5
-
-Done = Callable[[list[Verdict], float], None]
 
 
 @dataclass(slots=True, eq=False)
@@ -33,7 +31,7 @@ class _Batch:
     call: Call
     verifier: AnyVerifier
     items: Sequence[Item]
-    done: Done
+    done: Heard
     ended: bool = False
 
 
@@ -47,7 +45,7 @@ class Batches:
         self._thread: threading.Thread | None = None
         self._prepared: set[int] = set()
 
-    def ask(self, call: Call, verifier: AnyVerifier, items: Sequence[Item], done: Done) -> None:
+    def ask(self, call: Call, verifier: AnyVerifier, items: Sequence[Item], done: Heard) -> None:
         """Ask about a batch; ``done`` is told the verdicts and the seconds, in some other thread."""
         with self._lock:
             self._waiting.append(_Batch(call, verifier, items, done))

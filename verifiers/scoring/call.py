@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
+
+from referee.verifiers.records import Verdict
+
+Heard: TypeAlias = Callable[[list[Verdict], float], None]
+"""Is told a question's verdicts and the seconds that they took, in whatever thread they were made."""
 
 
 @dataclass(slots=True, eq=False)

@@ -32,12 +32,12 @@ from typing import Any
 
 from referee.verifiers.protocol import AnyVerifier, Item, failure
 from referee.verifiers.records import Reason, Verdict
-from referee.verifiers.scoring import worker
+from referee.verifiers.scoring import crew_worker
 from referee.verifiers.scoring.call import Call
+from referee.verifiers.scoring.crew_worker import IDLE, KEPT, Clock, Question, Ruling, portions
 from referee.verifiers.scoring.lateness import late, use_of_process
 from referee.verifiers.scoring.nursery import Nursery, NurseryDied
 from referee.verifiers.scoring.plan import is_group
-from referee.verifiers.scoring.worker import IDLE, KEPT, Cell, Clock, Place, portions
 
 TICK_S = 0.02
 START_S = 120.0  # a worker may have to import a large library first
@@ -65,7 +65,7 @@ class Payload:
         self.chunk = 1
         self.slow = False
 
-    def places(self, items: Sequence[Item]) -> set[Place]:
+    def places(self, items: Sequence[Item]) -> set[Question]:
         """Return the questions that ``items`` raise."""
         return {
             (part, first)
@@ -88,18 +88,18 @@ class Payload:
 
 
 @dataclass(slots=True, eq=False)
-class Task:
+class CrewTask:
     """Items that one payload is asked about together: a completion, or the siblings of a group."""
 
     items: Sequence[Item]
     tag: Any = None
-    cells: dict[Place, Cell] = field(default_factory=dict)
-    open: set[Place] = field(default_factory=set)
-    died: Place | None = None  # the question at which its worker died
+    cells: dict[Question, Ruling] = field(default_factory=dict)
+    open: set[Question] = field(default_factory=set)
+    died: Question | None = None  # the question at which its worker died
 
 
 @dataclass(slots=True, eq=False)
-class Order:
+class CrewOrder:
     """Tasks that were handed in together. ``done`` is told, in the crew's thread, of those that end."""
 
     call: Call
@@ -107,8 +107,8 @@ class Order:
     workers: int
     payload: Payload
     deadline_s: float
-    waiting: deque[Task]
-    done: Callable[[list[Task]], None]
+    waiting: deque[CrewTask]
+    done: Callable[[list[CrewTask]], None]
 
 
 @dataclass(slots=True, eq=False)
@@ -119,8 +119,8 @@ class _Worker:
     since: float  # when it was last given something or told us something
     loaded: list[int] = field(default_factory=list)
     loading: bool = False
-    order: Order | None = None
-    tasks: dict[int, Task] = field(default_factory=dict)
+    order: CrewOrder | None = None
+    tasks: dict[int, CrewTask] = field(default_factory=dict)
 
 
 class Crew:
@@ -130,19 +130,19 @@ class Crew:
         self.pid = os.getpid()
         self.failed: BaseException | None = None
         self._lock = threading.RLock()  # a client may be let go by the garbage collector, anywhere
-        self._inbox: deque[Order | threading.Event | None] = deque()
+        self._inbox: deque[CrewOrder | threading.Event | None] = deque()
         self._held: set[object] = set()
         self._bell, self._ear = socket.socketpair()
         self._bell.setblocking(False)
         self._ear.setblocking(False)
         self._nursery: Nursery | None = None
         self._workers: list[_Worker] = []
-        self._orders: deque[Order] = deque()
+        self._orders: deque[CrewOrder] = deque()
         self._tickets = iter(range(1, 1 << 62))
         self._thread = threading.Thread(target=self._run, name="referee-crew", daemon=True)
         self._thread.start()
 
-    def submit(self, order: Order) -> None:
+    def submit(self, order: CrewOrder) -> None:
         """Hand in work."""
         self._put(order)
 
@@ -167,13 +167,13 @@ class Crew:
             self._put(ended)
             ended.wait(_RELEASE_S)
 
-    def _put(self, message: Order | threading.Event | None) -> None:
+    def _put(self, message: CrewOrder | threading.Event | None) -> None:
         with self._lock:
             failed = self.failed
             if failed is None:
                 self._inbox.append(message)
         if failed is not None:
-            if isinstance(message, Order):
+            if isinstance(message, CrewOrder):
                 _give_up(message, message.waiting, failure(failed, Reason.UNAVAILABLE))
             elif message is not None:
                 message.set()
@@ -191,7 +191,7 @@ class Crew:
             _log.exception("the worker processes cannot be used any more")
             with self._lock:
                 self.failed = e
-            orders = [*self._orders, *(o for o in self._inbox if isinstance(o, Order))]
+            orders = [*self._orders, *(o for o in self._inbox if isinstance(o, CrewOrder))]
             for message in self._inbox:
                 if isinstance(message, threading.Event):
                     message.set()
@@ -227,7 +227,7 @@ class Crew:
         dismissed: list[threading.Event] = []
         while self._inbox:
             message = self._inbox.popleft()
-            if isinstance(message, Order):
+            if isinstance(message, CrewOrder):
                 for task in message.waiting:
                     task.open = message.payload.places(task.items)
                 self._orders.append(message)
@@ -266,7 +266,7 @@ class Crew:
     def _busy(self, client: object) -> int:
         return sum(w.order is not None and w.order.client == client for w in self._workers)
 
-    def _free(self, order: Order) -> _Worker | None:
+    def _free(self, order: CrewOrder) -> _Worker | None:
         """Return a worker that does nothing, if possible one that has the payload; else start one."""
         free = [w for w in self._workers if w.order is None and not w.loading]
         number = order.payload.number
@@ -304,7 +304,7 @@ class Crew:
         self._workers.append(w)
         return w
 
-    def _give(self, w: _Worker, order: Order) -> None:
+    def _give(self, w: _Worker, order: CrewOrder) -> None:
         tasks = [order.waiting.popleft()]
         if tasks[0].died is None:  # a suspect goes alone
             while order.waiting and len(tasks) < order.payload.chunk and order.waiting[0].died is None:
@@ -354,11 +354,11 @@ class Crew:
         if order is not None and order.payload.slow:
             self._spare(order.payload, order.workers)
 
-    def _settle(self, w: _Worker, answers: Iterable[tuple[int, list[Cell]]]) -> None:
+    def _settle(self, w: _Worker, answers: Iterable[tuple[int, list[Ruling]]]) -> None:
         order = w.order
         if order is None:
             return
-        ended: list[Task] = []
+        ended: list[CrewTask] = []
         for ticket, cells in answers:
             task = w.tasks.get(ticket)
             if task is None:
@@ -406,7 +406,7 @@ class Crew:
             return  # it went on to the next question while it was looked at
         self._drain(w)
         if place in task.open:
-            self._decide(w, int(ticket), task, place, Cell(*place, [verdict] * count, seconds))
+            self._decide(w, int(ticket), task, place, Ruling(*place, [verdict] * count, seconds))
             self._end(w)
 
     def _end_slow(self, w: _Worker) -> None:
@@ -431,7 +431,7 @@ class Crew:
                 whole = w.order is not None and w.order.payload.whole[place[0]]
                 count = len(task.items) if whole else 1
                 lost = failure(f"the worker process ended with code {code}, twice")
-                self._decide(w, int(w.clock.ticket), task, place, Cell(*place, [lost] * count, 0.0))
+                self._decide(w, int(w.clock.ticket), task, place, Ruling(*place, [lost] * count, 0.0))
             else:
                 task.died = place
         elif w.loading and w.order is not None:
@@ -447,7 +447,7 @@ class Crew:
                 if kind == "judged":
                     self._settle(w, message[0])
 
-    def _decide(self, w: _Worker, ticket: int, task: Task, place: Place, cell: Cell) -> None:
+    def _decide(self, w: _Worker, ticket: int, task: CrewTask, place: Question, cell: Ruling) -> None:
         task.cells[place] = cell
         task.open.discard(place)
         task.died = None
@@ -503,7 +503,7 @@ def crew() -> Crew:
         RuntimeError: in a worker that is importing the script which defines the verifiers.
     """
     global _crew
-    if worker.loading:
+    if crew_worker.loading:
         raise RuntimeError(
             "the script that defines the verifiers scores while it is imported: put what it does under "
             'if __name__ == "__main__":'
@@ -543,13 +543,13 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_reset_after_fork)
 
 
-def _give_up(order: Order, tasks: Iterable[Task], verdict: Verdict) -> None:
+def _give_up(order: CrewOrder, tasks: Iterable[CrewTask], verdict: Verdict) -> None:
     """Decide what is open in ``tasks`` by an abstention."""
     ended = list(tasks)
     for task in ended:
         for place in order.payload.places(task.items) - set(task.cells):
             count = len(task.items) if order.payload.whole[place[0]] else 1
-            task.cells[place] = Cell(*place, [verdict] * count, 0.0)
+            task.cells[place] = Ruling(*place, [verdict] * count, 0.0)
         task.open.clear()
     if ended and not order.call.cancelled:
         order.done(ended)

@@ -28,7 +28,7 @@ from referee.verifiers.scoring.asking import evaluate
 from referee.verifiers.scoring.awaiting import CONCURRENCY, Awaiting
 from referee.verifiers.scoring.batches import Batches
 from referee.verifiers.scoring.call import Call
-from referee.verifiers.scoring.crew import Order, Payload, Task, crew, release, wake
+from referee.verifiers.scoring.crew import CrewOrder, CrewTask, Payload, crew, release, wake
 from referee.verifiers.scoring.plan import Place, Plan, asks_batches, is_group, leaves, place, plan
 
 DEADLINE_S = 10.0
@@ -36,7 +36,7 @@ BATCH = 256
 
 
 @dataclass(slots=True)
-class Unit:
+class WorkUnit:
     """Items that are paid together: one completion, or the siblings of a group."""
 
     number: int
@@ -63,7 +63,7 @@ _Verdicts = Callable[[list[Verdict], list[float], bool], None]
 class _Open:
     """A unit whose parts have not all spoken."""
 
-    unit: Unit
+    unit: WorkUnit
     told: Told
     columns: dict[str, list[Verdict]] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
@@ -112,7 +112,7 @@ class Engine:
         chunk = self._rules.chunk if self.workers and self.plan.worker else 1
         return max(2 * waiting, 4 * self.workers * chunk, 1)
 
-    def begin(self, units: Sequence[Unit], told: Told, call: Call) -> None:
+    def begin(self, units: Sequence[WorkUnit], told: Told, call: Call) -> None:
         """Ask about units; ``told`` hears of each one, in some other thread or in this one."""
         self._here()
         opened = [_Open(unit, told, {}, [0.0] * len(unit.items)) for unit in units]
@@ -135,7 +135,7 @@ class Engine:
                 for name in self.plan.worker:
                     self._ask_here(call, self._part(name), o.unit.items, partial(self._settle, o, name))
 
-    def settle_here(self, units: Sequence[Unit]) -> Iterator[Settled]:
+    def settle_here(self, units: Sequence[WorkUnit]) -> Iterator[Settled]:
         """Ask about units in this thread, in one batch, where all parts bound themselves."""
         start = time.monotonic()
         items = [item for unit in units for item in unit.items]
@@ -201,7 +201,7 @@ class Engine:
     def _ask_rules(self, call: Call, opened: Sequence[_Open]) -> None:
         names = self.plan.worker
 
-        def done(tasks: list[Task]) -> None:
+        def done(tasks: list[CrewTask]) -> None:
             for task in tasks:
                 columns: dict[str, list[Any]] = {name: [None] * len(task.items) for name in names}
                 seconds = [0.0] * len(task.items)
@@ -211,24 +211,26 @@ class Engine:
                         seconds[cell.first + i] += cell.seconds / len(cell.verdicts)
                 self._settle_columns(task.tag, columns, seconds, shared=False)
 
-        self._order(call, self._rules, [Task(o.unit.items, o) for o in opened], done)
+        self._order(call, self._rules, [CrewTask(o.unit.items, o) for o in opened], done)
 
     def _order(
-        self, call: Call, payload: Payload, tasks: list[Task], done: Callable[[list[Task]], None]
+        self, call: Call, payload: Payload, tasks: list[CrewTask], done: Callable[[list[CrewTask]], None]
     ) -> None:
         hired = crew()
         hired.hold(self._client)
-        hired.submit(Order(call, self._client, self.workers, payload, self.deadline_s, deque(tasks), done))
+        hired.submit(
+            CrewOrder(call, self._client, self.workers, payload, self.deadline_s, deque(tasks), done)
+        )
 
     def _ask_rule(self, call: Call, verifier: AnyVerifier, items: Sequence[Item], heard: _Verdicts) -> None:
         gather = _Gather(items, heard, whole=is_group(verifier))
 
-        def done(tasks: list[Task]) -> None:
+        def done(tasks: list[CrewTask]) -> None:
             for task in tasks:
                 (cell,) = task.cells.values()
                 gather.put(task.tag, cell.verdicts, cell.seconds)
 
-        tasks = [Task(asked, i) for i, asked in enumerate(gather.questions)]
+        tasks = [CrewTask(asked, i) for i, asked in enumerate(gather.questions)]
         self._order(call, self._payload(verifier), tasks, done)
 
     def _ask_awaited(
@@ -382,10 +384,10 @@ def _joined(
     return [item for o in opened for item in o.unit.items], partial(settle, opened)
 
 
-def _units(items: Sequence[Item], *, whole_groups: bool) -> tuple[list[Unit], list[list[int]]]:
+def _units(items: Sequence[Item], *, whole_groups: bool) -> tuple[list[WorkUnit], list[list[int]]]:
     """Return units, numbered from 0, and the places of each one's items."""
     places: dict[int, list[int]] = {}
     for i, item in enumerate(items):
         places.setdefault(item.group if whole_groups else i, []).append(i)
     found = list(places.values())
-    return [Unit(n, [items[i] for i in at]) for n, at in enumerate(found)], found
+    return [WorkUnit(n, [items[i] for i in at]) for n, at in enumerate(found)], found

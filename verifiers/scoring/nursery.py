@@ -22,7 +22,7 @@ import subprocess
 import sys
 import time
 
-from referee.verifiers.scoring import worker
+from referee.verifiers.scoring import crew_worker
 
 _MESSAGE = 1 << 16
 _ANSWER_S = 60.0  # until it is up, on a machine that is very busy
@@ -85,7 +85,7 @@ class Nursery:
 
 def main(fd: int, parent: int) -> None:
     """Serve the socket ``fd`` until it closes."""
-    worker.die_with_parent(parent)
+    crew_worker.die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     with socket.socket(fileno=fd) as door:
         while True:
@@ -113,7 +113,7 @@ def main(fd: int, parent: int) -> None:
 def _work(pipe: int, clock: int) -> None:
     code = 1
     try:
-        worker.serve(pipe, clock)
+        crew_worker.serve(pipe, clock)
         code = 0
     finally:
         os._exit(code)

@@ -14,7 +14,7 @@ from referee.verifiers.jsonl import key
 from referee.verifiers.protocol import Item
 from referee.verifiers.records import Reward
 from referee.verifiers.rubric import Rubric
-from referee.verifiers.scoring.engine import Settled, Unit
+from referee.verifiers.scoring.engine import Settled, WorkUnit
 from referee.verifiers.scoring.rows import Row
 from referee.verifiers.scoring.store import Store
 
@@ -53,7 +53,7 @@ class Ordered:
         self._next += 1
         self._admitted = self._next
 
-    def admit(self, groups: Iterable[Sequence[Row]]) -> Iterator[Unit]:
+    def admit(self, groups: Iterable[Sequence[Row]]) -> Iterator[WorkUnit]:
         """Yield the units that somebody must decide; what is known already is settled at once."""
         ahead = self._store.ahead if self._store else {}
         for rows in groups:
@@ -67,7 +67,7 @@ class Ordered:
                 self._units[number] = len(rows)
                 readable = [row for row in rows if row.failure is None]
                 if readable:
-                    yield Unit(number, [Item(row.completion, row.problem, row.group) for row in readable])
+                    yield WorkUnit(number, [Item(row.completion, row.problem, row.group) for row in readable])
                 else:
                     self.settle(Settled(number, [], []))
             else:

@@ -17,7 +17,7 @@ from referee.verifiers.records import Completion, Json, Problem, Reward, as_comp
 from referee.verifiers.rubric import Rubric
 from referee.verifiers.scoring.call import Call
 from referee.verifiers.scoring.crew import wake
-from referee.verifiers.scoring.engine import BATCH, DEADLINE_S, Engine, Settled, Unit
+from referee.verifiers.scoring.engine import BATCH, DEADLINE_S, Engine, Settled, WorkUnit
 from referee.verifiers.scoring.order import Ordered
 from referee.verifiers.scoring.rows import Columns, Row, RowError, read_rows
 from referee.verifiers.scoring.store import Store, StoreError
@@ -190,7 +190,7 @@ def _drain(results: Iterator[Settled | None], out: Ordered) -> Iterator[list[tup
 
 
 def _solve(
-    rubric: Rubric, units: Iterator[Unit], workers: int | None, deadline_s: float, *, timed: bool
+    rubric: Rubric, units: Iterator[WorkUnit], workers: int | None, deadline_s: float, *, timed: bool
 ) -> Iterator[Settled | None]:
     engine = Engine(rubric, deadline_s=deadline_s, workers=cores() if workers is None else workers)
     if engine.plan.self_bounded and not workers:
@@ -203,7 +203,7 @@ def _solve(
 
 
 def _here(
-    engine: Engine, units: Iterator[Unit], seconds: float | None, *, at_once: int
+    engine: Engine, units: Iterator[WorkUnit], seconds: float | None, *, at_once: int
 ) -> Iterator[Settled | None]:
     """Settle units in this thread, for ``seconds`` or to their end."""
     began = step = time.thread_time()
@@ -218,7 +218,7 @@ def _here(
     yield None
 
 
-def _flow(engine: Engine, units: Iterator[Unit]) -> Iterator[Settled | None]:
+def _flow(engine: Engine, units: Iterator[WorkUnit]) -> Iterator[Settled | None]:
     """Keep as many units in flight as keep everything busy; yield what is settled as it comes."""
     call = Call()
     told: SimpleQueue[Settled] = SimpleQueue()

@@ -35,10 +35,10 @@ loading = False  # True while this process imports what a payload needs
 KEPT = 8  # payloads that a worker holds; the parent counts along
 _FLUSH_S = 0.005
 
-Place: TypeAlias = tuple[int, int]  # part, first item
+Question: TypeAlias = tuple[int, int]  # part, first item
 
 
-class Cell(NamedTuple):
+class Ruling(NamedTuple):
     """What one question to one verifier decided."""
 
     part: int
@@ -47,8 +47,8 @@ class Cell(NamedTuple):
     seconds: float
 
 
-Job: TypeAlias = tuple[int, int, Sequence[Item], frozenset[Place]]
-Answer: TypeAlias = tuple[int, list[Cell]]
+Assignment: TypeAlias = tuple[int, int, Sequence[Item], frozenset[Question]]
+Reply: TypeAlias = tuple[int, list[Ruling]]
 
 
 class Clock(ctypes.Structure):
@@ -108,11 +108,11 @@ def _load(pipe: Connection, held: dict[int, Any], payload: int, pickled: bytes, 
     pipe.send(("loaded", payload, time.monotonic() - start))
 
 
-def _judge(pipe: Connection, clock: Clock, held: dict[int, Any], jobs: Sequence[Job]) -> None:
-    answers: list[Answer] = []
+def _judge(pipe: Connection, clock: Clock, held: dict[int, Any], jobs: Sequence[Assignment]) -> None:
+    answers: list[Reply] = []
     flushed = time.monotonic()
     for ticket, payload, items, decided in jobs:
-        cells: list[Cell] = []
+        cells: list[Ruling] = []
         answers.append((ticket, cells))
         for part, (verifier, whole) in enumerate(held[payload]):
             for first, asked in portions(items, whole=whole):
@@ -124,7 +124,7 @@ def _judge(pipe: Connection, clock: Clock, held: dict[int, Any], jobs: Sequence[
                 verdicts = evaluate(verifier, asked)
                 clock.ticket = IDLE
                 end = time.monotonic()
-                cells.append(Cell(part, first, verdicts, end - start))
+                cells.append(Ruling(part, first, verdicts, end - start))
                 if end - flushed > _FLUSH_S:
                     pipe.send(("judged", answers))
                     cells = []
