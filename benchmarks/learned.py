@@ -50,10 +50,10 @@ from referee.trainers.sft import SFT, fine_tune
 from referee.verifiers.intervals import wilson
 from referee.verifiers.learned.embedding import Embedder
 from referee.verifiers.learned.process import ProcessModel
-from referee.verifiers.learned.reading import Reading
 from referee.verifiers.learned.reward_model import sigmoid
 from referee.verifiers.learned.steps import first_wrong
 from referee.verifiers.learned.surface import COUNT
+from referee.verifiers.learned.text_layout import Reading
 from referee.verifiers.protocol import Item
 from referee.verifiers.records import Completion, Problem
 

@@ -17,8 +17,8 @@ from referee.envs.stream import Stream
 from referee.verifiers.jsonl import key
 from referee.verifiers.records import Problem
 
-Split: TypeAlias = Literal["train", "heldout"]
-Source: TypeAlias = "Sequence[Problem] | Callable[[int], Problem]"
+Portion: TypeAlias = Literal["train", "heldout"]
+ProblemSupply: TypeAlias = "Sequence[Problem] | Callable[[int], Problem]"
 MAX_DRAWS = 10_000
 
 
@@ -39,7 +39,7 @@ class FamilySource:
     family: Family
     level: int = 0
     seed: int = 0
-    split: Split = "train"
+    split: Portion = "train"
     share: float = 0.2
     salt: str = ""
 
@@ -80,7 +80,7 @@ def split(
 class Part:
     """A source of a mixture with its weight. ``epochs`` bounds how often a finite source is gone through."""
 
-    source: Source
+    source: ProblemSupply
     weight: float = 1.0
     epochs: int | None = None
 

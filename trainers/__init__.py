@@ -12,6 +12,9 @@ if TYPE_CHECKING:  # for readers of types; a test holds it equal to the table be
     from referee.trainers.adapters.abstention import Abstained as Abstained
     from referee.trainers.adapters.atropos import atropos_scores as atropos_scores
     from referee.trainers.adapters.atropos import to_atropos as to_atropos
+    from referee.trainers.adapters.from_others import from_trl as from_trl
+    from referee.trainers.adapters.from_others import from_verifiers as from_verifiers
+    from referee.trainers.adapters.from_others import from_verl as from_verl
     from referee.trainers.adapters.gym import to_gem as to_gem
     from referee.trainers.adapters.gym import to_gymnasium as to_gymnasium
     from referee.trainers.adapters.hf_evaluate import to_evaluate as to_evaluate
@@ -35,9 +38,6 @@ if TYPE_CHECKING:  # for readers of types; a test holds it equal to the table be
     from referee.trainers.adapters.trl_episodes import to_trl_episodes as to_trl_episodes
     from referee.trainers.adapters.trl_rollouts import to_trl_rollouts as to_trl_rollouts
     from referee.trainers.adapters.verl import to_verl as to_verl
-    from referee.trainers.adapters.wrap import from_trl as from_trl
-    from referee.trainers.adapters.wrap import from_verifiers as from_verifiers
-    from referee.trainers.adapters.wrap import from_verl as from_verl
     from referee.trainers.advantages import gae as gae
     from referee.trainers.advantages import group_advantages as group_advantages
     from referee.trainers.advantages import rloo_advantages as rloo_advantages
@@ -73,11 +73,11 @@ if TYPE_CHECKING:  # for readers of types; a test holds it equal to the table be
     from referee.trainers.recipe import Recipe as Recipe
     from referee.trainers.recipe import load_recipe as load_recipe
     from referee.trainers.recipe_run import carry_out as carry_out
-    from referee.trainers.reward_model import RewardTraining as RewardTraining
-    from referee.trainers.reward_model import load_backbone as load_backbone
-    from referee.trainers.reward_model import train_outcome_model as train_outcome_model
-    from referee.trainers.reward_model import train_reward_model as train_reward_model
-    from referee.trainers.reward_model import trl_reward_trainer as trl_reward_trainer
+    from referee.trainers.reward_training import RewardTraining as RewardTraining
+    from referee.trainers.reward_training import load_backbone as load_backbone
+    from referee.trainers.reward_training import train_outcome_model as train_outcome_model
+    from referee.trainers.reward_training import train_reward_model as train_reward_model
+    from referee.trainers.reward_training import trl_reward_trainer as trl_reward_trainer
     from referee.trainers.run_options import Training as Training
     from referee.trainers.run_record import Run as Run
     from referee.trainers.sampling import Sampling as Sampling
@@ -102,7 +102,7 @@ _HOME = {  # public name -> the module that holds it, imported when the name is 
     "ProcessTraining": "process_model",
     "Ranking": "preferences",
     "Recipe": "recipe",
-    "RewardTraining": "reward_model",
+    "RewardTraining": "reward_training",
     "Run": "run_record",
     "SFT": "sft",
     "Sampling": "sampling",
@@ -116,13 +116,13 @@ _HOME = {  # public name -> the module that holds it, imported when the name is 
     "carry_out": "recipe_run",
     "evaluate_pairs": "preference_eval",
     "fine_tune": "sft",
-    "from_trl": "adapters.wrap",
-    "from_verifiers": "adapters.wrap",
-    "from_verl": "adapters.wrap",
+    "from_trl": "adapters.from_others",
+    "from_verifiers": "adapters.from_others",
+    "from_verl": "adapters.from_others",
     "gae": "advantages",
     "group_advantages": "advantages",
     "kl_estimate": "kl",
-    "load_backbone": "reward_model",
+    "load_backbone": "reward_training",
     "load_policy": "policy",
     "load_recipe": "recipe",
     "load_step_classifier": "process_model",
@@ -159,10 +159,10 @@ _HOME = {  # public name -> the module that holds it, imported when the name is 
     "to_verifiers_classic": "adapters.prime_verifiers",
     "to_verl": "adapters.verl",
     "token_logprobs": "logprobs",
-    "train_outcome_model": "reward_model",
+    "train_outcome_model": "reward_training",
     "train_process_model": "process_model",
-    "train_reward_model": "reward_model",
-    "trl_reward_trainer": "reward_model",
+    "train_reward_model": "reward_training",
+    "trl_reward_trainer": "reward_training",
 }
 
 __all__ = list(_HOME)

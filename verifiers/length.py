@@ -16,10 +16,10 @@ from referee.verifiers.protocol import AnyVerifier, Item, Range, check_unit
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict
 from referee.verifiers.scoring.asking import Ask, Steps
 
-Unit: TypeAlias = Literal["tokens", "words", "characters"]
+LengthUnit: TypeAlias = Literal["tokens", "words", "characters"]
 
 
-def length_of(completion: str | Completion, unit: Unit) -> int | None:
+def length_of(completion: str | Completion, unit: LengthUnit) -> int | None:
     """Return a completion's length, or None where it has no token ids to count.
 
     >>> length_of("two words", "words"), length_of("two words", "tokens")
@@ -72,7 +72,7 @@ class OverlongPenalty(Composable):
 
     max_length: int
     cache: int
-    unit: Unit = "tokens"
+    unit: LengthUnit = "tokens"
     name = "overlong_penalty"
     range: Range = (-1.0, 0.0)
 
@@ -107,7 +107,7 @@ class CosineLength(Combinator):
     wrong: tuple[float, float] = (-1.0, -0.5)
     exceeded: float = -1.0
     threshold: float = 1.0
-    unit: Unit = "tokens"
+    unit: LengthUnit = "tokens"
     name = "cosine_length"
 
     def __post_init__(self) -> None:
@@ -158,8 +158,8 @@ class CosineLength(Combinator):
 def _check(max_length: int, unit: str) -> None:
     if not isinstance(max_length, int) or max_length < 1:
         raise ValueError(f"max_length must be a whole number of at least 1, got {max_length!r}")
-    if unit not in get_args(Unit):
-        raise ValueError(f"unit must be one of {', '.join(get_args(Unit))}, got {unit!r}")
+    if unit not in get_args(LengthUnit):
+        raise ValueError(f"unit must be one of {', '.join(get_args(LengthUnit))}, got {unit!r}")
 
 
 def _uncounted() -> Verdict:

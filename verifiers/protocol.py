@@ -27,7 +27,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 from referee.verifiers.records import Completion, Problem, Reason, Verdict
 
 Range: TypeAlias = tuple[float, float]
-Outcome: TypeAlias = "Verdict | bool | float | None"
+RawResult: TypeAlias = "Verdict | bool | float | None"
 
 UNIT: Range = (0.0, 1.0)
 
@@ -38,7 +38,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Verifier(Protocol):
     """Judges one completion."""
 
-    def __call__(self, completion: Completion, problem: Problem, /) -> Outcome | Awaitable[Outcome]:
+    def __call__(self, completion: Completion, problem: Problem, /) -> RawResult | Awaitable[RawResult]:
         """Return the verdict on ``completion``."""
         ...
 
@@ -49,7 +49,7 @@ class GroupVerifier(Protocol):
 
     def __call__(
         self, completions: Sequence[Completion], problem: Problem, /
-    ) -> Sequence[Outcome] | Awaitable[Sequence[Outcome]]:
+    ) -> Sequence[RawResult] | Awaitable[Sequence[RawResult]]:
         """Return one verdict for each of ``completions``."""
         ...
 

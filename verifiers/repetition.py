@@ -10,7 +10,7 @@ from referee.verifiers.combine import Composable
 from referee.verifiers.protocol import Range
 from referee.verifiers.records import Completion, Problem, Reason, Verdict, text_of
 
-Unit: TypeAlias = Literal["words", "characters", "tokens"]
+NgramUnit: TypeAlias = Literal["words", "characters", "tokens"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class RepetitionPenalty(Composable):
 
     n: int = 3
     max_penalty: float = -1.0
-    unit: Unit = "words"
+    unit: NgramUnit = "words"
     name = "repetition_penalty"
 
     def __post_init__(self) -> None:
@@ -39,8 +39,8 @@ class RepetitionPenalty(Composable):
             raise ValueError(f"n must be a whole number of at least 1, got {self.n!r}")
         if not (math.isfinite(self.max_penalty) and self.max_penalty <= 0):
             raise ValueError(f"max_penalty must be a finite number of at most 0, got {self.max_penalty!r}")
-        if self.unit not in get_args(Unit):
-            raise ValueError(f"unit must be one of {', '.join(get_args(Unit))}, got {self.unit!r}")
+        if self.unit not in get_args(NgramUnit):
+            raise ValueError(f"unit must be one of {', '.join(get_args(NgramUnit))}, got {self.unit!r}")
 
     @property
     def range(self) -> Range:

@@ -36,11 +36,11 @@ class _Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class PatternNode:
     """A part of a pattern: ``kind`` is one, sequence, choice or repeat."""
 
     kind: str
-    children: tuple[Node, ...] = ()
+    children: tuple[PatternNode, ...] = ()
     characters: frozenset[str] = field(default_factory=frozenset)
     negated: bool = False
     low: int = 0
@@ -77,7 +77,7 @@ class Node:
         return found
 
 
-def parse(pattern: str) -> Node | None:
+def parse(pattern: str) -> PatternNode | None:
     """Return a pattern as a node; None where it is not in the grammar."""
     if len(pattern) > MAX_LENGTH:
         return None
@@ -108,30 +108,30 @@ class _Reader:
         self.at += 1
         return character
 
-    def alternatives(self, depth: int) -> Node:
+    def alternatives(self, depth: int) -> PatternNode:
         if depth > MAX_DEPTH:
             raise _Bad
         options = [self.sequence(depth)]
         while self.peek() == "|":
             self.at += 1
             options.append(self.sequence(depth))
-        return options[0] if len(options) == 1 else Node("choice", tuple(options))
+        return options[0] if len(options) == 1 else PatternNode("choice", tuple(options))
 
-    def sequence(self, depth: int) -> Node:
-        parts: list[Node] = []
+    def sequence(self, depth: int) -> PatternNode:
+        parts: list[PatternNode] = []
         while self.peek() not in ("", "|", ")"):
             parts.append(self.repeated(self.atom(depth)))
-        return Node("sequence", tuple(parts))
+        return PatternNode("sequence", tuple(parts))
 
-    def repeated(self, node: Node) -> Node:
+    def repeated(self, node: PatternNode) -> PatternNode:
         for _ in range(MAX_DEPTH):
             mark = self.peek()
             if mark == "*":
-                node = Node("repeat", (node,))
+                node = PatternNode("repeat", (node,))
             elif mark == "+":
-                node = Node("repeat", (node,), low=1)
+                node = PatternNode("repeat", (node,), low=1)
             elif mark == "?":
-                node = Node("repeat", (node,), high=1)
+                node = PatternNode("repeat", (node,), high=1)
             elif mark == "{":
                 node = self.counted(node)
             else:
@@ -139,7 +139,7 @@ class _Reader:
             self.at += 1
         raise _Bad
 
-    def counted(self, node: Node) -> Node:
+    def counted(self, node: PatternNode) -> PatternNode:
         end = self.pattern.find("}", self.at)
         low, comma, high = self.pattern[self.at + 1 : max(end, 0)].partition(",")
         counts = [low, *([high] if high else [])]
@@ -149,9 +149,9 @@ class _Reader:
         if most is not None and most < least:
             raise _Bad
         self.at = end
-        return Node("repeat", (node,), low=least, high=most)
+        return PatternNode("repeat", (node,), low=least, high=most)
 
-    def atom(self, depth: int) -> Node:
+    def atom(self, depth: int) -> PatternNode:
         character = self.take()
         if character == "(":
             if self.pattern.startswith("?:", self.at):
@@ -163,20 +163,20 @@ class _Reader:
         if character == "[":
             return self.members()
         if character == ".":
-            return Node("one", characters=frozenset("\n"), negated=True)
+            return PatternNode("one", characters=frozenset("\n"), negated=True)
         if character == "\\":
             return self.escaped()
         if character in _SPECIAL:
             raise _Bad
-        return Node("one", characters=frozenset(character))
+        return PatternNode("one", characters=frozenset(character))
 
-    def escaped(self) -> Node:
+    def escaped(self) -> PatternNode:
         character = self.take()
         if character.isalnum() and character not in _CLASSES:
             raise _Bad
-        return Node("one", characters=frozenset(_CLASSES.get(character, character)))
+        return PatternNode("one", characters=frozenset(_CLASSES.get(character, character)))
 
-    def members(self) -> Node:
+    def members(self) -> PatternNode:
         negated = self.peek() == "^"
         self.at += negated
         members: set[str] = set()
@@ -193,4 +193,4 @@ class _Reader:
                 members.add(character)
         if not members:
             raise _Bad
-        return Node("one", characters=frozenset(members), negated=negated)
+        return PatternNode("one", characters=frozenset(members), negated=negated)

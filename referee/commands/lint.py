@@ -170,7 +170,7 @@ def _reference_findings(problem: Problem, judge: Rubric | None) -> Iterator[tupl
     if answer in (None, []) or (isinstance(answer, str) and not answer.strip()):
         yield "the reference is empty", False
     elif isinstance(answer, str) and _MATHEMATICAL.search(answer):
-        from referee.verifiers.mathematics.lint import lint_reference
+        from referee.verifiers.mathematics.reference_lint import lint_reference
 
         if found := lint_reference(answer):
             yield f"as mathematics, {found}: {answer!r:.80}", True

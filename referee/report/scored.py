@@ -100,15 +100,15 @@ def scored_report(source: str | Path, *, sample: int = SAMPLE, title: str = "") 
     )
 
 
-Place: TypeAlias = tuple[int, str]  # a line of the source, and a column of it
+Where: TypeAlias = tuple[int, str]  # a line of the source, and a column of it
 
 
 @dataclass(frozen=True, slots=True)
 class _Times:
     """How long verdicts took: each one's own time, and what is only an equal share of a batch's time."""
 
-    own: dict[Place, float] = field(default_factory=dict)
-    shared: dict[Place, float] = field(default_factory=dict)
+    own: dict[Where, float] = field(default_factory=dict)
+    shared: dict[Where, float] = field(default_factory=dict)
 
 
 def _gather(source: Path, seconds: _Times, size: int) -> _Gathered:

@@ -17,7 +17,7 @@ from referee.trainers.outcome_data import labelled_by, labelled_rollouts, majori
 from referee.trainers.policy import LoRA
 from referee.trainers.preferences import Ranking
 from referee.trainers.reward_loss import bradley_terry_loss, ranking_pairs
-from referee.trainers.reward_model import (
+from referee.trainers.reward_training import (
     RewardTraining,
     load_backbone,
     scores_of,
@@ -27,7 +27,7 @@ from referee.trainers.reward_model import (
 )
 from referee.verifiers import OutcomeModel, Problem, RewardModel, Rubric
 from referee.verifiers.learned.embedding import Embedder
-from referee.verifiers.learned.reading import Reading
+from referee.verifiers.learned.text_layout import Reading
 from referee.verifiers.records import Reason, Verdict
 from referee.verifiers.scoring.asking import evaluate
 

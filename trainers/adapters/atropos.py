@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from referee.trainers.adapters.abstention import check_stand_in, number
-from referee.trainers.adapters.reading import completion_of, problem_from
+from referee.trainers.adapters.outside_rows import completion_of, problem_from
 from referee.trainers.adapters.scorer import Pair, Scorer
 from referee.verifiers.extras import missing
 from referee.verifiers.rubric import Rubric

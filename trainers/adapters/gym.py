@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from referee.trainers.adapters.abstention import OnAbstention, check_on_abstention, flat, number, why
-from referee.trainers.adapters.reading import completion_of, problem_of
+from referee.trainers.adapters.outside_rows import completion_of, problem_of
 from referee.trainers.adapters.scorer import Scorer
 from referee.verifiers.extras import missing
 from referee.verifiers.records import Problem

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from referee.trainers.adapters.reading import completion_of, problem_of
+from referee.trainers.adapters.outside_rows import completion_of, problem_of
 from referee.trainers.adapters.scorer import Scorer
 from referee.verifiers.extras import missing
 from referee.verifiers.records import Reward

@@ -25,7 +25,7 @@ from referee.trainers.adapters.abstention import (
     log_missing_reference,
     number,
 )
-from referee.trainers.adapters.reading import completion_of, problem_of
+from referee.trainers.adapters.outside_rows import completion_of, problem_of
 from referee.trainers.adapters.scorer import Scorer
 from referee.verifiers.jsonl import key
 from referee.verifiers.records import Problem, Verdict

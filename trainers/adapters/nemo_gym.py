@@ -16,7 +16,7 @@ from referee.trainers.adapters.abstention import (
     verdicts,
     why,
 )
-from referee.trainers.adapters.reading import completion_of, problem_from
+from referee.trainers.adapters.outside_rows import completion_of, problem_from
 from referee.trainers.adapters.scorer import Scorer
 from referee.verifiers.extras import missing
 from referee.verifiers.rubric import Rubric

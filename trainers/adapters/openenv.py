@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from referee.trainers.adapters.abstention import verdicts
-from referee.trainers.adapters.reading import completion_of, problem_from
+from referee.trainers.adapters.outside_rows import completion_of, problem_from
 from referee.trainers.adapters.scorer import Scorer
 from referee.verifiers.extras import missing
 from referee.verifiers.records import Problem, Verdict

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from referee.trainers.adapters.abstention import log_missing_reference, why
-from referee.trainers.adapters.reading import completion_of, problem_of
+from referee.trainers.adapters.outside_rows import completion_of, problem_of
 from referee.trainers.adapters.scorer import Scorer
 from referee.verifiers.rubric import Rubric
 from referee.verifiers.scoring.rows import Columns

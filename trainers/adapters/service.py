@@ -24,7 +24,7 @@ from referee.trainers.adapters.abstention import (
     why,
 )
 from referee.trainers.adapters.openrlhf import openrlhf_answer, openrlhf_pairs
-from referee.trainers.adapters.reading import completion_of, problem_from
+from referee.trainers.adapters.outside_rows import completion_of, problem_from
 from referee.trainers.adapters.scorer import Pair, Scorer
 from referee.trainers.adapters.service_door import Door
 from referee.trainers.adapters.service_models import (

@@ -12,7 +12,7 @@ _MESSAGE = {
     "properties": {"role": {"type": "string"}, "content": {"description": "a text, or blocks of text"}},
     "required": ["role"],
 }
-Chat: TypeAlias = list[Annotated[dict[str, Any], WithJsonSchema(_MESSAGE)]]
+ChatMessages: TypeAlias = list[Annotated[dict[str, Any], WithJsonSchema(_MESSAGE)]]
 
 
 class ScoreItem(BaseModel):
@@ -20,9 +20,9 @@ class ScoreItem(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    completion: str | Chat | None
+    completion: str | ChatMessages | None
     answer: Any = Field(default=None, description="the reference; any of a list of them")
-    prompt: str | Chat | None = ""
+    prompt: str | ChatMessages | None = ""
     info: dict[str, Any] | str | None = Field(default=None, description="an object, or the JSON text of one")
     id: str | int | None = ""
     truncated: bool = Field(default=False, description="the completion ran out of tokens")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from referee.trainers.adapters.abstention import OnAbstention, check_on_abstention, flat, number
-from referee.trainers.adapters.reading import completion_of
+from referee.trainers.adapters.outside_rows import completion_of
 from referee.trainers.adapters.scorer import Scorer
 from referee.verifiers.extras import missing
 from referee.verifiers.jsonl import to_dict

@@ -22,7 +22,7 @@ from referee.trainers.adapters.abstention import (
     number,
     reason,
 )
-from referee.trainers.adapters.reading import completion_of, problem_of
+from referee.trainers.adapters.outside_rows import completion_of, problem_of
 from referee.trainers.adapters.scorer import Pair, Scorer
 from referee.verifiers.jsonl import key
 from referee.verifiers.records import Problem, Reward

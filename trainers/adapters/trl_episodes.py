@@ -19,7 +19,7 @@ from referee.envs.game import Game
 from referee.envs.procedural import Family
 from referee.envs.records import Rollout, Stop
 from referee.envs.tools import Tool
-from referee.trainers.adapters.reading import completion_of
+from referee.trainers.adapters.outside_rows import completion_of
 from referee.trainers.adapters.trl_log import log_rollouts
 from referee.verifiers.jsonl import dumps, loads
 from referee.verifiers.records import Completion, Json, Message, Problem, ToolCall

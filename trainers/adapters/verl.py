@@ -25,7 +25,7 @@ from referee.trainers.adapters.abstention import (
     part_stand_in,
     reason,
 )
-from referee.trainers.adapters.reading import completion_of, problem_from
+from referee.trainers.adapters.outside_rows import completion_of, problem_from
 from referee.trainers.adapters.scorer import Pair, Scorer
 from referee.verifiers.records import Reward
 from referee.verifiers.rubric import Rubric

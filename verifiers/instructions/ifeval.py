@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from referee.verifiers.instructions import counting
 from referee.verifiers.instructions.language import is_english_script, language_of
 
-Check: TypeAlias = Callable[..., bool]
+InstructionCheck: TypeAlias = Callable[..., bool]
 Signature: TypeAlias = dict[str, Any]  # argument -> its type, or the texts that it may be
 
 _IFEVAL_RELATIONS = ("less than", "at least")
@@ -155,7 +155,7 @@ def _no_comma(text: str) -> bool:
     return "," not in text
 
 
-CHECKS: dict[str, tuple[Check, Signature]] = {
+CHECKS: dict[str, tuple[InstructionCheck, Signature]] = {
     "change_case:capital_word_frequency": (
         _capital_words,
         {"capital_frequency": int, "capital_relation": _IFEVAL_RELATIONS},

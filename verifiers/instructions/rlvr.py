@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from referee.verifiers.instructions import counting
-from referee.verifiers.instructions.ifeval import Check, Signature, is_json, quoted, two_responses
+from referee.verifiers.instructions.ifeval import InstructionCheck, Signature, is_json, quoted, two_responses
 from referee.verifiers.instructions.language import language_of
 
 _QUANTIFIERS = ("at least", "at most", "around")
@@ -124,7 +124,7 @@ def _no_commas(text: str) -> bool:
     return "," not in text
 
 
-CHECKS: dict[str, tuple[Check, Signature]] = {
+CHECKS: dict[str, tuple[InstructionCheck, Signature]] = {
     "validate_choice": (_choice, {"options": list}),
     "validate_end": (_end, {"end_phrase": str}),
     "validate_forbidden_words": (_forbidden, {"forbidden_words": list}),

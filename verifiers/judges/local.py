@@ -9,7 +9,7 @@ from typing import Any
 
 from referee.verifiers.judges.chat import Messages, TooLong
 from referee.verifiers.learned.loading import Loaded, load
-from referee.verifiers.learned.reading import harmless
+from referee.verifiers.learned.text_layout import harmless
 
 _generating = threading.Lock()  # one generation at a time: they would only take each other's cores
 

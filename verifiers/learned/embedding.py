@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from referee.verifiers.jsonl import write_json
-from referee.verifiers.learned.reading import PLAIN, Reading, cut, longest_row, read
 from referee.verifiers.learned.surface import COUNT, surface_features
+from referee.verifiers.learned.text_layout import PLAIN, Reading, cut, longest_row, read
 from referee.verifiers.protocol import Item
 from referee.verifiers.records import Json, Problem
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from referee.verifiers.learned.loading import Kind, Loaded
-from referee.verifiers.learned.reading import harmless, single_bos
+from referee.verifiers.learned.text_layout import harmless, single_bos
 from referee.verifiers.records import Problem
 
 Format = Literal["qwen2.5_math", "math_shepherd", "skywork_o1", "token_classification"]

@@ -10,9 +10,9 @@ from typing import get_args
 from referee.verifiers.combine import Composable
 from referee.verifiers.learned.formats import FORMATS, Format
 from referee.verifiers.learned.steps import (
-    Aggregation,
     How,
     Step,
+    StepAggregation,
     aggregate_steps,
     check_aggregation,
     check_how,
@@ -45,7 +45,7 @@ class ProcessModel(Composable):
     model: str
     format: Format = "token_classification"
     split: How = "auto"
-    aggregation: Aggregation = "min"
+    aggregation: StepAggregation = "min"
     threshold: float = 0.5
     dtype: str = "auto"
     device: str = "auto"
@@ -87,7 +87,7 @@ class ProcessModel(Composable):
         """Return the scores of each solution's steps, from 0 to 1; None where it is too long to be read."""
         from referee.verifiers.learned.batching import Wanted, states
         from referee.verifiers.learned.loading import load
-        from referee.verifiers.learned.reading import longest_row
+        from referee.verifiers.learned.text_layout import longest_row
 
         form = FORMATS[self.format]
         loaded = load(

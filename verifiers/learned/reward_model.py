@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from referee.verifiers.combine import Composable
-from referee.verifiers.learned.reading import PLAIN, Reading, cut, longest_row, read
+from referee.verifiers.learned.text_layout import PLAIN, Reading, cut, longest_row, read
 from referee.verifiers.protocol import UNIT, Item, Range, failure
 from referee.verifiers.records import Completion, Problem, Reason, Verdict, as_completion
 

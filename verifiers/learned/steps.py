@@ -20,7 +20,7 @@ from itertools import pairwise
 from typing import Literal, get_args
 
 How = Literal["auto", "line", "paragraph", "numbered", "sentence"]
-Aggregation = Literal["min", "product", "mean", "last", "sum"]
+StepAggregation = Literal["min", "product", "mean", "last", "sum"]
 
 _NUMBERED = re.compile(
     r"^[ \t]{0,8}(?:[*_#]{0,4}[ \t]?)(?:step[ \t]+\d{1,4}\b|\(?\d{1,3}[.)](?=[ \t]))",
@@ -69,7 +69,7 @@ def split_steps(text: str, how: How = "auto") -> list[Step]:
     return _stripped(text, [*spans, (start, len(text))])
 
 
-def aggregate_steps(scores: Sequence[float], how: Aggregation = "min") -> float:
+def aggregate_steps(scores: Sequence[float], how: StepAggregation = "min") -> float:
     """Return one score of a solution's steps; a solution without steps scores 0.
 
     ``min`` and ``product`` (Lightman et al. 2023, appendix F), ``last`` and ``mean``, ``sum``.
@@ -107,8 +107,8 @@ def check_how(how: str) -> None:
 
 def check_aggregation(how: str) -> None:
     """Raise ValueError where ``how`` is no aggregation."""
-    if how not in get_args(Aggregation):
-        raise ValueError(f"aggregation must be one of {', '.join(get_args(Aggregation))}, got {how!r}")
+    if how not in get_args(StepAggregation):
+        raise ValueError(f"aggregation must be one of {', '.join(get_args(StepAggregation))}, got {how!r}")
 
 
 def _stripped(text: str, spans: Sequence[tuple[int, int]]) -> list[Step]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from referee.verifiers.mathematics.lint import lint_reference, lint_references
 from referee.verifiers.mathematics.policy import Policy
+from referee.verifiers.mathematics.reference_lint import lint_reference, lint_references
 from referee.verifiers.mathematics.verifier import Math
 from referee.verifiers.mathematics.worker import MathVerify
 

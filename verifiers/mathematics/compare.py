@@ -7,12 +7,12 @@ from fractions import Fraction
 from typing import NamedTuple, TypeAlias
 
 from referee.verifiers.mathematics import forms as f
+from referee.verifiers.mathematics.approximation import Zero, is_zero, real_value
 from referee.verifiers.mathematics.evaluate import Evaluator, counted
 from referee.verifiers.mathematics.forms import Form, Number, Work
-from referee.verifiers.mathematics.intervals import INEQUALITIES, Sets, infinite, is_set_like, variables
 from referee.verifiers.mathematics.names import drawn, name_of, same_name, same_words
-from referee.verifiers.mathematics.numeric import Zero, is_zero, real_value
 from referee.verifiers.mathematics.policy import Policy
+from referee.verifiers.mathematics.real_sets import INEQUALITIES, Sets, infinite, is_set_like, variables
 from referee.verifiers.mathematics.tree import UNNAMED, Node, TooBig, Unreadable, neg
 
 Vector: TypeAlias = "tuple[tuple[int, int], tuple[str, str] | None, list[Node | Form]]"

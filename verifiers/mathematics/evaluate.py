@@ -9,8 +9,8 @@ from math import acos, asin, atan, ceil, comb, factorial, floor, gcd, lcm, pi
 
 from referee.verifiers.mathematics import forms as f
 from referee.verifiers.mathematics import series
+from referee.verifiers.mathematics.approximation import is_zero, real_value, sign_of
 from referee.verifiers.mathematics.forms import Form, Number, Work
-from referee.verifiers.mathematics.numeric import is_zero, real_value, sign_of
 from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable
 
 MAX_FACTORIAL = 5000

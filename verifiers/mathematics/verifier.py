@@ -12,9 +12,9 @@ from typing import NamedTuple
 from referee.verifiers.combine import Composable
 from referee.verifiers.mathematics.compare import Comparer, Match
 from referee.verifiers.mathematics.extract import Extracted, extract
-from referee.verifiers.mathematics.intervals import variables
 from referee.verifiers.mathematics.policy import Policy
 from referee.verifiers.mathematics.reader import Reading, exact_number, is_placeholder, literal, read, strip
+from referee.verifiers.mathematics.real_sets import variables
 from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable, rearranged, show
 from referee.verifiers.protocol import Item
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from referee.trainers import to_evaluate, to_ray_data, to_trl, to_verl
 from referee.trainers.adapters.abstention import why
-from referee.trainers.adapters.reading import problem_from
+from referee.trainers.adapters.outside_rows import problem_from
 from referee.verifiers import Exact, Math, Problem, Rubric, Verdict, verifier
 from referee.verifiers.records import Reason
 

@@ -15,7 +15,7 @@ from referee.trainers.preferences import rankings
 from referee.verifiers import Judge, LocalChat, Problem, Reason, RewardModel
 from referee.verifiers.judges.criteria import Criteria, Criterion
 from referee.verifiers.learned.embedding import Embedder
-from referee.verifiers.learned.reading import Reading
+from referee.verifiers.learned.text_layout import Reading
 from referee.verifiers.protocol import Item
 from referee.verifiers.records import Completion
 from referee.verifiers.scoring.asking import evaluate

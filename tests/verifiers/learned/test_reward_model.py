@@ -13,8 +13,8 @@ from referee.verifiers.combine import gate
 from referee.verifiers.exact import Exact
 from referee.verifiers.learned.batching import by_length, fill_up, is_causal
 from referee.verifiers.learned.loading import load
-from referee.verifiers.learned.reading import Reading, read
 from referee.verifiers.learned.reward_model import best_of
+from referee.verifiers.learned.text_layout import Reading, read
 from referee.verifiers.scoring.asking import evaluate
 
 PROMPT = "What is the sum of two and two, and why is it so? "

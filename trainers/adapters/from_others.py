@@ -17,7 +17,7 @@ from typing import Any
 
 from referee.envs.prime_classic import called, reward_functions
 from referee.envs.prime_tasks import score_task, trace_of
-from referee.trainers.adapters.reading import kept
+from referee.trainers.adapters.outside_rows import kept
 from referee.verifiers.combine import Composable
 from referee.verifiers.jsonl import to_dict
 from referee.verifiers.protocol import Item, Range, as_verdict, failure

@@ -12,7 +12,7 @@ from referee.verifiers.mathematics.verifier import NESTED, _reference_of_value, 
 from referee.verifiers.records import Json
 
 
-class Finding(NamedTuple):
+class UnreadableReference(NamedTuple):
     """A reference that :class:`Math` cannot judge against, by its row (from 0), and why."""
 
     row: int
@@ -48,12 +48,12 @@ def lint_reference(answer: Json) -> str | None:
     return None
 
 
-def lint_references(answers: Iterable[Json]) -> Iterator[Finding]:
+def lint_references(answers: Iterable[Json]) -> Iterator[UnreadableReference]:
     """Yield a finding for each reference that cannot be judged against."""
     for row, answer in enumerate(answers):
         problem = lint_reference(answer)
         if problem is not None:
-            yield Finding(row, answer, problem)
+            yield UnreadableReference(row, answer, problem)
 
 
 _NUMBERS = frozenset({"num", "add", "mul", "div", "pow", "fn"})

@@ -24,7 +24,7 @@ from referee.trainers.sampling import seed_of
 from referee.trainers.shuffling import shuffled
 from referee.verifiers.learned.batching import fill_up
 from referee.verifiers.learned.loading import forget, place, quiet
-from referee.verifiers.learned.reading import PLAIN, Reading, cut, longest_row, read
+from referee.verifiers.learned.text_layout import PLAIN, Reading, cut, longest_row, read
 from referee.verifiers.protocol import Item
 
 

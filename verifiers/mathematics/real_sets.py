@@ -7,9 +7,9 @@ from functools import cmp_to_key
 from typing import NamedTuple
 
 from referee.verifiers.mathematics import forms as f
+from referee.verifiers.mathematics.approximation import is_zero, real_value
 from referee.verifiers.mathematics.evaluate import Evaluator
 from referee.verifiers.mathematics.forms import Form, Number
-from referee.verifiers.mathematics.numeric import is_zero, real_value
 from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable
 
 _MIRROR = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!=", "=": "="}
