@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from referee.verifiers.combine import Composable
-from referee.verifiers.extraction import extract
 from referee.verifiers.protocol import UNIT
-from referee.verifiers.records import Completion, Problem, Reason, Verdict, text_of
+from referee.verifiers.reading.strategies import readings, search
+from referee.verifiers.records import Completion, Problem, Reason, Verdict, answer_of
 from referee.verifiers.references import bad_reference
-from referee.verifiers.thinking import answer_part
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _DRESS = re.compile(r"\\(?:text|textbf|mathbf|mathrm)\s*\{([^{}]*)\}")
@@ -63,7 +62,7 @@ class Choice(Composable):
         expected = _reference(problem.answer, letters, plain)
         if expected is None:
             return bad_reference(f"answer must name one of the choices, got {problem.answer!r:.80}")
-        stated = _stated(text_of(completion), letters)
+        stated = _stated(answer_of(completion, problem), letters)
         if stated is None:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)
         chosen = _chosen(stated, letters, plain)
@@ -91,17 +90,24 @@ def _reference(answer: object, letters: str, texts: tuple[str, ...]) -> str | No
 
 
 def _stated(text: str, letters: str) -> str | None:
-    """What the completion states as its choice."""
-    found = extract(text, ("boxed", "tag:answer", "after:####"))
+    """What the completion states as its choice; a box or a tag is read as its contents would be read bare."""
+    found = search(text, ("boxed", "tag:answer", "after:####"))
     if found is not None:
-        return found
-    answer = answer_part(text).strip()
+        text = readings(found)[-1]
+        if _letter(letters).match(text):
+            return text
+    return _said(text, letters) or text.strip().rpartition("\n")[2] or None
+
+
+def _said(text: str, letters: str) -> str | None:
+    """What follows the last "the answer is" or "choice:" that a letter follows."""
+    answer = text.strip()
     cues = list(_CUE.finditer(answer, max(0, len(answer) - 4000)))
     for cue in reversed(cues[-20:]):
         rest = answer[cue.end() :].partition("\n")[0]
         if _letter(letters).match(rest.replace("*", "").lstrip()) or _small(letters).fullmatch(rest.strip()):
             return rest
-    return answer.rpartition("\n")[2] or None
+    return None
 
 
 def _chosen(stated: str, letters: str, texts: tuple[str, ...]) -> str | None:

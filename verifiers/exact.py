@@ -8,9 +8,9 @@ import unicodedata
 from dataclasses import dataclass
 
 from referee.verifiers.combine import Composable
-from referee.verifiers.extraction import Extract, check_extract, extract
 from referee.verifiers.protocol import UNIT
-from referee.verifiers.records import Completion, Problem, Reason, Verdict, text_of
+from referee.verifiers.reading.strategies import Extract, check_extract, extract, readings
+from referee.verifiers.records import Completion, Problem, Reason, Verdict, answer_of
 from referee.verifiers.references import accepted, bad_reference
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
@@ -19,7 +19,7 @@ _PUNCTUATION = dict.fromkeys(map(ord, string.punctuation))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exact(Composable):
-    """Pay 1 where the extracted text equals an accepted answer, ``problem.answer`` or one of its list.
+    r"""Pay 1 where the extracted text equals an accepted answer, ``problem.answer`` or one of its list.
 
     Both sides are normalised alike. Always: Unicode NFC, white space stripped at both ends and every
     run of it read as one space (``whitespace=False`` keeps it). On request: ``ignore_case``
@@ -29,6 +29,7 @@ class Exact(Composable):
     Accepts:
         - ``Paris`` for ``Paris``; ``  New   York `` for ``New York``
         - any member of a list of answers
+        - ``Answer: Paris`` and ``\boxed{Paris}`` for ``Paris``: a cue around all of it
         - ``the PARIS.`` for ``Paris`` with case, punctuation and articles ignored
     Rejects:
         - ``paris`` for ``Paris``; ``Paris, France`` for ``Paris``
@@ -70,11 +71,11 @@ class Exact(Composable):
         if not wanted or not all(w.strip() for w in wanted):
             return bad_reference(f"answer must be a text or a list of texts, got {problem.answer!r:.80}")
         if self.extract == "whole" and not self.whitespace:
-            found: str | None = text_of(completion)
+            found: str | None = answer_of(completion, problem)
         else:
-            found = extract(text_of(completion), self.extract)
+            found = extract(answer_of(completion, problem), self.extract)
         if not found:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)
-        if self.normalise(found) in wanted:
+        if any(self.normalise(r) in wanted for r in readings(found)):
             return Verdict(score=1.0, reason=Reason.CORRECT, answer=found)
         return Verdict(score=0.0, reason=Reason.INCORRECT, answer=found)

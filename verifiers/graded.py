@@ -17,10 +17,11 @@ from fractions import Fraction
 from rapidfuzz.distance import Levenshtein
 
 from referee.verifiers.combine import Composable
-from referee.verifiers.extraction import Extract, check_extract, extract
-from referee.verifiers.numeric import TooLong, read_number, reference_number
+from referee.verifiers.numeric import reference_number
 from referee.verifiers.protocol import UNIT
-from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
+from referee.verifiers.reading.numbers import TooLong, read_number
+from referee.verifiers.reading.strategies import Extract, check_extract, extract, readings
+from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of
 from referee.verifiers.references import accepted, bad_reference
 
 _BETWEEN = re.compile(r"[,;\n]|->|→")
@@ -73,7 +74,7 @@ class AllowedOperations(Composable):
         given: Json = list(self.allowed) or problem.info.get(self.key)
         if not isinstance(given, list) or not given or not all(isinstance(g, str) for g in given):
             return bad_reference(f"info[{self.key!r}] must be a list of operations, got {given!r:.80}")
-        used = _operations(extract(text_of(completion), self.extract))
+        used = _operations(extract(answer_of(completion, problem), self.extract))
         if not used:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)
         wrong = [u for u in used if u not in given]
@@ -113,7 +114,7 @@ class ElementCount(Composable):
         wanted = self.count or (len(answer) if isinstance(answer, list) else answer)
         if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 1:
             return bad_reference(f"answer must be a count of at least 1 or a list, got {answer!r:.80}")
-        found = extract(text_of(completion), self.extract)
+        found = extract(answer_of(completion, problem), self.extract)
         count = len(elements(found)) if found else 0
         if not count:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)
@@ -151,7 +152,7 @@ class Efficiency(Composable):
         most = self.most if self.most is not None else problem.info.get(self.key)
         if isinstance(most, bool) or not isinstance(most, int) or most < 1:
             return bad_reference(f"info[{self.key!r}] must be a count of at least 1, got {most!r:.80}")
-        found = extract(text_of(completion), self.extract)
+        found = extract(answer_of(completion, problem), self.extract)
         count = len(elements(found)) if found else 0
         if not count:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)
@@ -188,9 +189,9 @@ class Closeness(Composable):
         expected = reference_number(problem.answer)
         if expected is None or (self.relative and not expected.value):
             return bad_reference(f"answer must be a number, got {problem.answer!r:.80}")
-        found = extract(text_of(completion), self.extract)
+        found = extract(answer_of(completion, problem), self.extract)
         try:
-            number = read_number(found) if found else None
+            number = next((n for r in readings(found or "") if (n := read_number(r)) is not None), None)
         except TooLong:
             return Verdict(score=0.0, reason=Reason.RESOURCE_LIMIT)
         if number is None:
@@ -229,11 +230,11 @@ class TokenF1(Composable):
         wanted = [_words(a) for a in accepted(problem)]
         if not wanted or not all(wanted):
             return bad_reference(f"answer must be a text or a list of texts, got {problem.answer!r:.80}")
-        found = extract(text_of(completion), self.extract)
-        words = _words(found) if found else []
-        if not words:
+        found = extract(answer_of(completion, problem), self.extract)
+        said = [words for r in readings(found or "") if (words := _words(r))]
+        if found is None or not said:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)
-        return _graded(max(_f1(words, w) for w in wanted), found[:2000] if found else None, {})
+        return _graded(max(_f1(words, w) for words in said for w in wanted), found[:2000], {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,12 +264,16 @@ class EditSimilarity(Composable):
         wanted = accepted(problem)
         if not wanted:
             return bad_reference(f"answer must be a text or a list of texts, got {problem.answer!r:.80}")
-        found = extract(text_of(completion), self.extract)
+        found = extract(answer_of(completion, problem), self.extract)
         if found is None:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)
         if len(found) > _MAX_CHARACTERS:
             return Verdict(score=0.0, reason=Reason.RESOURCE_LIMIT, answer=found[:200])
-        best = max(Levenshtein.normalized_similarity(found, w.strip()[:_MAX_CHARACTERS]) for w in wanted)
+        best = max(
+            Levenshtein.normalized_similarity(r, w.strip()[:_MAX_CHARACTERS])
+            for r in readings(found)
+            for w in wanted
+        )
         return _graded(best, found[:2000], {})
 
 

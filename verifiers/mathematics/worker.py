@@ -17,8 +17,7 @@ import threading
 from dataclasses import dataclass
 
 from referee.verifiers.combine import Composable
-from referee.verifiers.mathematics.extract import _after_thinking
-from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
+from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of
 
 _START_S = 60.0  # importing the library, on a busy machine
 
@@ -164,7 +163,7 @@ class MathVerify(Composable):
         - whatever ``math_verify.verify(parse(answer), parse(text))`` accepts: ``\boxed{0.5}`` for ``\frac12``
 
     Rejects:
-        - what it rejects, what it cannot decide inside ``timeout_s``, and text inside ``<think>``
+        - what it rejects, what it cannot decide inside ``timeout_s``, and text inside the thinking
     """
 
     timeout_s: float = 5.0
@@ -187,9 +186,9 @@ class MathVerify(Composable):
             return _abstention(
                 answer, f"the reference must be a text or a number, got {type(answer).__name__}"
             )
-        text, why = _after_thinking(text_of(completion))
-        if why or not text.strip():
-            return Verdict(score=0.0, reason=Reason.NO_ANSWER, detail={"why": why or "the text is empty"})
+        text = answer_of(completion, problem)
+        if not text.strip():
+            return Verdict(score=0.0, reason=Reason.NO_ANSWER, detail={"why": "nothing follows the thinking"})
         status, note = _worker.ask(text, str(answer), self.timeout_s, self.memory_bytes)
         if status == "bad_reference":
             return _abstention(answer, "math-verify cannot read the reference")
