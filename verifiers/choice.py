@@ -105,6 +105,8 @@ def _said(text: str, letters: str) -> str | None:
     cues = list(_CUE.finditer(answer, max(0, len(answer) - 4000)))
     for cue in reversed(cues[-20:]):
         rest = answer[cue.end() :].partition("\n")[0]
+        if _either(letters).search(answer, max(0, cue.start() - 20), cue.start()):
+            return answer[max(0, cue.start() - 20) :].partition("\n")[0]
         if _letter(letters).match(rest.replace("*", "").lstrip()) or _small(letters).fullmatch(rest.strip()):
             return rest
     return None
@@ -133,6 +135,12 @@ def _chosen(stated: str, letters: str, texts: tuple[str, ...]) -> str | None:
 @lru_cache(maxsize=64)
 def _letter(letters: str) -> re.Pattern[str]:
     return re.compile(rf"[(\[{{]?\s*(?P<letter>[{letters}]){_END}[)\]}}]?")
+
+
+@lru_cache(maxsize=64)
+def _either(letters: str) -> re.Pattern[str]:
+    """A choice that another is offered beside: ``A or option B``."""
+    return re.compile(rf"\b[{letters}]\)?\s{{0,4}}(?:,|\bor\b|\band\b)\s{{0,4}}$")
 
 
 @lru_cache(maxsize=64)

@@ -32,7 +32,7 @@ _DENIED_BEFORE = re.compile(
     r"(?:negative|opposite|square|reciprocal|inverse|root) of the (?:answer|result)|"
     r"(?:many|most|some) (?:students|people)(?: might| would| will)?|if only|"
     r"(?:mistake|error) (?:is|would be) to)\b|n['’]t\b|"
-    r"\\neq?(?![a-z])|≠|\b(?:wrong|incorrect|mistaken|erroneous|false|naive|tempting)(?:ly)?"
+    r"\\neq?(?![a-z])|≠|(?<!\bI was )(?<!\bI am )(?<!\bI'm )(?<!\bwe were )\b(?:wrong|incorrect|mistaken|erroneous|false|naive|tempting)(?:ly)?"
     r"(?:\s+(?:answer|solution|value|result|guess|choice|option|student|approach|method|reasoning))?\b)"
     r"\s*(?:(?:be|that|is|it|was|it's|equal|equals|to|the|answer|a|an|as|simply|just|correct|actually|quite|exactly|really|necessarily|even|were|get|answer|choose|believe|"
     r"say|think|guess|write|claim|final|would|of|wrote|got|gave|says|gives|yields|claimed|for|our|my)\s+)*[\s$({\[:*\\]*$",

@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple, Protocol
 
 from referee.verifiers.reading.boxes import Boxes, boxed, whole_box
-from referee.verifiers.reading.dress import is_placeholder, strip, unwrapped
+from referee.verifiers.reading.dress import TEXT, is_placeholder, strip, unwrapped
 
 Profile = Literal["lenient", "strict"]
 Kind = Literal["value", "words", "too_big", "nothing"]
@@ -41,6 +41,7 @@ class Extracted(NamedTuple):
 
 _INSIDE = frozenset("()[]{}^_\\*/+<>|")
 _PLAIN_NUMBER = re.compile(r"-?[\d,]*\d(?:\.\d+)?")
+_APPROXIMATE = re.compile(r"\b(?:about|approximately|approx|roughly|nearly|almost|around)\b|\\approx", re.I)
 _SPACE = re.compile(r"\s")
 _WHOLE_TAG = re.compile(r"<answer>(.*)</answer>", re.I | re.S)
 _CUE = re.compile(r"(?:[*_>\s]*(?:the\s+)?(?:final\s+)?answer[*_ \t]*[:：=]|####)[*_ \t]*", re.I)
@@ -130,6 +131,8 @@ def _inside(found: Extracted, grammar: Grammar, profile: Profile) -> Extracted:
         return found._replace(answer=bare)
     if profile == "strict" or not _SPACE.search(answer) or len(_NUMBER.findall(answer)) != 1:
         return found
+    if "\\" in TEXT.sub("", answer) or _APPROXIMATE.search(answer):
+        return found  # an expression is one value or none, and an approximation is none
     if grammar.kind(answer) not in ("nothing", "words"):
         return found
     plain = _answer_line(answer, grammar) or _phrase(answer, grammar) or _last(answer, grammar)
