@@ -274,6 +274,13 @@ def answer_of(completion: str | Completion, problem: Problem) -> str:
     return answer_part(text_of(completion), problem.thinking)
 
 
+def has_answer(completion: str | Completion, problem: Problem) -> bool:
+    """Tell whether anything follows the thinking in a completion: a text or a tool call."""
+    if answer_of(completion, problem).strip():
+        return True
+    return not isinstance(completion, str) and bool(completion.tool_calls)
+
+
 def plain(name: str, value: Any, depth: int = 0) -> Json:
     """Rebuild ``value`` as plain JSON data; tuples become lists.
 

@@ -130,9 +130,7 @@ class Rubric:
             )
             for name, part in self.parts.items()
         }
-        return Rubric(
-            fixed, abstention=self.abstention, truncation=self.truncation, thinking=self.thinking
-        )
+        return Rubric(fixed, abstention=self.abstention, truncation=self.truncation, thinking=self.thinking)
 
     def marked(self, items: Sequence[Item]) -> Sequence[Item]:
         """Return the items with this rubric's thinking marks on their problems, which every verifier reads.

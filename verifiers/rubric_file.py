@@ -82,7 +82,9 @@ class _Loader(yaml.SafeLoader):
 
 def rubric_from(data: object) -> Rubric:
     """Make a rubric from what such a file holds."""
-    top = _mapping("the rubric", data, allowed=("parts", "abstention", "truncation", "thinking"), required=("parts",))
+    top = _mapping(
+        "the rubric", data, allowed=("parts", "abstention", "truncation", "thinking"), required=("parts",)
+    )
     parts = {
         str(name): _part(f"parts.{name}", spec) for name, spec in _mapping("parts", top["parts"]).items()
     }

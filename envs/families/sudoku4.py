@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from referee.verifiers.reading.strategies import search
 from referee.envs.procedural import Draft, Procedural
 from referee.envs.stream import Stream
 from referee.verifiers.protocol import failure
+from referee.verifiers.reading.strategies import search
 from referee.verifiers.records import Problem, Reason, Verdict
 
 _ROWS = [[4 * r + c for c in range(4)] for r in range(4)]

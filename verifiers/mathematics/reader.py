@@ -62,6 +62,8 @@ _SPECIAL = {
     "pi": "pi",
 }
 _EXCEPT = re.compile(r"all real(?:s| numbers)?(?: x)? (?:except(?: for)?|other than) (?:x *= *)?(-?\d{1,9})")
+
+
 def words_of(text: str) -> str:
     """Return a text that consists of words, folded: lower case, no articles, no punctuation; else nothing."""
     for _ in range(3):

@@ -19,7 +19,9 @@ Boxes = Literal["all", "last"]
 
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![A-Za-z])\s*")
 
-_SHORT = re.compile(r"\\[A-Za-z]+(?:\{[^{}]*\})*|-?\d+(?:\.\d+)?|[A-Za-z]")  # what \boxed takes without braces
+_SHORT = re.compile(
+    r"\\[A-Za-z]+(?:\{[^{}]*\})*|-?\d+(?:\.\d+)?|[A-Za-z]"
+)  # what \boxed takes without braces
 
 _DENIED_BEFORE = re.compile(
     r"(?:\b(?:not|never|no longer|cannot|neither|nor|without|except|excluding|instead of|rather than|unlike|"
@@ -32,7 +34,7 @@ _DENIED_BEFORE = re.compile(
     r"(?:negative|opposite|square|reciprocal|inverse|root) of the (?:answer|result)|"
     r"(?:many|most|some) (?:students|people)(?: might| would| will)?|if only|"
     r"(?:mistake|error) (?:is|would be) to)\b|n['’]t\b|"
-    r"\\neq?(?![a-z])|≠|(?<!\bI was )(?<!\bI am )(?<!\bI'm )(?<!\bwe were )\b(?:wrong|incorrect|mistaken|erroneous|false|naive|tempting)(?:ly)?"
+    r"\\neq?(?![a-z])|≠|(?!(?:(?<=\bI was )|(?<=\bI am )|(?<=\bI'm )|(?<=\bwe were ))\w+[:.,;])\b(?:wrong|incorrect|mistaken|erroneous|false|naive|tempting)(?:ly)?"
     r"(?:\s+(?:answer|solution|value|result|guess|choice|option|student|approach|method|reasoning))?\b)"
     r"\s*(?:(?:be|that|is|it|was|it's|equal|equals|to|the|answer|a|an|as|simply|just|correct|actually|quite|exactly|really|necessarily|even|were|get|answer|choose|believe|"
     r"say|think|guess|write|claim|final|would|of|wrote|got|gave|says|gives|yields|claimed|for|our|my)\s+)*[\s$({\[:*\\]*$",
@@ -160,11 +162,7 @@ _DENYING_AFTER = (
 )
 
 _JOINING = frozenset(
-    """
-    and or maybe perhaps possibly alternatively also either could be it is the answer answers another
-    equally even might as well both then else otherwise can are may equivalently i.e ie that one other
-    first second third option solution solutions respectively
-    """.split()
+    ["and", "or", "maybe", "perhaps", "possibly", "alternatively", "also", "either", "could", "be", "it", "is", "the", "answer", "answers", "another", "equally", "even", "might", "as", "well", "both", "then", "else", "otherwise", "can", "are", "may", "equivalently", "i.e", "ie", "that", "one", "other", "first", "second", "third", "option", "solution", "solutions", "respectively"]
 )
 
 _OR_AFTER = re.compile(

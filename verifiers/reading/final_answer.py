@@ -188,7 +188,9 @@ def peeled(text: str) -> str:
         elif (element := _WHOLE_TAG.fullmatch(text)) is not None and "<answer>" not in element[1].lower():
             text = element[1].strip()
         elif (cue := _CUE.match(text)) is not None:
-            text = text[cue.end() :].strip().removesuffix("**") if "*" in cue[0] else text[cue.end() :].strip()
+            text = (
+                text[cue.end() :].strip().removesuffix("**") if "*" in cue[0] else text[cue.end() :].strip()
+            )
         if text == before:
             break
     return text
@@ -341,9 +343,7 @@ def _last_value(tail: str, grammar: Grammar) -> tuple[int, int, str] | None:
     return _one_list(tail, values, grammar) if values else None
 
 
-def _one_list(
-    tail: str, values: list[tuple[int, int, str]], grammar: Grammar
-) -> tuple[int, int, str]:
+def _one_list(tail: str, values: list[tuple[int, int, str]], grammar: Grammar) -> tuple[int, int, str]:
     """Join the last value with those before it where only commas, "and" or "or" stand between."""
     start, stop, content = values[-1]
     kinds = grammar.listed(content)

@@ -27,8 +27,8 @@ from typing import TypeAlias
 
 import regex
 
-from referee.verifiers.reading.final_answer import Kind, boxed_answer, last_element, peeled
 from referee.verifiers.reading.dress import unwrapped
+from referee.verifiers.reading.final_answer import Kind, boxed_answer, last_element, peeled
 from referee.verifiers.reading.numbers import TooLong, last_number, parse_number
 
 Extract: TypeAlias = "str | tuple[str, ...]"
