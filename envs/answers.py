@@ -1,4 +1,4 @@
-r"""The final answer of a completion to a family's problem, and the small grammars that answers are written in.
+r"""The final answer to a family's problem, and the small grammars that answers are written in.
 
 A small model answers with nothing else; a large one thinks aloud first. The final answer is, of what
 follows the thinking, the last ``<answer>`` element, else the last box, else what stands after ``####``,
@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 
 from referee.verifiers.reading.dress import unwrapped
-from referee.verifiers.reading.strategies import extract, peeled
+from referee.verifiers.reading.final_answer import peeled
+from referee.verifiers.reading.strategies import extract
 
 _CUES = ("tag:answer", "boxed", "after:####", "stated", "last_line")
 _INTEGER = re.compile(r"[-+]?(?:[0-9]{1,30}|[0-9]{1,3}(?:,[0-9]{3}){1,9})")

@@ -58,7 +58,7 @@ class FunctionCall(Procedural):
         )
 
     def extract(self, text: str) -> str | None:
-        """Return the one call block, the one fence that holds a call, or the last line; all of it where two call."""
+        """Return the one call block, the one fence with a call, or the last line; all where two call."""
         after = text.strip()
         if blocks := call_blocks(after):
             alone = len(blocks) == 1 and blocks[0].closed and after.endswith(CLOSING)

@@ -27,8 +27,9 @@ class PairwiseJudge(Composable):
     Each pair is shown in both orders (``swap``), since judges favour a position: a win counts 1
     where both orders agree and 1/2 where they do not, a tie 1/2. ``votes`` independent answers are
     asked for in each order, of which more than half must be heard; their mean counts. Equal texts tie
-    without being shown. Answers are shown, with ``show_thinking`` all of the text. n siblings take n (n - 1) votes requests with ``swap``. A completion of more than
-    ``max_chars`` characters loses without being shown.
+    without being shown. Answers are shown, with ``show_thinking`` all of the text. n siblings take
+    n (n - 1) votes requests with ``swap``. A completion of more than ``max_chars`` characters loses
+    without being shown.
 
     Accepts:
         - the sibling that the judge prefers in both orders

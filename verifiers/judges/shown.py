@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from referee.verifiers.reading.tool_calls import CLOSING, OPENING
 from referee.verifiers.records import Completion, Problem, Reason, Verdict, answer_of, text_of
 
 
@@ -16,10 +17,8 @@ def shown(completion: str | Completion, problem: Problem, *, thinking: bool) -> 
     if answer.strip():
         return text_of(completion) if thinking else answer
     calls = () if isinstance(completion, str) else completion.tool_calls
-    return "\n".join(
-        f"<tool_call>{call.malformed or json.dumps({'name': call.name, 'arguments': call.arguments})}</tool_call>"
-        for call in calls
-    )
+    written = (c.malformed or json.dumps({"name": c.name, "arguments": c.arguments}) for c in calls)
+    return "\n".join(f"{OPENING}{call}{CLOSING}" for call in written)
 
 
 def nothing_to_judge() -> Verdict:

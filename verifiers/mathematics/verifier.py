@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 from referee.verifiers.combine import Composable
 from referee.verifiers.mathematics.compare import Comparer, Match
-from referee.verifiers.mathematics.extract import Extracted, extract
+from referee.verifiers.mathematics.extract import extract
 from referee.verifiers.mathematics.intervals import variables
 from referee.verifiers.mathematics.policy import Policy
 from referee.verifiers.mathematics.reader import Reading, exact_number, read
 from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable, rearranged, show
 from referee.verifiers.protocol import Item
 from referee.verifiers.reading.dress import is_placeholder, literal, strip
+from referee.verifiers.reading.final_answer import Extracted
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of
 
 _CACHED = 600  # characters; longer answers are decided anew

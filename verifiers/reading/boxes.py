@@ -34,7 +34,9 @@ _DENIED_BEFORE = re.compile(
     r"(?:negative|opposite|square|reciprocal|inverse|root) of the (?:answer|result)|"
     r"(?:many|most|some) (?:students|people)(?: might| would| will)?|if only|"
     r"(?:mistake|error) (?:is|would be) to)\b|n['’]t\b|"
-    r"\\neq?(?![a-z])|≠|(?!(?:(?<=\bI was )|(?<=\bI am )|(?<=\bI'm )|(?<=\bwe were ))\w+[:.,;])\b(?:wrong|incorrect|mistaken|erroneous|false|naive|tempting)(?:ly)?"
+    r"\\neq?(?![a-z])|≠|"
+    r"(?!(?:(?<=\bI was )|(?<=\bI am )|(?<=\bI'm )|(?<=\bwe were ))\w+[:.,;])"  # a correction
+    r"\b(?:wrong|incorrect|mistaken|erroneous|false|naive|tempting)(?:ly)?"
     r"(?:\s+(?:answer|solution|value|result|guess|choice|option|student|approach|method|reasoning))?\b)"
     r"\s*(?:(?:be|that|is|it|was|it's|equal|equals|to|the|answer|a|an|as|simply|just|correct|actually|quite|exactly|really|necessarily|even|were|get|answer|choose|believe|"
     r"say|think|guess|write|claim|final|would|of|wrote|got|gave|says|gives|yields|claimed|for|our|my)\s+)*[\s$({\[:*\\]*$",
@@ -162,7 +164,11 @@ _DENYING_AFTER = (
 )
 
 _JOINING = frozenset(
-    ["and", "or", "maybe", "perhaps", "possibly", "alternatively", "also", "either", "could", "be", "it", "is", "the", "answer", "answers", "another", "equally", "even", "might", "as", "well", "both", "then", "else", "otherwise", "can", "are", "may", "equivalently", "i.e", "ie", "that", "one", "other", "first", "second", "third", "option", "solution", "solutions", "respectively"]
+    """
+    and or maybe perhaps possibly alternatively also either could be it is the answer answers another
+    equally even might as well both then else otherwise can are may equivalently i.e ie that one other
+    first second third option solution solutions respectively
+    """.split()
 )
 
 _OR_AFTER = re.compile(

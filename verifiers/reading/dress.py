@@ -1,4 +1,4 @@
-"""What typesetting puts around an answer: delimiters, bold, sizes, text commands; and what is no answer at all."""
+"""What typesetting puts around an answer (delimiters, bold, sizes, text commands), and what is no answer."""
 
 from __future__ import annotations
 

@@ -122,13 +122,13 @@ def final_answer(
 
 
 def _inside(found: Extracted, grammar: Grammar, profile: Profile) -> Extracted:
-    """Read the one value that a box, a tag or an answer line encloses with more words, as it would be read bare."""
+    """Add the one value that a box, a tag or a line encloses with more words, as it would be read bare."""
     answer = found.answer
     if answer is None or found.strategy == "boxes" or _is_bare_number(answer):
         return found
     bare = peeled(answer)
     if bare and bare != answer.strip():
-        return found._replace(answer=bare)
+        answer, found = bare, found._replace(answer=bare)
     if profile == "strict" or not _SPACE.search(answer) or len(_NUMBER.findall(answer)) != 1:
         return found
     if "\\" in TEXT.sub("", answer) or _APPROXIMATE.search(answer):
@@ -231,12 +231,6 @@ def _stated(line: str, strategy: str, grammar: Grammar) -> Extracted:
     if said is not None and not _DOUBT.search(line) and grammar.kind(line) in ("nothing", "too_big"):
         line = said[1] or said[2]
     return Extracted(line, strategy)
-
-
-def _later_statement(text: str, box: Box) -> Extracted | None:
-    """Return what a plain "the answer is" behind the last box states, where it is a formula."""
-    tail = text[box.end :]
-    return _formula_stated(tail) if len(tail) >= 8 and "nswer" in tail else None
 
 
 def _formula_stated(text: str, grammar: Grammar) -> Extracted | None:

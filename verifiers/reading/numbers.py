@@ -149,7 +149,7 @@ def _bare(text: str) -> str:
 
 
 def _is_offered(before: str) -> bool:
-    """Tell whether a number goes on a list of numbers, which nothing but a cue may precede, or follows an "or"."""
+    """Tell whether a number goes on a list that nothing but a cue precedes, or follows an "or" or "and"."""
     before = before[-120:].rpartition("\n")[2]
     if _OFFERED.search(before[-24:]):
         return True

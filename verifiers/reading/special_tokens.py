@@ -1,4 +1,4 @@
-"""Special tokens that a decoder left at the end of a text: they are the model's layout, no part of what it wrote."""
+"""Special tokens that a decoder left at the end of a text: layout, and no part of what the model wrote."""
 
 from __future__ import annotations
 

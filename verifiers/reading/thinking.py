@@ -100,7 +100,7 @@ def _has_no_mark(text: str) -> bool:
 
 
 def _blocks(text: str, at: int, marks: Sequence[Marks], pieces: list[str]) -> int | None:
-    """Read the blocks of thinking that begin at a place; return where they end, or None where one never does."""
+    """Read the blocks of thinking from a place on; return where they end, or None where one never does."""
     while (opened := _opened(text, at, marks)) is not None:
         begin, closing = opened
         if isinstance(closing, str):

@@ -1,4 +1,4 @@
-"""Tool calls that a model wrote into its text: ``<tool_call>{"name": ..., "arguments": {...}}</tool_call>``."""
+"""Tool calls that a model wrote into its text, between ``<tool_call>`` and ``</tool_call>``."""
 
 from __future__ import annotations
 
