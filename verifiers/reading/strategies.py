@@ -27,6 +27,7 @@ from typing import TypeAlias
 
 import regex
 
+from referee.verifiers.reading.boxes import whole_box
 from referee.verifiers.reading.dress import unwrapped
 from referee.verifiers.reading.final_answer import Kind, boxed_answer, last_element, peeled
 from referee.verifiers.reading.numbers import TooLong, last_number, parse_number
@@ -122,7 +123,7 @@ def _last_line(text: str) -> str | None:
 
 def _stated(text: str) -> str | None:
     line = text.rstrip().rpartition("\n")[2]
-    if ":" not in line and "=" not in line and " is" not in line:
+    if (":" not in line and "=" not in line and " is" not in line) or whole_box(line) is not None:
         return None
     cue = None
     for cue in _ANSWER.finditer(line):  # noqa: B007  # the last one is wanted
