@@ -246,6 +246,24 @@ def boxed(text: str, boxes: Boxes = "all") -> Boxed | None:
 def _side_by_side(text: str, firm: list[Box]) -> Boxed:
     last = firm[-1]
     group = [last]
+    contents = [last.content]
+    joiner = " and "
+    if len(firm) > 1:
+        group, contents, joiner = _joined_boxes(text, firm)
+    if others := alternatives(text, group):
+        contents, joiner = contents + others, " or "
+    if len(contents) == 1:
+        if _SIGN_BEFORE.search(text, max(0, last.start - 20), last.start):
+            contents = [f"-({contents[0]})"]
+        if scale := _SCALE_AFTER.match(text[last.end : last.end + _NEAR]):
+            contents = [f"{contents[0]} {scale[1]}"]
+    return Boxed(tuple(contents), joiner, end=last.end)
+
+
+def _joined_boxes(text: str, firm: list[Box]) -> tuple[list[Box], list[str], str]:
+    """Return the boxes that stand beside the last one, their different contents, and what joins them."""
+    last = firm[-1]
+    group = [last]
     for before in reversed([b for b in firm if b.end <= last.start][-20:]):
         if not joined(text[before.end : group[0].start]):
             break
@@ -258,14 +276,7 @@ def _side_by_side(text: str, firm: list[Box]) -> Boxed:
     for b in group:
         if literal(strip(b.content)) not in {literal(strip(c)) for c in contents}:
             contents.append(b.content)
-    if others := alternatives(text, group):
-        contents, joiner = contents + others, " or "
-    if len(contents) == 1:
-        if _SIGN_BEFORE.search(text, max(0, last.start - 20), last.start):
-            contents = [f"-({contents[0]})"]
-        if scale := _SCALE_AFTER.match(text[last.end : last.end + _NEAR]):
-            contents = [f"{contents[0]} {scale[1]}"]
-    return Boxed(tuple(contents), joiner, end=last.end)
+    return group, contents, joiner
 
 
 def box_spans(text: str, at: int = 0) -> list[tuple[int, int]]:

@@ -28,6 +28,7 @@ from referee.verifiers.reading.marks import Marks
 
 THINK = Marks(opening="<think>", closing="</think>")
 
+_FIRST = re.compile(r"\s*[<\[◁]")
 _START = re.compile(r"\s*(?:<\|start\|>assistant\s*)?")
 _OPENING = re.compile(
     r"(?i:<(?P<name>think|thinking|reasoning|thought|seed:think)>)"
@@ -96,7 +97,9 @@ def answer_part(text: str, marks: Sequence[Marks] = ()) -> str:
 
 
 def _has_no_mark(text: str) -> bool:
-    return "<" not in text and "[THINK]" not in text and "◁" not in text
+    if "<" not in text and "[THINK]" not in text and "◁" not in text:
+        return True
+    return "</" not in text and "<|" not in text and _FIRST.match(text) is None  # x < 5 is none either
 
 
 def _blocks(text: str, at: int, marks: Sequence[Marks], pieces: list[str]) -> int | None:
@@ -121,7 +124,7 @@ def _opened(text: str, at: int, marks: Sequence[Marks]) -> tuple[int, str | re.P
     """Return where a block's contents begin and what closes it, where one opens at a place."""
     start = _START.match(text, at)
     assert start is not None  # it matches the empty text
-    for place in (start.end(), at):
+    for place in dict.fromkeys((start.end(), at)):
         for mark in marks:
             if text.startswith(mark.opening, place):
                 return place + len(mark.opening), mark.closing
