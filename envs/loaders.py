@@ -30,7 +30,7 @@ from typing import Any
 
 from referee.verifiers.jsonl import key
 from referee.verifiers.protocol import Item, Verifier
-from referee.verifiers.reading.boxes import find_boxes
+from referee.verifiers.reading.box_spans import find_boxes
 from referee.verifiers.records import Completion, Json, Problem, plain
 
 Row = Mapping[str, Any]

@@ -149,6 +149,8 @@ def _first_line(error: BaseException) -> str:
 
 def _body(text: str) -> str:
     """The contents of the text's only fenced block, or all of it."""
+    if text.startswith(("{", "[", '"')):
+        return text  # a fence may stand in its strings
     pieces = text.split("```")
     return re.sub(r"^(?:json|JSON)\b", "", pieces[1]).strip() if len(pieces) == 3 else text
 

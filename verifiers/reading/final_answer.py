@@ -17,7 +17,8 @@ import re
 from functools import lru_cache
 from typing import Literal, NamedTuple, Protocol
 
-from referee.verifiers.reading.boxes import Boxes, boxed, whole_box
+from referee.verifiers.reading.box_spans import whole_box
+from referee.verifiers.reading.boxes import Boxes, boxed
 from referee.verifiers.reading.dress import TEXT, is_placeholder, strip, unwrapped
 
 Profile = Literal["lenient", "strict"]

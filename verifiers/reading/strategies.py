@@ -27,7 +27,7 @@ from typing import TypeAlias
 
 import regex
 
-from referee.verifiers.reading.boxes import whole_box
+from referee.verifiers.reading.box_spans import whole_box
 from referee.verifiers.reading.dress import unwrapped
 from referee.verifiers.reading.final_answer import Kind, boxed_answer, last_element, peeled
 from referee.verifiers.reading.numbers import TooLong, last_number, parse_number

@@ -22,7 +22,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from referee.verifiers.reading.boxes import box_spans
+from referee.verifiers.reading.box_spans import box_spans
 from referee.verifiers.reading.fences import code_spans
 from referee.verifiers.reading.marks import Marks
 
