@@ -27,7 +27,7 @@ from typing import TypeAlias
 
 import regex
 
-from referee.verifiers.reading.box_spans import whole_box
+from referee.verifiers.reading.box_spans import box_spans, whole_box
 from referee.verifiers.reading.dress import unwrapped
 from referee.verifiers.reading.final_answer import Kind, boxed_answer, last_element, peeled
 from referee.verifiers.reading.numbers import TooLong, last_number, parse_number
@@ -118,7 +118,16 @@ def _whole(text: str) -> str | None:
 
 
 def _last_line(text: str) -> str | None:
-    return text.rstrip().rpartition("\n")[2]
+    """The last line; of a box that is closed in it and began before, the last line inside."""
+    text = text.rstrip()
+    at = text.rfind("\n")
+    if at < 0 or "}" not in text[at:]:
+        return text[at + 1 :]
+    start = next((start for start, end in box_spans(text) if start <= at < end), None)
+    if start is None:
+        return text[at + 1 :]
+    line = text[text.rfind("\n", 0, start) + 1 :]
+    return peeled(line).rpartition("\n")[2]
 
 
 def _stated(text: str) -> str | None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from referee.envs import family
 from referee.envs.answers import final_answer
@@ -157,6 +159,7 @@ JUDGED = [
     *((Math(), t, Problem(answer=t)) for t in (r"\frac{3}{4}", "x^2+1", "an ellipse", "(1,2)", r"\sqrt{2}")),
     *((Numeric(), t, Problem(answer=a)) for t in NUMBERS for a in ("7", "-7")),
     *((Exact(extract=e), t, Problem(answer=t)) for e in STRATEGIES for t in ("Paris", "7", "New York", "-x")),
+    (Exact(extract="last_line"), "So we add.\n7", Problem(answer="7")),
     *(
         (Choice(), t, Problem(answer="B", info=CHOICES))
         for t in ("B", "(B)", "b", "B.", "London", "B) London", "the answer is B", "I think\nB")
@@ -174,10 +177,29 @@ def test_a_stronger_cue_never_makes_a_weaker_reading(cue: str) -> None:
     for verifier, text, asked in JUDGED:
         if "\n" in text and cue.startswith(("Answer: {", "Final")) and isinstance(verifier, Math):
             continue  # the line behind the cue is the answer, and it is words
+        if "\n" in text and cue.startswith("<answer>") and isinstance(verifier, Exact):
+            continue  # a last line is asked for, not a tag
         if verifier(text, asked).score == 1.0:
             tried += 1
             assert verifier(cue.format(text), asked).score == 1.0, (verifier, text, cue)
     assert tried > 40
+
+
+@given(
+    number=st.integers(-(10**6), 10**6).map(str) | st.decimals(-1000, 1000, places=2).map(str),
+    lead=st.sampled_from(["", "so ", "We get ", "It is ", "x = ", "That makes ", "The answer is "]),
+    tail=st.sampled_from(["", ".", " eggs", " \n"]),
+    cue=st.sampled_from(CUES),
+)
+@settings(max_examples=300, deadline=None)
+def test_a_number_said_in_any_words_stays_right_behind_any_cue(
+    number: str, lead: str, tail: str, cue: str
+) -> None:
+    text = f"{lead}{number}{tail}"
+    for verifier in (Math(), Numeric(), Exact(extract="last_line"), Exact()):
+        asked = Problem(answer=number)
+        if verifier(text, asked).score == 1.0:
+            assert verifier(cue.format(text), asked).score == 1.0, (verifier, text, cue)
 
 
 @pytest.mark.parametrize("text", ["5 or 7", "5 and 7", "5, 7", "The answer is 5 or 7"])
