@@ -14,8 +14,17 @@ from referee.envs.game import Game
 from referee.envs.procedural import Family
 from referee.envs.records import Rollout, Stop, Turn
 from referee.envs.tools import Tool, Toolbox
-from referee.verifiers.protocol import failure
-from referee.verifiers.records import Completion, FinishReason, Json, Message, Problem, Reward, as_completion
+from referee.verifiers.protocol import Item, failure
+from referee.verifiers.records import (
+    Completion,
+    FinishReason,
+    Json,
+    Message,
+    Problem,
+    Reward,
+    answer_of,
+    as_completion,
+)
 from referee.verifiers.rubric import Rubric
 
 
@@ -81,6 +90,7 @@ class Episode:
         self._tools = Toolbox(getattr(family, "tools", ()) if tools is None else tools)
         self._limits = limits or EpisodeLimits()
         self._rubric = rubric or Rubric({family.name: family} if family else {})
+        self._marked = self._rubric.marked([Item(Completion(), problem)])[0].problem
         self._clock = clock
         self._started = clock()
         self._turns: list[Turn] = []
@@ -177,11 +187,11 @@ class Episode:
     def _answer(self, completion: Completion) -> Step:
         if completion.truncated:
             return Step(stop=Stop.TOKENS)
-        if self._tools and (answers := self._tools.answer(completion)):
+        if self._tools and (answers := self._tools.answer(completion, self._marked.thinking)):
             return Step(observation=answers)
         if not isinstance(self._family, Game):
             return Step(stop=Stop.TERMINATED)
-        move = self._family.move(self.problem, self._state, completion.text)
+        move = self._family.move(self.problem, self._state, answer_of(completion, self._marked))
         self._state = move.state
         seen = (Message(role="user", content=move.observation),) if move.observation else ()
         stop = None if move.verdict is None else Stop.TERMINATED

@@ -11,11 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
-from referee.envs.answers import after_thinking
 from referee.envs.procedural import Procedural
 from referee.envs.stream import Stream
-from referee.verifiers.protocol import failure
-from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, as_completion
+from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of, as_completion
 
 MAX_MOVES = 200
 
@@ -46,7 +44,7 @@ class Game(Procedural):
         raise NotImplementedError
 
     def move(self, problem: Problem, state: Json, text: str) -> Move:
-        """Return what comes of a move, written as the policy wrote it."""
+        """Return what comes of a move, written as the policy wrote it after its thinking."""
         raise NotImplementedError
 
     def gold_move(self, problem: Problem, state: Json) -> str:
@@ -78,12 +76,9 @@ class Game(Procedural):
 
     def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
         """Replay the moves; a game that they do not end is not won. Moves after its end forfeit it."""
-        if problem.info.get("family") != self.name:
-            return failure(
-                f"info['family'] must be {self.name!r}, got {problem.info.get('family')!r}",
-                Reason.BAD_REFERENCE,
-            )
-        moves = moves_of(as_completion(completion))
+        if (foreign := self.foreign(problem)) is not None:
+            return foreign
+        moves = moves_of(as_completion(completion), problem)
         if not moves:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)
         state = self.start(problem)
@@ -107,9 +102,10 @@ def lost(note: str) -> Verdict:
     return Verdict(score=0.0, reason=Reason.INCORRECT, detail={"game": note})
 
 
-def moves_of(completion: Completion) -> list[str]:
-    """Return the moves in a completion: its assistant messages, else the lines of its text."""
+def moves_of(completion: Completion, problem: Problem) -> list[str]:
+    """Return the moves in a completion: what its assistant messages say, else the lines of its text."""
     if completion.messages:
-        return [m.content for m in completion.messages if m.role == "assistant"][: MAX_MOVES + 1]
-    text = after_thinking(completion.text) or ""
-    return [line for line in text.split("\n", MAX_MOVES + 1) if line.strip()][: MAX_MOVES + 1]
+        said = [m.content for m in completion.messages if m.role == "assistant"][: MAX_MOVES + 1]
+        return [answer_of(text, problem) for text in said]
+    lines = answer_of(completion, problem).split("\n", MAX_MOVES + 1)
+    return [line for line in lines if line.strip()][: MAX_MOVES + 1]

@@ -28,11 +28,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from referee.envs.answers import last_box
 from referee.verifiers.cells import jsonable, read_info
 from referee.verifiers.errors import UserMistake
 from referee.verifiers.jsonl import key
 from referee.verifiers.protocol import Item, Verifier
+from referee.verifiers.reading.box_spans import find_boxes
 from referee.verifiers.records import Completion, Json, Problem, plain
 
 Row = Mapping[str, Any]
@@ -204,7 +204,8 @@ def _gsm8k(row: Row) -> Problem:
 
 def _math(row: Row) -> Problem:
     solution = _text(row, "solution")
-    answer = row.get("answer") or last_box(solution)
+    boxes, _ = find_boxes(solution)
+    answer = row.get("answer") or (boxes[-1].content if boxes else None)
     if not isinstance(answer, str):
         raise ValueError("solution must hold a \\boxed{} answer, or the row an answer")
     info: dict[str, Json] = {"format": "math", "solution": solution}

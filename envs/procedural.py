@@ -14,7 +14,7 @@ from referee.envs.answers import final_answer
 from referee.envs.stream import Stream
 from referee.verifiers.combine import Composable
 from referee.verifiers.protocol import UNIT, Range, failure
-from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
+from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of
 
 
 @runtime_checkable
@@ -82,7 +82,7 @@ class Procedural(Composable):
         return str(problem.answer)
 
     def extract(self, text: str) -> str | None:
-        """Return the final answer in a completion."""
+        """Return the final answer in what follows the thinking."""
         return final_answer(text)
 
     def problem(self, seed: int, index: int, level: int = 0) -> Problem:
@@ -101,16 +101,27 @@ class Procedural(Composable):
             prompt=draft.terse if self.terse else draft.prompt, answer=draft.answer, id=name, info=draft.info
         )
 
+    def foreign(self, problem: Problem) -> Verdict | None:
+        """Return the abstention on a problem that another family made, else None."""
+        if problem.info.get("family") == self.name:
+            return None
+        said = f"info['family'] must be {self.name!r}, got {problem.info.get('family')!r}"
+        return failure(said, Reason.BAD_REFERENCE)
+
     def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
         """Return 1 for a right answer, 0 for a wrong one or none; abstain on another family's problem."""
-        if problem.info.get("family") != self.name:
-            return failure(
-                f"info['family'] must be {self.name!r}, got {problem.info.get('family')!r}",
-                Reason.BAD_REFERENCE,
-            )
-        answer = self.extract(text_of(completion))
+        if (foreign := self.foreign(problem)) is not None:
+            return foreign
+        answer = self.extract(answer_of(completion, problem))
         if answer is None:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)
+        verdict = self._decided(answer, problem)
+        if verdict.score == 0.0 and (inner := final_answer(answer)) not in (None, answer):
+            again = self._decided(str(inner), problem)  # a box or a tag may hold the way there, too
+            return again if again.score else verdict
+        return verdict
+
+    def _decided(self, answer: str, problem: Problem) -> Verdict:
         outcome = self.judge(answer, problem)
         if isinstance(outcome, Verdict):
             return outcome

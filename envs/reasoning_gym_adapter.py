@@ -24,12 +24,11 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from referee.envs.answers import after_thinking
 from referee.verifiers.combine import Composable
 from referee.verifiers.errors import NotJudged
 from referee.verifiers.extras import missing
 from referee.verifiers.protocol import UNIT, failure
-from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, plain, text_of
+from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of, plain
 
 WORKER = Path(__file__).with_name("reasoning_gym_worker.py")
 NONSENSE = ("snow on the third of never", "0")
@@ -104,7 +103,7 @@ class ReasoningGym(Composable):
         entry = problem.info.get("entry")
         if problem.info.get("family") != self.name or not isinstance(entry, dict):
             return failure(f"info must hold an entry of {self.name}", Reason.BAD_REFERENCE)
-        answer = (after_thinking(text_of(completion)) or "").strip()
+        answer = answer_of(completion, problem).strip()
         if not answer:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)
         try:

@@ -14,13 +14,16 @@ import json
 import re
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import jsonschema
 
-from referee.verifiers.records import Completion, Json, Message, ToolCall, read_tool_call
+from referee.verifiers.reading.marks import Marks
+from referee.verifiers.reading.thinking import answer_part
+from referee.verifiers.reading.tool_calls import CallBlock, call_blocks
+from referee.verifiers.records import Completion, Json, Message, ToolCall, read_tool_call, text_of
 
 _ARGUMENT = re.compile(r"^\s{2,}(\w+)(?:\s*\([^)]*\))?:\s*(.+)$")
 _SCALARS: dict[Any, str] = {
@@ -88,9 +91,9 @@ class Toolbox:
         """Every tool's schema, for a chat template or an endpoint."""
         return [t.schema for t in self._tools.values()]
 
-    def answer(self, completion: Completion) -> tuple[Message, ...]:
+    def answer(self, completion: Completion, thinking: Sequence[Marks] = ()) -> tuple[Message, ...]:
         """Return one tool message for each call in a completion; none where it calls no tool."""
-        calls = calls_in(completion)
+        calls = calls_in(completion, thinking)
         out = [self._answer(call) for call in calls[:MAX_CALLS]]
         if len(calls) > MAX_CALLS:
             out.append(Message(role="tool", content=f"Error: at most {MAX_CALLS} calls a turn"))
@@ -109,12 +112,14 @@ class Toolbox:
         return Message(role="tool", content=text, name=call.name[:80], tool_call_id=call.id)
 
 
-def calls_in(completion: Completion) -> list[ToolCall]:
-    """Return the calls in a completion: its messages' own, else the blocks in its text after the thinking."""
+def calls_in(completion: Completion, thinking: Sequence[Marks] = ()) -> list[ToolCall]:
+    """Return the calls in a completion: its messages' own, else the blocks in its text after the thinking.
+
+    ``thinking`` declares marks of thinking beside the usual ones.
+    """
     if completion.tool_calls:
         return list(completion.tool_calls)
-    blocks = completion.text.rpartition("</think>")[2].split("<tool_call>")[1:]
-    return [_read(block.partition("</tool_call>")) for block in blocks]
+    return [_read(block) for block in call_blocks(answer_part(text_of(completion), thinking))]
 
 
 def parameters(function: Callable[..., Any]) -> dict[str, Json]:
@@ -172,13 +177,12 @@ def _argument_docs(function: Callable[..., Any]) -> dict[str, str]:
     return {m[1]: m[2].strip() for m in found if m}
 
 
-def _read(block: tuple[str, str, str]) -> ToolCall:
-    body, end, _ = block
+def _read(block: CallBlock) -> ToolCall:
     try:
-        data = json.loads(body) if end else None  # None: opened and never closed
+        data = json.loads(block.body) if block.closed else None
     except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict):
-        return ToolCall(name="", malformed=body[:200] or "empty")
+        return ToolCall(name="", malformed=block.body[:200] or "empty")
     call = read_tool_call({"name": data.get("name"), "arguments": data.get("arguments")})
-    return replace(call, malformed=body[:200]) if call.malformed else call
+    return replace(call, malformed=block.body[:200]) if call.malformed else call

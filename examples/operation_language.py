@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from referee import Completion, Problem, Reason, Rubric, Verdict
-from referee.verifiers import AllowedOperations, Composable, Efficiency, elements, extract, gate
+from referee.verifiers import AllowedOperations, Composable, Efficiency, answer_of, elements, extract, gate
 
 OPERATIONS = ("add", "sub", "double", "halve")
 LARGEST = 10**12
@@ -54,8 +54,7 @@ class Reaches(Composable):
         start, target = problem.info.get("start"), problem.answer
         if not isinstance(start, int) or not isinstance(target, int):
             return Verdict(score=None, reason=Reason.BAD_REFERENCE)
-        text = completion if isinstance(completion, str) else completion.text
-        program = extract(text, "tag:answer")
+        program = extract(answer_of(completion, problem), "tag:answer")
         reached = run(program, start) if program and elements(program) else None
         if reached is None:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)

@@ -42,7 +42,7 @@ PUBLIC = {
         MathVerify Message Moments Numeric OutcomeModel OverlongPenalty PairwiseJudge Part Problem
         ProcessModel Reason Regex RepetitionPenalty Reward RewardModel Rubric Schedule Scored
         Squashed Summary Tags ThinkFormat TokenF1 ToolCall UnitTests Verdict Verifier
-        aggregate_steps all_of answer_part any_of audit clip criteria_from elements evaluate extract
+        aggregate_steps all_of answer_of answer_part any_of audit clip criteria_from elements evaluate extract
         extract_code first_decided first_wrong gate invert load_rubric minimum product read_scored
         route score score_file shape split_steps standardise verifier weighted_sum whiten
     """,

@@ -10,7 +10,6 @@ if __name__ != "referee.verifiers":
 
 if TYPE_CHECKING:  # for readers of types; a test holds it equal to the table below
     from referee.verifiers.choice import Choice as Choice
-    from referee.verifiers.code_blocks import extract_code as extract_code
     from referee.verifiers.combine import AllOf as AllOf
     from referee.verifiers.combine import AnyOf as AnyOf
     from referee.verifiers.combine import Composable as Composable
@@ -26,7 +25,6 @@ if TYPE_CHECKING:  # for readers of types; a test holds it equal to the table be
     from referee.verifiers.combine import shape as shape
     from referee.verifiers.combine import weighted_sum as weighted_sum
     from referee.verifiers.exact import Exact as Exact
-    from referee.verifiers.extraction import extract as extract
     from referee.verifiers.graded import AllowedOperations as AllowedOperations
     from referee.verifiers.graded import Closeness as Closeness
     from referee.verifiers.graded import EditSimilarity as EditSimilarity
@@ -66,6 +64,10 @@ if TYPE_CHECKING:  # for readers of types; a test holds it equal to the table be
     from referee.verifiers.protocol import Item as Item
     from referee.verifiers.protocol import Verifier as Verifier
     from referee.verifiers.protocol import verifier as verifier
+    from referee.verifiers.reading.code_blocks import extract_code as extract_code
+    from referee.verifiers.reading.marks import Marks as Marks
+    from referee.verifiers.reading.strategies import extract as extract
+    from referee.verifiers.reading.thinking import answer_part as answer_part
     from referee.verifiers.records import Completion as Completion
     from referee.verifiers.records import FinishReason as FinishReason
     from referee.verifiers.records import Message as Message
@@ -74,6 +76,7 @@ if TYPE_CHECKING:  # for readers of types; a test holds it equal to the table be
     from referee.verifiers.records import Reward as Reward
     from referee.verifiers.records import ToolCall as ToolCall
     from referee.verifiers.records import Verdict as Verdict
+    from referee.verifiers.records import answer_of as answer_of
     from referee.verifiers.repetition import RepetitionPenalty as RepetitionPenalty
     from referee.verifiers.rubric import Part as Part
     from referee.verifiers.rubric import Rubric as Rubric
@@ -87,8 +90,7 @@ if TYPE_CHECKING:  # for readers of types; a test holds it equal to the table be
     from referee.verifiers.scoring import score_file as score_file
     from referee.verifiers.scoring.asking import evaluate as evaluate
     from referee.verifiers.tags import Tags as Tags
-    from referee.verifiers.thinking import ThinkFormat as ThinkFormat
-    from referee.verifiers.thinking import answer_part as answer_part
+    from referee.verifiers.think_format import ThinkFormat as ThinkFormat
     from referee.verifiers.unit_tests import UnitTests as UnitTests
 
 _HOME = {  # public name -> the module that holds it, imported when the name is first used
@@ -117,6 +119,7 @@ _HOME = {  # public name -> the module that holds it, imported when the name is 
     "JsonSchema": "json_schema",
     "Judge": "judges.pointwise",
     "LocalChat": "judges.local",
+    "Marks": "reading.marks",
     "Math": "mathematics.verifier",
     "MathVerify": "mathematics.worker",
     "Message": "records",
@@ -139,7 +142,7 @@ _HOME = {  # public name -> the module that holds it, imported when the name is 
     "Squashed": "learned.normalise",
     "Summary": "scoring",
     "Tags": "tags",
-    "ThinkFormat": "thinking",
+    "ThinkFormat": "think_format",
     "TokenF1": "graded",
     "ToolCall": "records",
     "UnitTests": "unit_tests",
@@ -147,15 +150,16 @@ _HOME = {  # public name -> the module that holds it, imported when the name is 
     "Verifier": "protocol",
     "aggregate_steps": "learned.steps",
     "all_of": "combine",
-    "answer_part": "thinking",
+    "answer_of": "records",
+    "answer_part": "reading.thinking",
     "any_of": "combine",
     "audit": "probing",
     "clip": "combine",
     "criteria_from": "judges.criteria",
     "elements": "graded",
     "evaluate": "scoring.asking",
-    "extract": "extraction",
-    "extract_code": "code_blocks",
+    "extract": "reading.strategies",
+    "extract_code": "reading.code_blocks",
     "first_decided": "combine",
     "first_wrong": "learned.steps",
     "gate": "combine",

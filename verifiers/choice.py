@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from referee.verifiers.combine import Composable
-from referee.verifiers.extraction import extract
 from referee.verifiers.protocol import UNIT
-from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
+from referee.verifiers.reading.strategies import readings, search
+from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of
 from referee.verifiers.references import ListMeans, bad_reference, check_list_means, judged
-from referee.verifiers.thinking import answer_part
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _DRESS = re.compile(r"\\(?:text|textbf|mathbf|mathrm)\s*\{([^{}]*)\}")
@@ -65,7 +64,7 @@ class Choice(Composable):
             return bad_reference(f"info[{self.choices!r}] must be a list of texts, got {texts!r:.80}")
         letters = _LETTERS[: len(texts)] if texts else self.letters
         plain = tuple(_plain(str(t)) for t in texts) if texts else ()
-        stated = _stated(text_of(completion), letters)
+        stated = _stated(answer_of(completion, problem), letters)
 
         def against(reference: Json) -> Verdict:
             expected = _reference(reference, letters, plain)
@@ -106,17 +105,26 @@ def _reference(answer: object, letters: str, texts: tuple[str, ...]) -> str | No
 
 
 def _stated(text: str, letters: str) -> str | None:
-    """What the completion states as its choice."""
-    found = extract(text, ("boxed", "tag:answer", "after:####"))
+    """What the completion states as its choice; a box or a tag is read as its contents would be read bare."""
+    found = search(text, ("boxed", "tag:answer", "after:####"))
     if found is not None:
-        return found
-    answer = answer_part(text).strip()
+        text = readings(found)[-1]
+        if _letter(letters).match(text):
+            return text
+    return _said(text, letters) or text.strip().rpartition("\n")[2] or None
+
+
+def _said(text: str, letters: str) -> str | None:
+    """What follows the last "the answer is" or "choice:" that a letter follows."""
+    answer = text.strip()
     cues = list(_CUE.finditer(answer, max(0, len(answer) - 4000)))
     for cue in reversed(cues[-20:]):
         rest = answer[cue.end() :].partition("\n")[0]
+        if _either(letters).search(answer, max(0, cue.start() - 20), cue.start()):
+            return answer[max(0, cue.start() - 20) :].partition("\n")[0]
         if _letter(letters).match(rest.replace("*", "").lstrip()) or _small(letters).fullmatch(rest.strip()):
             return rest
-    return answer.rpartition("\n")[2] or None
+    return None
 
 
 def _chosen(stated: str, letters: str, texts: tuple[str, ...]) -> str | None:
@@ -142,6 +150,12 @@ def _chosen(stated: str, letters: str, texts: tuple[str, ...]) -> str | None:
 @lru_cache(maxsize=64)
 def _letter(letters: str) -> re.Pattern[str]:
     return re.compile(rf"[(\[{{]?\s*(?P<letter>[{letters}]){_END}[)\]}}]?")
+
+
+@lru_cache(maxsize=64)
+def _either(letters: str) -> re.Pattern[str]:
+    """A choice that another is offered beside: ``A or option B``."""
+    return re.compile(rf"\b[{letters}]\)?\s{{0,4}}(?:,|\bor\b|\band\b)\s{{0,4}}$")
 
 
 @lru_cache(maxsize=64)

@@ -17,7 +17,7 @@
         │   ├── NoAnswer (RuntimeError)              a worker that stayed silent
         │   └── Abstained (RuntimeError)             a rubric that abstained where a number is needed
         └── UnreadableText                           what a model wrote: caught in its room, becomes a verdict
-            ├── Unreadable, TooBig, TooLong, Nonsense, QueryError (ValueError)
+            ├── Unreadable, TooBig, NumberTooLong, Nonsense, QueryError (ValueError)
             └── QueryLimit, Overrun (RuntimeError)   reading it would pass a bound
 
 The command line shows a :class:`UserMistake` as one line; whatever else comes up is a fault of ours and keeps

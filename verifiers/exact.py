@@ -8,9 +8,9 @@ import unicodedata
 from dataclasses import dataclass
 
 from referee.verifiers.combine import Composable
-from referee.verifiers.extraction import Extract, check_extract, extract
 from referee.verifiers.protocol import UNIT
-from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
+from referee.verifiers.reading.strategies import Extract, check_extract, extract, readings
+from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of
 from referee.verifiers.references import ListMeans, accepted, bad_reference, check_list_means, judged
 
 _BETWEEN = re.compile(r"[,;\n]")
@@ -20,7 +20,7 @@ _PUNCTUATION = dict.fromkeys(map(ord, string.punctuation))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exact(Composable):
-    """Pay 1 where the extracted text equals an accepted answer, ``problem.answer`` or one of its list.
+    r"""Pay 1 where the extracted text equals an accepted answer, ``problem.answer`` or one of its list.
 
     Both sides are normalised alike. Always: Unicode NFC, white space stripped at both ends and every
     run of it read as one space (``whitespace=False`` keeps it). On request: ``ignore_case``
@@ -35,6 +35,7 @@ class Exact(Composable):
         - ``Paris`` for ``Paris``; ``  New   York `` for ``New York``
         - any member of a list of answers; ``4`` for ``4.0``, a number
         - ``Rome, Paris`` for Paris and Rome, with ``list_means="all"``
+        - ``Answer: Paris`` and ``\boxed{Paris}`` for ``Paris``: a cue around all of it
         - ``the PARIS.`` for ``Paris`` with case, punctuation and articles ignored
     Rejects:
         - ``paris`` for ``Paris``; ``Paris, France`` for ``Paris``
@@ -77,9 +78,9 @@ class Exact(Composable):
     def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
         """Return 1 or 0; ``answer`` is the extracted text."""
         if self.extract == "whole" and not self.whitespace:
-            found: str | None = text_of(completion)
+            found: str | None = answer_of(completion, problem)
         else:
-            found = extract(text_of(completion), self.extract)
+            found = extract(answer_of(completion, problem), self.extract)
         if self.list_means == "all" and isinstance(problem.answer, list):
             return self._against_all(found, problem.answer)
         return judged(problem.answer, lambda reference: self._against(found, reference))
@@ -90,7 +91,7 @@ class Exact(Composable):
             return bad_reference(f"answer must be a text or a list of texts, got {reference!r:.80}")
         if not found:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)
-        if self.normalise(found) in wanted:
+        if any(self.normalise(r) in wanted for r in readings(found)):
             return Verdict(score=1.0, reason=Reason.CORRECT, answer=found)
         return Verdict(score=0.0, reason=Reason.INCORRECT, answer=found)
 

@@ -17,10 +17,11 @@ from fractions import Fraction
 from rapidfuzz.distance import Levenshtein
 
 from referee.verifiers.combine import Composable
-from referee.verifiers.extraction import Extract, check_extract, extract
-from referee.verifiers.numeric import TooLong, read_number, reference_number
+from referee.verifiers.numeric import reference_number
 from referee.verifiers.protocol import UNIT
-from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
+from referee.verifiers.reading.numbers import NumberTooLong, read_number
+from referee.verifiers.reading.strategies import Extract, check_extract, extract, readings
+from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of
 from referee.verifiers.references import accepted, bad_reference, judged
 
 _BETWEEN = re.compile(r"[,;\n]|->|→")
@@ -73,7 +74,7 @@ class AllowedOperations(Composable):
         given: Json = list(self.allowed) or problem.info.get(self.key)
         if not isinstance(given, list) or not given or not all(isinstance(g, str) for g in given):
             return bad_reference(f"info[{self.key!r}] must be a list of operations, got {given!r:.80}")
-        used = _operations(extract(text_of(completion), self.extract))
+        used = _operations(extract(answer_of(completion, problem), self.extract))
         if not used:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)
         wrong = [u for u in used if u not in given]
@@ -113,7 +114,7 @@ class ElementCount(Composable):
         wanted = self.count or (len(answer) if isinstance(answer, list) else answer)
         if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 1:
             return bad_reference(f"answer must be a count of at least 1 or a list, got {answer!r:.80}")
-        found = extract(text_of(completion), self.extract)
+        found = extract(answer_of(completion, problem), self.extract)
         count = len(elements(found)) if found else 0
         if not count:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)
@@ -151,7 +152,7 @@ class Efficiency(Composable):
         most = self.most if self.most is not None else problem.info.get(self.key)
         if isinstance(most, bool) or not isinstance(most, int) or most < 1:
             return bad_reference(f"info[{self.key!r}] must be a count of at least 1, got {most!r:.80}")
-        found = extract(text_of(completion), self.extract)
+        found = extract(answer_of(completion, problem), self.extract)
         count = len(elements(found)) if found else 0
         if not count:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)
@@ -185,7 +186,7 @@ class Closeness(Composable):
 
     def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
         """Return the score, with the distance in ``detail``."""
-        found = extract(text_of(completion), self.extract)
+        found = extract(answer_of(completion, problem), self.extract)
         return judged(problem.answer, lambda reference: self._against(found, reference))
 
     def _against(self, found: str | None, reference: Json) -> Verdict:
@@ -193,8 +194,8 @@ class Closeness(Composable):
         if expected is None or (self.relative and not expected.value):
             return bad_reference(f"answer must be a number, got {reference!r:.80}")
         try:
-            number = read_number(found) if found else None
-        except TooLong:
+            number = next((n for r in readings(found or "") if (n := read_number(r)) is not None), None)
+        except NumberTooLong:
             return Verdict(score=0.0, reason=Reason.RESOURCE_LIMIT)
         if number is None:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER, answer=found and found[:200])
@@ -229,17 +230,17 @@ class TokenF1(Composable):
 
     def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
         """Return the best F1; ``answer`` is the extracted text."""
-        found = extract(text_of(completion), self.extract)
+        found = extract(answer_of(completion, problem), self.extract)
         return judged(problem.answer, lambda reference: self._against(found, reference))
 
     def _against(self, found: str | None, reference: Json) -> Verdict:
         wanted = [_words(a) for a in accepted(reference)]
         if not wanted or not all(wanted):
             return bad_reference(f"answer must be a text or a list of texts, got {reference!r:.80}")
-        words = _words(found) if found else []
-        if not words:
+        said = [words for r in readings(found or "") if (words := _words(r))]
+        if found is None or not said:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)
-        return _graded(max(_f1(words, w) for w in wanted), found[:2000] if found else None, {})
+        return _graded(max(_f1(words, w) for words in said for w in wanted), found[:2000], {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,7 +267,7 @@ class EditSimilarity(Composable):
 
     def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
         """Return the best similarity; ``answer`` is the extracted text."""
-        found = extract(text_of(completion), self.extract)
+        found = extract(answer_of(completion, problem), self.extract)
         return judged(problem.answer, lambda reference: self._against(found, reference))
 
     def _against(self, found: str | None, reference: Json) -> Verdict:
@@ -277,7 +278,11 @@ class EditSimilarity(Composable):
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)
         if len(found) > _MAX_CHARACTERS:
             return Verdict(score=0.0, reason=Reason.RESOURCE_LIMIT, answer=found[:200])
-        best = max(Levenshtein.normalized_similarity(found, w.strip()[:_MAX_CHARACTERS]) for w in wanted)
+        best = max(
+            Levenshtein.normalized_similarity(r, w.strip()[:_MAX_CHARACTERS])
+            for r in readings(found)
+            for w in wanted
+        )
         return _graded(best, found[:2000], {})
 
 

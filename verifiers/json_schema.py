@@ -25,11 +25,10 @@ from referencing.exceptions import Unresolvable
 
 from referee.verifiers.combine import Composable
 from referee.verifiers.errors import UnreadableText
-from referee.verifiers.extraction import DEADLINE_S
 from referee.verifiers.protocol import UNIT
-from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, plain, text_of
+from referee.verifiers.reading.strategies import DEADLINE_S
+from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of, plain
 from referee.verifiers.references import bad_reference
-from referee.verifiers.thinking import answer_part
 
 _MAX_STEPS = 50_000
 _steps: ContextVar[int] = ContextVar("steps")
@@ -91,7 +90,7 @@ class JsonSchema(Composable):
             validator = None if text is None else _validator(text)
         except (ValueError, SchemaError) as e:
             return bad_reference(f"info[{self.key!r}] must be a valid JSON schema: {_first_line(e)}")
-        return self._judge(answer_part(text_of(completion)).strip(), validator)
+        return self._judge(answer_of(completion, problem).strip(), validator)
 
     def _judge(self, text: str, validator: Any) -> Verdict:
         if not text:
@@ -151,6 +150,8 @@ def _first_line(error: BaseException) -> str:
 
 def _body(text: str) -> str:
     """The contents of the text's only fenced block, or all of it."""
+    if text.startswith(("{", "[", '"')):
+        return text  # a fence may stand in its strings
     pieces = text.split("```")
     return re.sub(r"^(?:json|JSON)\b", "", pieces[1]).strip() if len(pieces) == 3 else text
 

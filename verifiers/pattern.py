@@ -14,11 +14,10 @@ from typing import Literal, TypeAlias, get_args
 import regex
 
 from referee.verifiers.combine import Composable
-from referee.verifiers.extraction import compile_pattern
 from referee.verifiers.protocol import UNIT
-from referee.verifiers.records import Completion, Problem, Reason, Verdict, text_of
+from referee.verifiers.reading.strategies import compile_pattern
+from referee.verifiers.records import Completion, Problem, Reason, Verdict, answer_of, text_of
 from referee.verifiers.references import bad_reference
-from referee.verifiers.thinking import answer_part
 
 Mode: TypeAlias = Literal["fullmatch", "search", "absent"]
 
@@ -73,7 +72,7 @@ class Regex(Composable):
             compiled = _compiled("answer", pattern, self.flags)
         except ValueError as e:
             return bad_reference(str(e))
-        text = text_of(completion) if self.thinking else answer_part(text_of(completion))
+        text = text_of(completion) if self.thinking else answer_of(completion, problem)
         if not text.strip():
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)
         match_it = compiled.fullmatch if self.mode == "fullmatch" else compiled.search

@@ -17,6 +17,10 @@ from enum import StrEnum
 from numbers import Real
 from typing import Any, TypeAlias
 
+from referee.verifiers.reading.marks import Marks, as_marks
+from referee.verifiers.reading.special_tokens import without_special_tokens
+from referee.verifiers.reading.thinking import answer_part
+
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 MAX_DEPTH = 100
@@ -106,7 +110,8 @@ class Problem:
 
     ``prompt`` is a text or chat messages (``Message`` records or plain dictionaries),
     ``answer`` the reference (any JSON value), ``info`` whatever else verifiers read (tests, a
-    schema, the family), ``id`` a name for logs.
+    schema, the family), ``id`` a name for logs. ``thinking`` declares marks between which the model
+    thinks, beside those that are always known (:mod:`referee.verifiers.reading.thinking`).
 
     >>> Problem(prompt="1+1=", answer="2").answer
     '2'
@@ -116,6 +121,7 @@ class Problem:
     answer: Json = None
     id: str = ""
     info: dict[str, Json] = field(default_factory=dict)
+    thinking: tuple[Marks, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.prompt, str):
@@ -125,6 +131,8 @@ class Problem:
             _set(self, "answer", plain("answer", self.answer))
         _text("id", self.id)
         _set(self, "info", _object("info", self.info))
+        if self.thinking != ():
+            _set(self, "thinking", as_marks(self.thinking))
 
     @property
     def prompt_text(self) -> str:
@@ -257,8 +265,24 @@ def as_completion(completion: str | Completion) -> Completion:
 
 
 def text_of(completion: str | Completion) -> str:
-    """Return the text that is judged, of a string or a record."""
-    return completion if isinstance(completion, str) else completion.text
+    """Return what a completion says, of a string or a record: all of it but special tokens at its end."""
+    return without_special_tokens(completion if isinstance(completion, str) else completion.text)
+
+
+def answer_of(completion: str | Completion, problem: Problem) -> str:
+    """Return what follows the thinking in a completion; nothing where the thinking never ends.
+
+    >>> answer_of("<think>5?</think>It is 6.<|im_end|>", Problem())
+    'It is 6.'
+    """
+    return answer_part(text_of(completion), problem.thinking)
+
+
+def has_answer(completion: str | Completion, problem: Problem) -> bool:
+    """Tell whether anything follows the thinking in a completion: a text or a tool call."""
+    if answer_of(completion, problem).strip():
+        return True
+    return not isinstance(completion, str) and bool(completion.tool_calls)
 
 
 def plain(name: str, value: Any, depth: int = 0) -> Json:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from referee.verifiers.protocol import AnyVerifier, Item, check_verifier, range_of
+from referee.verifiers.reading.marks import Marks, MarksLike, as_marks
 from referee.verifiers.records import Completion, Problem, Reward, Verdict, as_completion
 from referee.verifiers.scoring.asking import aevaluate, evaluate
 from referee.verifiers.scoring.plan import is_async, is_group
@@ -91,7 +92,9 @@ class Rubric:
 
     Weights are used as they are and need not sum to 1. A part may be written as a verifier
     (weight 1), as ``(verifier, weight)`` or as a :class:`Part`. Every part's unweighted verdict is
-    kept in the reward.
+    kept in the reward. ``thinking`` declares marks between which the model thinks, beside the usual
+    ones, for every part: ``("<plan>", "</plan>")``, a list of such pairs, or
+    :class:`referee.verifiers.reading.marks.Marks`.
 
     >>> def short(completion, problem):
     ...     return len(completion.text) < 10
@@ -103,6 +106,7 @@ class Rubric:
     parts: Mapping[str, Part]
     abstention: Abstention = Abstention.ABSTAIN
     truncation: Truncation = Truncation.ZERO
+    thinking: tuple[Marks, ...] = ()
 
     def __init__(
         self,
@@ -110,12 +114,14 @@ class Rubric:
         *,
         abstention: Abstention | str = Abstention.ABSTAIN,
         truncation: Truncation | str = Truncation.ZERO,
+        thinking: MarksLike | Sequence[MarksLike] = (),
     ) -> None:
         if not isinstance(parts, Mapping) or not parts:
             raise ValueError(f"parts must map at least one name to a verifier, got {parts!r:.80}")
         object.__setattr__(self, "parts", {str(name): _part(name, part) for name, part in parts.items()})
         object.__setattr__(self, "abstention", _policy(Abstention, "abstention", abstention))
         object.__setattr__(self, "truncation", _policy(Truncation, "truncation", truncation))
+        object.__setattr__(self, "thinking", as_marks(thinking))
 
     def at(self, step: int) -> Rubric:
         """Return the rubric with every scheduled weight fixed at its value in training step ``step``."""
@@ -125,7 +131,19 @@ class Rubric:
             )
             for name, part in self.parts.items()
         }
-        return Rubric(fixed, abstention=self.abstention, truncation=self.truncation)
+        return Rubric(fixed, abstention=self.abstention, truncation=self.truncation, thinking=self.thinking)
+
+    def marked(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Return the items with this rubric's thinking marks on their problems, which every verifier reads.
+
+        Whoever hands items to the parts calls this first, once. Where the rubric declares no marks it is
+        the items themselves.
+        """
+        if not self.thinking:
+            return items
+        problems = {id(item.problem): item.problem for item in items}
+        known = {key: _declared(problem, self.thinking) for key, problem in problems.items()}
+        return [replace(item, problem=known[id(item.problem)]) for item in items]
 
     @property
     def is_group(self) -> bool:
@@ -155,11 +173,13 @@ class Rubric:
 
     def score_items(self, items: Sequence[Item]) -> list[Reward]:
         """Return one reward for each item; items of the same ``group`` are siblings."""
+        items = self.marked(items)
         columns = [evaluate(part.verifier, items) for part in self.parts.values()]
         return self._rewards(items, columns)
 
     async def ascore_items(self, items: Sequence[Item]) -> list[Reward]:
         """Like :meth:`score_items`, for callers in an event loop."""
+        items = self.marked(items)
         columns = await asyncio.gather(*(aevaluate(part.verifier, items) for part in self.parts.values()))
         return self._rewards(items, columns)
 
@@ -209,6 +229,10 @@ def best_total(rubric: Rubric) -> float:
 def passes(total: float | None, best: float) -> bool:
     """Tell whether a total is the most there is, but for rounding; one that abstained is not."""
     return total is not None and total >= best - 1e-9 * max(1.0, abs(best))
+
+
+def _declared(problem: Problem, marks: tuple[Marks, ...]) -> Problem:
+    return replace(problem, thinking=tuple(dict.fromkeys((*problem.thinking, *marks))))
 
 
 def _part(name: str, value: PartLike) -> Part:

@@ -10,6 +10,7 @@
       both: {all_of: [math, think_format], weight: 0}    # reported, not paid
     abstention: abstain                                  # or drop, renormalise
     truncation: zero                                     # or score, abstain
+    thinking: ["<plan>", "</plan>"]                      # or a list of {opening, closing, prefilled}
 
 Where a verifier may stand: a name, ``{verifier: name, options: {...}}``, or one combinator:
 ``all_of``, ``any_of``, ``product``, ``minimum`` and ``first_decided`` with a list; ``weighted_sum``
@@ -29,6 +30,7 @@ import yaml
 from referee.verifiers import combine
 from referee.verifiers.errors import UserMistake
 from referee.verifiers.protocol import AnyVerifier
+from referee.verifiers.reading.marks import as_marks
 from referee.verifiers.registry import make_verifier
 from referee.verifiers.rubric import Part, Rubric, Schedule
 
@@ -81,12 +83,15 @@ class _Loader(yaml.SafeLoader):
 
 def rubric_from(data: object) -> Rubric:
     """Make a rubric from what such a file holds."""
-    top = _mapping("the rubric", data, allowed=("parts", "abstention", "truncation"), required=("parts",))
+    top = _mapping(
+        "the rubric", data, allowed=("parts", "abstention", "truncation", "thinking"), required=("parts",)
+    )
     parts = {
         str(name): _part(f"parts.{name}", spec) for name, spec in _mapping("parts", top["parts"]).items()
     }
     policies = {name: str(top[name]) for name in ("abstention", "truncation") if name in top}
-    return _at("the rubric", lambda: Rubric(parts, **policies))
+    thinking = _at("thinking", lambda: as_marks(top.get("thinking")))
+    return _at("the rubric", lambda: Rubric(parts, thinking=thinking, **policies))
 
 
 def _part(where: str, spec: object) -> Part:

@@ -10,10 +10,11 @@ from typing import Any, TypeAlias
 
 from referee.sandbox.embedded import Embedded
 from referee.sandbox.records import Calls, Check, Execution, Limits, Outcome, Program, Sandbox, Source, Trial
-from referee.verifiers.code_blocks import LANGUAGES, extract_code, fenced_blocks
 from referee.verifiers.combine import Composable
 from referee.verifiers.outputs import MATCHES, same_output, same_value
 from referee.verifiers.protocol import UNIT, Item, failure
+from referee.verifiers.reading.code_blocks import LANGUAGES, extract_code
+from referee.verifiers.reading.fences import fenced_blocks
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
 
 _REASONS = {
@@ -103,7 +104,9 @@ class UnitTests(Composable):
         except (ValueError, TypeError, KeyError) as e:
             return failure(f"problem.info: {e}", Reason.BAD_REFERENCE)
         entry_point = str(info.get("entry_point") or "")
-        found = extract_code(text_of(completion), language=language, entry_point=entry_point)
+        found = extract_code(
+            text_of(completion), language=language, entry_point=entry_point, thinking=problem.thinking
+        )
         if found.missing:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER, detail={"error": found.missing})
         preamble = _preamble(problem, entry_point) if language == "python" else ""

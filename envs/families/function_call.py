@@ -8,10 +8,11 @@ from typing import Any, ClassVar, cast
 
 import jsonschema
 
-from referee.envs.answers import after_thinking
 from referee.envs.procedural import Draft, Procedural
 from referee.envs.stream import Stream
 from referee.verifiers.protocol import failure
+from referee.verifiers.reading.fences import fenced_blocks
+from referee.verifiers.reading.tool_calls import CLOSING, call_blocks
 from referee.verifiers.records import Json, Problem, Reason, Verdict
 
 _CITIES = ("Lima", "Oslo", "Cairo", "Hanoi", "Quito", "Perth", "Turin", "Osaka")
@@ -57,18 +58,18 @@ class FunctionCall(Procedural):
         )
 
     def extract(self, text: str) -> str | None:
-        """Return the call block, the last fence, or the last line."""
-        after = after_thinking(text)
-        if after is None:
-            return None
-        after = after.strip()
-        if after.endswith("</tool_call>"):
-            after = after.removesuffix("</tool_call>").rpartition("<tool_call>")[2]
-        elif after.endswith("```"):
-            after = after.removesuffix("```").rpartition("```")[2].removeprefix("json")
-        elif not after.startswith("{"):
-            after = after.rpartition("\n")[2]
-        return after.strip() or None
+        """Return the one call block, the one fence with a call, or the last line; all where two call."""
+        after = text.strip()
+        if blocks := call_blocks(after):
+            alone = len(blocks) == 1 and blocks[0].closed and after.endswith(CLOSING)
+            return blocks[0].body.strip() if alone else after
+        if blocks_of_code := fenced_blocks(after):
+            calls = [code for _, code in blocks_of_code if _is_call(code)]
+            return calls[0].strip() if len(calls) == 1 and after.endswith("```") else after
+        lines = after.split("\n")
+        if after.startswith("{") or sum(map(_is_call, lines)) > 1:
+            return after or None
+        return lines[-1].strip() or None
 
     def judge(self, answer: str, problem: Problem) -> bool | Verdict:
         """Read the call, fill its defaults in, hold it to the schema and to what was asked for."""
@@ -86,6 +87,10 @@ class FunctionCall(Procedural):
             return Verdict(score=0.0, answer=answer[:1000], detail={"schema": error.message[:300]})
         wanted = json.loads(str(problem.answer))["arguments"]
         return _filled(call["arguments"], schema) == _filled(wanted, schema)
+
+
+def _is_call(text: str) -> bool:
+    return text.lstrip().startswith("{") and isinstance(_read(text), dict)
 
 
 def _read(text: str) -> Any:

@@ -14,7 +14,7 @@ from referee.envs.procedural import Draft, Procedural
 from referee.envs.stream import Stream
 from referee.sandbox.records import Limits
 from referee.verifiers.protocol import Item
-from referee.verifiers.records import Json, Problem, Verdict
+from referee.verifiers.records import Completion, Json, Problem, Verdict
 from referee.verifiers.unit_tests import UnitTests
 
 SHOWN, HIDDEN = 2, 6
@@ -53,13 +53,9 @@ class CodeFunction(Procedural):
         """Return the reference in a fence."""
         return f"```python\n{problem.answer}```"
 
-    def extract(self, text: str) -> str | None:
-        """Leave finding the code to the verifier."""
-        return text if text.strip() else None
-
-    def judge(self, answer: str, problem: Problem) -> Verdict:
-        """Run the tests."""
-        return _tests()(answer, problem)
+    def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
+        """Run the tests on the code that the completion's answer holds."""
+        return self.foreign(problem) or _tests()(completion, problem)
 
     def verify_batch(self, items: Sequence[Item]) -> list[Verdict]:
         """Return the verdicts on many completions, as many at a time as the sandbox has workers."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from referee.envs.answers import after_thinking
 from referee.envs.families.regular import Overrun, parse
 from referee.envs.procedural import Draft, Procedural
 from referee.envs.stream import Stream
@@ -69,10 +68,7 @@ class RegexSynthesis(Procedural):
 
     def extract(self, text: str) -> str | None:
         """Return the last line, without fences and anchors."""
-        after = after_thinking(text)
-        if after is None:
-            return None
-        line = after.rstrip().rpartition("\n")[2].strip().strip("`").strip()
+        line = text.rstrip().rpartition("\n")[2].strip().strip("`").strip()
         return line.removeprefix("^").removesuffix("$") or None
 
     def judge(self, answer: str, problem: Problem) -> bool | Verdict:

@@ -8,7 +8,6 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
-from referee.envs.answers import after_thinking
 from referee.envs.families.sqlite_bounded import QueryError, QueryLimit, run_query
 from referee.envs.procedural import Draft, Procedural
 from referee.envs.stream import Stream
@@ -63,10 +62,7 @@ class SQLQuery(Procedural):
 
     def extract(self, text: str) -> str | None:
         """Return the last fence, or else what begins with the last line that begins a query."""
-        after = after_thinking(text)
-        if after is None:
-            return None
-        after = after.strip()
+        after = text.strip()
         if after.endswith("```"):
             return after.removesuffix("```").rpartition("```")[2].removeprefix("sql").strip() or None
         lines = after.split("\n")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from referee.envs.answers import after_thinking, last_box
 from referee.envs.procedural import Draft, Procedural
 from referee.envs.stream import Stream
 from referee.verifiers.protocol import failure
+from referee.verifiers.reading.strategies import search
 from referee.verifiers.records import Problem, Reason, Verdict
 
 _ROWS = [[4 * r + c for c in range(4)] for r in range(4)]
@@ -57,11 +57,8 @@ class Sudoku4(Procedural):
 
     def extract(self, text: str) -> str | None:
         """Return the digits of the last four lines with digits, or of the last line where it has all."""
-        after = after_thinking(text)
-        if after is None:
-            return None
-        box = last_box(after)
-        lines = [line for line in (after if box is None else box).splitlines()[-50:] if line.strip()]
+        box = search(text, "boxed")
+        lines = [line for line in (text if box is None else box).splitlines()[-50:] if line.strip()]
         cleaned = ["".join(c for c in line if c not in " ,|[]&\\*$`") for line in lines]
         if cleaned and len(cleaned[-1]) == 16:
             return cleaned[-1]

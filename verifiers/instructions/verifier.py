@@ -10,9 +10,8 @@ from typing import Any, TypeAlias
 from referee.verifiers.combine import Composable
 from referee.verifiers.instructions import ifeval, rlvr
 from referee.verifiers.protocol import UNIT
-from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
+from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of
 from referee.verifiers.references import bad_reference
-from referee.verifiers.thinking import answer_part
 
 Instruction: TypeAlias = tuple[str, dict[str, Any]]
 
@@ -52,7 +51,7 @@ class Instructions(Composable):
             instructions = read_instructions(problem)
         except ValueError as e:
             return bad_reference(str(e))
-        text = answer_part(text_of(completion))
+        text = answer_of(completion, problem)
         if not text.strip():
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)
         if len(text) > _MAX_CHARACTERS:

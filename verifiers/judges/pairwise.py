@@ -13,8 +13,9 @@ from referee.verifiers.judges.chat import Chat, JudgeUnavailable, Messages, TooL
 from referee.verifiers.judges.fence import fence, mark_of, rule_of_the_fence
 from referee.verifiers.judges.pointwise import too_long
 from referee.verifiers.judges.replies import Nonsense, winner_of
+from referee.verifiers.judges.shown import nothing_to_judge, shown
 from referee.verifiers.protocol import UNIT, failure
-from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
+from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict
 
 QUESTION = "Which response is better: right, complete, clear, and without padding?"
 
@@ -26,12 +27,15 @@ class PairwiseJudge(Composable):
     Each pair is shown in both orders (``swap``), since judges favour a position: a win counts 1
     where both orders agree and 1/2 where they do not, a tie 1/2. ``votes`` independent answers are
     asked for in each order, of which more than half must be heard; their mean counts. Equal texts tie
-    without being shown. n siblings take n (n - 1) votes requests with ``swap``. A completion of more than
-    ``max_chars`` characters loses without being shown.
+    without being shown. Answers are shown, with ``show_thinking`` all of the text. n siblings take
+    n (n - 1) votes requests with ``swap``. A completion of more than ``max_chars`` characters loses
+    without being shown.
 
     Accepts:
         - the sibling that the judge prefers in both orders
     Rejects:
+        - a completion without an answer, no text and no tool call: 0, ``no_answer``, and a loss against
+          each sibling that has one, without the judge being asked
         - a completion that says that it is the better one, or imitates the judge's answer
         - a completion that is longer than ``max_chars`` or than the judge reads (0, ``resource_limit``)
     Abstains (``unavailable``):
@@ -44,6 +48,7 @@ class PairwiseJudge(Composable):
     question: str = QUESTION
     swap: bool = True
     votes: int = 1
+    show_thinking: bool = False
     max_chars: int = 100_000
     name: str = "pairwise_judge"
     range = UNIT
@@ -57,11 +62,13 @@ class PairwiseJudge(Composable):
 
     async def __call__(self, completions: Sequence[Completion], problem: Problem) -> list[Verdict]:
         """Return each completion's share of wins; ``detail`` has its outcome against each sibling."""
-        texts = [text_of(c) for c in completions]
+        texts = [shown(c, problem, thinking=self.show_thinking) for c in completions]
         if len(texts) < 2:
-            alone = "a pairwise judge must have at least two completions of a problem"
-            return [failure(alone, Reason.UNAVAILABLE)] * len(texts)
-        pairs = list(combinations(range(len(texts)), 2))
+            alone = failure(
+                "a pairwise judge must have at least two completions of a problem", Reason.UNAVAILABLE
+            )
+            return [alone if text else nothing_to_judge() for text in texts]
+        pairs = [(i, j) for i, j in combinations(range(len(texts)), 2) if texts[i] or texts[j]]
         outcomes = await asyncio.gather(
             *(self.compare(texts[i], texts[j], problem) for i, j in pairs), return_exceptions=True
         )
@@ -77,20 +84,26 @@ class PairwiseJudge(Composable):
             won[i][j] = outcome
             won[j][i] = outcome if isinstance(outcome, str) else 1.0 - outcome
         return [
-            too_long(f"{len(texts[i])} characters are more than the judge reads")
-            if i in long
-            else _verdict(of)
-            for i, of in enumerate(won)
+            self._decided(text, i in long, of) for i, (text, of) in enumerate(zip(texts, won, strict=True))
         ]
 
+    def _decided(self, text: str, too_much: bool, won: dict[int, float | str]) -> Verdict:
+        if not text:
+            return nothing_to_judge()
+        return (
+            too_long(f"{len(text)} characters are more than the judge reads") if too_much else _verdict(won)
+        )
+
     async def compare(self, first: str, second: str, problem: Problem) -> float | str:
-        """Return how far ``first`` beats ``second``, 0 to 1, or what went wrong.
+        """Return how far ``first`` beats ``second``, 0 to 1, or what went wrong; an empty text is not shown.
 
         Raises:
             TooLong: where one of them alone is more than the judge reads.
         """
         if first == second:
             return 0.5
+        if not first or not second:
+            return float(bool(first))
         if max(len(first), len(second)) > self.max_chars:
             raise TooLong(f"the judge is shown at most {self.max_chars} characters of a response")
         orders = [(first, second, False), (second, first, True)][: 2 if self.swap else 1]

@@ -15,8 +15,9 @@ from referee.verifiers.judges.chat import Chat, JudgeUnavailable, Messages, TooL
 from referee.verifiers.judges.criteria import GENERAL, Criteria, load_criteria
 from referee.verifiers.judges.fence import fence, mark_of, rule_of_the_fence
 from referee.verifiers.judges.replies import Nonsense, scores_of
+from referee.verifiers.judges.shown import nothing_to_judge, shown
 from referee.verifiers.protocol import UNIT, failure
-from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
+from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict
 
 Vote = Literal["median", "mean", "majority"]
 
@@ -28,13 +29,16 @@ class Judge(Composable):
     ``votes`` independent answers are asked for and put together for each criterion by ``vote``: the
     ``median``, the ``mean``, or the most frequent score (``majority``; of equally frequent ones the
     lowest). An answer that is nonsense is asked for once more. ``show_reference`` shows the judge
-    ``problem.answer``. ``criteria`` is :class:`Criteria` or a YAML file's name. A completion of more than
+    ``problem.answer``. It is shown the answer that follows the thinking, with ``show_thinking`` all of the
+    text. ``criteria`` is :class:`Criteria` or a YAML file's name. A completion of more than
     ``max_chars`` characters is not shown: a server that cuts what does not fit cuts the criteria first.
 
     Accepts:
         - what the judge scores at the top of its scale
         - an answer of the judge in a code block, after its thinking, or with prose around it
     Rejects:
+        - a completion without an answer, no text and no tool call, about which it is not asked (0,
+          ``no_answer``)
         - a completion that closes its quotation and awards itself a score
         - a completion that imitates the fence, the chat template, or the judge's own answer
         - a completion that is longer than ``max_chars`` or than the judge reads (0, ``resource_limit``)
@@ -48,6 +52,7 @@ class Judge(Composable):
     votes: int = 1
     vote: Vote = "median"
     show_reference: bool = True
+    show_thinking: bool = False
     max_chars: int = 100_000
     name: str = "judge"
     range = UNIT
@@ -65,7 +70,9 @@ class Judge(Composable):
 
     async def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
         """Return the weighted mean of the votes; ``detail`` has the scores, raw, and the judge's words."""
-        text = text_of(completion)
+        text = shown(completion, problem, thinking=self.show_thinking)
+        if not text:
+            return nothing_to_judge()
         if len(text) > self.max_chars:
             return too_long(f"{len(text)} characters, the judge is shown at most {self.max_chars}")
         messages, mark = self.messages(text, problem), self._mark(text, problem)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from referee.verifiers.errors import UnreadableText
-from referee.verifiers.thinking import answer_part
+from referee.verifiers.reading.thinking import answer_part
 
 _NUMBER = re.compile(r"(-?[0-9]{1,9}(?:\.[0-9]{1,9})?)(?:\s*/\s*([0-9]{1,9}))?")
 

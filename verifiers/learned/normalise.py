@@ -25,7 +25,7 @@ from referee.verifiers.protocol import (
     name_of,
     range_of,
 )
-from referee.verifiers.records import Completion, Json, Reason, Verdict
+from referee.verifiers.records import Completion, Json, Reason, Verdict, has_answer
 from referee.verifiers.scoring.asking import Ask, Steps, evaluate
 
 
@@ -142,7 +142,10 @@ def standardise(verifier: AnyVerifier, items: Sequence[Item], *, most: float = m
 
 @dataclass(frozen=True, slots=True)
 class Squashed(Combinator):
-    """sigmoid((score - centre) / scale): an unbounded score brought to 0 to 1, order kept."""
+    """sigmoid((score - centre) / scale): an unbounded score brought to 0 to 1, order kept.
+
+    A completion without an answer is 0, ``no_answer``: here 0 is the bottom.
+    """
 
     child: AnyVerifier
     centre: float = 0.0
@@ -162,10 +165,14 @@ class Squashed(Combinator):
     def steps(self, items: Sequence[Item]) -> Steps:
         """Ask the child for all."""
         verdicts = yield Ask(self.child, items)
-        return [
-            v if v.score is None else _rescored(v, sigmoid((v.score - self.centre) / self.scale))
-            for v in verdicts
-        ]
+        return [self._squashed(i, v) for i, v in zip(items, verdicts, strict=True)]
+
+    def _squashed(self, item: Item, verdict: Verdict) -> Verdict:
+        if verdict.score is None:
+            return verdict
+        if not has_answer(item.completion, item.problem):
+            return Verdict(score=0.0, reason=Reason.NO_ANSWER)
+        return _rescored(verdict, sigmoid((verdict.score - self.centre) / self.scale))
 
 
 @dataclass(frozen=True, slots=True)

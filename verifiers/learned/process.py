@@ -20,7 +20,16 @@ from referee.verifiers.learned.steps import (
     split_steps,
 )
 from referee.verifiers.protocol import UNIT, Item, Range, failure
-from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, as_completion
+from referee.verifiers.records import (
+    Completion,
+    Json,
+    Problem,
+    Reason,
+    Verdict,
+    as_completion,
+    has_answer,
+    text_of,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +46,7 @@ class ProcessModel(Composable):
     Rejects:
         - a wrong step, whose score of 0 counts and is not dropped
         - a mark that the completion wrote itself: scores stand only where the format put marks
-        - the empty completion (0, ``no_answer``)
+        - a completion without an answer, empty or nothing but thinking (0, ``no_answer``)
         - a completion that is longer than the model reads (0, ``resource_limit``)
     Abstains (``error``): where the model gives no finite number.
     """
@@ -77,7 +86,10 @@ class ProcessModel(Composable):
 
     def verify_batch(self, items: Sequence[Item]) -> list[Verdict]:
         """Return the verdicts on many completions."""
-        split = [split_steps(item.completion.text, self.split) for item in items]
+        split = [
+            split_steps(text_of(i.completion), self.split) if has_answer(i.completion, i.problem) else []
+            for i in items
+        ]
         scores = self.step_scores(
             [(i.problem, [s.text for s in steps]) for i, steps in zip(items, split, strict=True)]
         )

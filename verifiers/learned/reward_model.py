@@ -16,7 +16,7 @@ from typing import Any
 from referee.verifiers.combine import Composable
 from referee.verifiers.learned.text_layout import PLAIN, Reading, cut, longest_row, read
 from referee.verifiers.protocol import UNIT, Item, Range, failure
-from referee.verifiers.records import Completion, Problem, Reason, Verdict, as_completion
+from referee.verifiers.records import Completion, Problem, Reason, Verdict, as_completion, has_answer
 
 UNBOUNDED: Range = (-math.inf, math.inf)
 
@@ -28,6 +28,9 @@ class RewardModel(Composable):
     Under Bradley and Terry the chance that a is preferred to b is sigmoid(r(a) - r(b)). Scores do
     not depend on which completions are scored beside, nor on padding (within rounding). Bring them
     to 0 to 1 by ``clip`` or by :class:`referee.verifiers.learned.normalise.Squashed` before gates.
+
+    The model reads all of a completion, thinking too. It scores a completion without an answer like any
+    other text: 0 is no bottom of an unbounded scale. Squashed to 0 to 1, such a completion is 0.
 
     ``batch_tokens`` bounds the tokens, with padding, of one forward pass: memory, never results.
 
@@ -91,12 +94,20 @@ class OutcomeModel(RewardModel):
     where a verifier can decide, use the verifier.
 
     Accepts: a completion that looks right scores near 1.
-    Rejects: one that looks wrong scores near 0.
+    Rejects: one that looks wrong scores near 0; one without an answer is 0, ``no_answer``.
     Abstains (``error``): where the model gives no finite number.
     """
 
     name: str = "outcome_model"
     range = UNIT
+
+    def verify_batch(self, items: Sequence[Item]) -> list[Verdict]:
+        """Return the chances of many completions; the model is not asked about one without an answer."""
+        verdicts = [Verdict(score=0.0, reason=Reason.NO_ANSWER)] * len(items)
+        asked = [i for i, item in enumerate(items) if has_answer(item.completion, item.problem)]
+        for i, verdict in zip(asked, super().verify_batch([items[i] for i in asked]), strict=True):
+            verdicts[i] = verdict
+        return verdicts
 
     def _verdict(self, logit: float) -> Verdict:
         if math.isnan(logit):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from referee.verifiers.reading.boxes import Boxes
+from referee.verifiers.reading.final_answer import Profile
+
 Percent = Literal["any", "fraction", "number"]
 Order = Literal["unordered", "ordered"]
 Units = Literal["optional", "required"]
-Boxes = Literal["all", "last"]
-Profile = Literal["lenient", "strict"]
 
 
 @dataclass(frozen=True, kw_only=True)

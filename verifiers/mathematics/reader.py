@@ -12,6 +12,7 @@ from referee.verifiers.mathematics.notation import ascii_math, join_thousands
 from referee.verifiers.mathematics.parser import Parser
 from referee.verifiers.mathematics.tree import MAX_CHARS, Node, TooBig, Unreadable, neg, num
 from referee.verifiers.mathematics.units import number_word
+from referee.verifiers.reading.dress import LAYOUT, TEXT, is_placeholder, literal, strip
 
 
 class Reading(NamedTuple):
@@ -30,23 +31,6 @@ class Reading(NamedTuple):
     too_big: bool = False
 
 
-_HEAD = re.compile(
-    r"(?:\\\(|\\\[|\$\$?|`+|\*\*|__|\s|\\displaystyle|\\begin\{(?:align|equation|gather)\*?\})+"
-)
-_TAIL = re.compile(
-    r"(?:\\\)|\\\]|\$\$?|`+|\*\*|__|\s|\\end\{(?:align|equation|gather)\*?\}|(?<=[^\s.])\.(?!\.)|\\\\)+$"
-)
-_TAIL_CHARS = 120  # how far from the end a tail may begin; searching everywhere is quadratic
-_EDGE = frozenset("$`*_ .\n\t\r\\)]}\xa0")
-_APART = re.compile(r"(?<=\d)\s+(?=\d)")
-_CONTROL_SPACE = re.compile(r"(?<!\\)\\ ")
-_TEXT = re.compile(
-    r"\\(?:text|textbf|textit|textrm|mbox|mathrm|hbox|textnormal|textsf|emph|mathbf|mathit|boldsymbol|"
-    r"operatorname)\s*\{([^{}]*)\}"
-)
-_LAYOUT = re.compile(
-    r"\\[,;:! ]|\\(?:quad|qquad|left|right|displaystyle|big|Big|bigg|Bigg|limits)(?![A-Za-z])|[\s~$]"
-)
 _TIME = re.compile(r"(\d{1,2})(?::(\d\d)(?::(\d\d))?)?\s*(?:([ap])\.?\s*m\.?|noon)", re.I)
 _BASE = re.compile(r"([0-9A-F]+)_\{?(\d\d)\}?")
 _WORDS = re.compile(r"[A-Za-z][A-Za-z0-9'’\-., ()&/!?:;]*")
@@ -78,65 +62,12 @@ _SPECIAL = {
     "pi": "pi",
 }
 _EXCEPT = re.compile(r"all real(?:s| numbers)?(?: x)? (?:except(?: for)?|other than) (?:x *= *)?(-?\d{1,9})")
-_PLACEHOLDERS = frozenset(
-    {
-        "",
-        "?",
-        "??",
-        "...",
-        "answer",
-        "your answer",
-        "final answer",
-        "n/a",
-        "tbd",
-        "todo",
-        "unknown",
-        "\\ldots",
-        "\\dots",
-        "\\cdots",
-        "answer here",
-        "your answer here",
-        "\\text{answer}",
-        "…",
-    }
-)
-
-
-def is_placeholder(text: str) -> bool:
-    """Tell whether a text stands where an answer should, and is none."""
-    return strip(text).strip("[]<>_ .-").lower() in _PLACEHOLDERS
-
-
-def strip(text: str) -> str:
-    """Take delimiters, bold and a final full stop off an answer."""
-    if "\\ " in text:
-        text = _CONTROL_SPACE.sub(" ", text)
-    if text and text[0] not in _EDGE and text[-1] not in _EDGE and text[0] != "\\":
-        return text
-    for _ in range(4):
-        head = _HEAD.match(text)
-        stripped = text[head.end() if head else 0 :].rstrip()
-        if tail := _TAIL.search(stripped, max(0, len(stripped) - _TAIL_CHARS)):
-            stripped = stripped[: tail.start()]
-        if stripped == text:
-            break
-        text = stripped
-    return text
-
-
-def literal(text: str) -> str:
-    """Return a text without layout: spaces, sizes, text commands."""
-    if "{" not in text and " " not in text and "\\" not in text:
-        return text.rstrip(".")
-    text = _TEXT.sub(r"\1", text)
-    text = _LAYOUT.sub("", _APART.sub(" \u00a6 ", text))
-    return text.replace("dfrac", "frac").replace("tfrac", "frac").rstrip(".")
 
 
 def words_of(text: str) -> str:
     """Return a text that consists of words, folded: lower case, no articles, no punctuation; else nothing."""
     for _ in range(3):
-        text, n = _TEXT.subn(r" \1 ", text)
+        text, n = TEXT.subn(r" \1 ", text)
         if not n:
             break
     text = text.replace("\\ ", " ").replace("\\,", " ").replace("$", "").replace("~", " ").replace("\\&", "&")
@@ -221,7 +152,7 @@ _IN_WORDS = re.compile(r"\s*\(([A-Za-z][A-Za-z -]{1,60})\)$")
 
 
 def _special(text: str, words: str) -> Node | None:
-    bare = _LAYOUT.sub(" ", _TEXT.sub(r" \1 ", text)).replace("{", "").replace("}", "").strip(" .")
+    bare = LAYOUT.sub(" ", TEXT.sub(r" \1 ", text)).replace("{", "").replace("}", "").strip(" .")
     if bare[:1].isdigit() and (m := _TIME.fullmatch(re.sub(r"\s*(:|\s)\s*", r"\1", bare))):
         hour, minute, second = int(m[1]), int(m[2] or 0), int(m[3] or 0)
         at_noon = not m[4] and hour == 12 and not minute
@@ -258,11 +189,11 @@ def _is_text(text: str, bare: str) -> bool:
         or any(r in FUNCTIONS or r in ("or", "and", "infty", "pi") for r in runs)
     ):
         return False
-    if "\\" in ascii_math(_TEXT.sub("", text).replace("\\ ", "")):
+    if "\\" in ascii_math(TEXT.sub("", text).replace("\\ ", "")):
         return False
     if re.search(r"\d", bare):
         return False
-    if _TEXT.fullmatch(text.strip()) and len(max(runs, key=len)) > 1:
+    if TEXT.fullmatch(text.strip()) and len(max(runs, key=len)) > 1:
         return True
     return any((len(r) >= 4 and re.search("[aeiouyAEIOUY]", r)) or r.lower() in _SHORT_WORDS for r in runs)
 

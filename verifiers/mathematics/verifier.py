@@ -11,13 +11,15 @@ from typing import NamedTuple
 
 from referee.verifiers.combine import Composable
 from referee.verifiers.mathematics.compare import Comparer, Match
-from referee.verifiers.mathematics.extract import Extracted, extract
+from referee.verifiers.mathematics.extract import extract
 from referee.verifiers.mathematics.policy import Policy
-from referee.verifiers.mathematics.reader import Reading, exact_number, is_placeholder, literal, read, strip
+from referee.verifiers.mathematics.reader import Reading, exact_number, read
 from referee.verifiers.mathematics.real_sets import variables
 from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable, rearranged, show
 from referee.verifiers.protocol import Item
-from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
+from referee.verifiers.reading.dress import is_placeholder, literal, strip
+from referee.verifiers.reading.final_answer import Extracted
+from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of
 from referee.verifiers.references import ListMeans, any_of, check_list_means
 
 NESTED = "a list stands in the list of references"
@@ -47,7 +49,8 @@ class Reference(NamedTuple):
 class Math(Policy, Composable):
     r"""Whether a completion's final answer equals the reference ``problem.answer``, a text or number.
 
-    The answer is found by :func:`referee.verifiers.mathematics.extract.extract`, read by a parser of
+    The answer is found by :func:`referee.verifiers.mathematics.extract.extract`
+    (see :mod:`referee.verifiers.reading.final_answer`), read by a parser of
     our own into a tree under static bounds, and compared in tiers: literally, as exact rationals,
     by structure, by normal form, by value. Nothing is ever evaluated as code. All work is bounded in
     process, so that it runs alike in any thread or process and needs no timer.
@@ -75,7 +78,7 @@ class Math(Policy, Composable):
         - near misses: ``0.333`` for ``\frac13``, ``2^{-99}`` for ``2^{-98}``, ``3.14`` for ``\pi``
         - hedges: ``5 or 6``, two boxes with different values, a value that is then taken back
         - ``5\text{ million}`` for ``5``; ``(2,1)`` for ``(1,2)``; ``[0,1]`` for ``(0,1)``
-        - an answer that stands only inside ``<think>``
+        - an answer that stands only in the thinking
         - ``6`` and ``4, 5`` for the list 4, 5; ``4`` for it with ``list_means="all"``
     """
 
@@ -88,11 +91,11 @@ class Math(Policy, Composable):
 
     def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
         """Return the verdict: 1 correct, 0 not, None where the reference is unreadable."""
-        return self._judge(text_of(completion), problem.answer)
+        return self._judge(answer_of(completion, problem), problem.answer)
 
     def verify_batch(self, items: Sequence[Item]) -> list[Verdict]:
         """Judge many completions; each distinct pair of answer and reference is decided once."""
-        return [self._judge(i.completion.text, i.problem.answer) for i in items]
+        return [self._judge(answer_of(i.completion, i.problem), i.problem.answer) for i in items]
 
     def _judge(self, text: str, answer: Json) -> Verdict:
         if isinstance(answer, list) and self.list_means == "any":
@@ -117,10 +120,10 @@ class Math(Policy, Composable):
             and answer_text.isascii()
         ):
             return _whole(answer_text, found.strategy, reference)
-        if len(found.answer) + len(reference.text) <= _CACHED:
-            decision = _decide_once(self, found.answer, reference.text)
-        else:
-            decision = _decide(self, found.answer, reference)
+        decision = self._decided(answer_text, reference)
+        if not decision.equal and found.value is not None:
+            inner = self._decided(found.value, reference)
+            decision = inner if inner.equal else decision
         detail: dict[str, Json] = {
             "decided_by": decision.tier,
             "strategy": found.strategy,
@@ -131,6 +134,11 @@ class Math(Policy, Composable):
             return Verdict(score=1.0, reason=Reason.CORRECT, answer=found.answer, detail=detail)
         reason = Reason.RESOURCE_LIMIT if decision.too_big else Reason.INCORRECT
         return Verdict(score=0.0, reason=reason, answer=found.answer[:4000], detail=detail)
+
+    def _decided(self, answer: str, reference: Reference) -> Decision:
+        if len(answer) + len(reference.text) <= _CACHED:
+            return _decide_once(self, answer, reference.text)
+        return _decide(self, answer, reference)
 
 
 def reference_of(answer: str) -> Reference:

@@ -18,8 +18,7 @@ from dataclasses import dataclass
 
 from referee.verifiers.combine import Composable
 from referee.verifiers.extras import missing
-from referee.verifiers.mathematics.extract import _after_thinking
-from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
+from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of
 from referee.verifiers.references import judged
 
 _START_S = 60.0  # importing the library, on a busy machine
@@ -166,7 +165,7 @@ class MathVerify(Composable):
         - whatever ``math_verify.verify(parse(answer), parse(text))`` accepts: ``\boxed{0.5}`` for ``\frac12``
 
     Rejects:
-        - what it rejects, what it cannot decide inside ``timeout_s``, and text inside ``<think>``
+        - what it rejects, what it cannot decide inside ``timeout_s``, and text inside the thinking
     """
 
     timeout_s: float = 5.0
@@ -184,17 +183,16 @@ class MathVerify(Composable):
 
     def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
         """Return the library's verdict; of a list of references any may match."""
-        text = text_of(completion)
+        text = answer_of(completion, problem)
         return judged(problem.answer, lambda reference: self._against(text, reference))
 
-    def _against(self, written: str, answer: Json) -> Verdict:
+    def _against(self, text: str, answer: Json) -> Verdict:
         if isinstance(answer, bool) or not isinstance(answer, str | int | float) or not str(answer).strip():
             return _abstention(
                 answer, f"the reference must be a text or a number, got {type(answer).__name__}"
             )
-        text, why = _after_thinking(written)
-        if why or not text.strip():
-            return Verdict(score=0.0, reason=Reason.NO_ANSWER, detail={"why": why or "the text is empty"})
+        if not text.strip():
+            return Verdict(score=0.0, reason=Reason.NO_ANSWER, detail={"why": "nothing follows the thinking"})
         status, note = _worker.ask(text, str(answer), self.timeout_s, self.memory_bytes)
         if status == "bad_reference":
             return _abstention(answer, "math-verify cannot read the reference")

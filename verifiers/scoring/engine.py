@@ -16,7 +16,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -115,6 +115,7 @@ class Engine:
     def begin(self, units: Sequence[WorkUnit], told: Told, call: Call) -> None:
         """Ask about units; ``told`` hears of each one, in some other thread or in this one."""
         self._here()
+        units = [replace(unit, items=self.rubric.marked(unit.items)) for unit in units]
         opened = [_Open(unit, told, {}, [0.0] * len(unit.items)) for unit in units]
         for name in self.plan.loop:
             for o in opened:

@@ -18,7 +18,12 @@ class TimedRubric(Rubric):
     _engine: Engine
 
     def __init__(self, rubric: Rubric, engine: Engine) -> None:
-        super().__init__(rubric.parts, abstention=rubric.abstention, truncation=rubric.truncation)
+        super().__init__(
+            rubric.parts,
+            abstention=rubric.abstention,
+            truncation=rubric.truncation,
+            thinking=rubric.thinking,
+        )
         object.__setattr__(self, "_engine", engine)
 
     def at(self, step: int) -> Rubric:

@@ -3,17 +3,18 @@ r"""Where in a text the answer stands: extraction strategies, written as short t
 ====================  ==========================================================================
 ``whole``             all of the text
 ``last_line``         the last line that is not blank
-``last_number``       the last number (see :mod:`referee.verifiers.numeric`)
-``boxed``             the contents of the last ``\boxed{...}``, braces matched
+``stated``            what follows the last "answer is" or ``answer:`` in that line
+``last_number``       the last number (see :mod:`referee.verifiers.reading.numbers`)
+``boxed``             the last box that is asserted (see :mod:`referee.verifiers.reading.boxes`)
 ``after:TEXT``        the rest of the line after the last TEXT, as in ``after:####`` or ``after:A:``
 ``tag:NAME``          the contents of the last ``<NAME>...</NAME>``
 ``regex:PATTERN``     the last match's group 1, or the whole match where there is no group
 ====================  ==========================================================================
 
-Several strategies in a tuple are tried in turn; the first that finds something decides. Every
-strategy looks only at what follows the thinking (:func:`referee.verifiers.thinking.answer_part`),
-takes time linear in the text, and returns None where it finds nothing. The ``regex`` strategy stops
-at a deadline of one second instead of backtracking for ever.
+Several strategies in a tuple are tried in turn; the first that finds something decides. A box or a tag
+that is there and gives no answer (boxes of different values beside each other, one never closed, an empty
+one, a denied one) ends the search. Every strategy takes time linear in the text. The ``regex`` strategy
+stops at a deadline of one second instead of backtracking for ever.
 """
 
 from __future__ import annotations
@@ -26,27 +27,46 @@ from typing import TypeAlias
 
 import regex
 
-from referee.verifiers.thinking import answer_part
+from referee.verifiers.reading.box_spans import box_spans, whole_box
+from referee.verifiers.reading.dress import unwrapped
+from referee.verifiers.reading.final_answer import Kind, boxed_answer, last_element, peeled
+from referee.verifiers.reading.numbers import NumberTooLong, last_number, parse_number
 
 Extract: TypeAlias = "str | tuple[str, ...]"
 Extractor: TypeAlias = Callable[[str], str | None]
 
 DEADLINE_S = 1.0
-_BOX = re.compile(r"\\f?boxed\s*\{|\\framebox\s*\{")
+_ANSWER = re.compile(r"\banswer(?:\s+is|\s*[:=])\s*:?", re.IGNORECASE)
 
 
-def extract(text: str, how: Extract) -> str | None:
-    r"""Return the answer that ``how`` finds after the thinking of a text, stripped, or None.
+def extract(answer: str, how: Extract) -> str | None:
+    r"""Return what ``how`` finds in a text whose thinking is taken off, stripped, or None.
 
-    >>> extract("<think>5?</think>So 2+2 = 4\n#### 4", ("boxed", "after:####"))
+    >>> extract("So 2+2 = 4\n#### 4", ("boxed", "after:####"))
     '4'
     """
-    answer = answer_part(text)
+    return search(answer, how) or None
+
+
+def search(answer: str, how: Extract) -> str | None:
+    """Like :func:`extract`, but an empty text where a box or a tag is there and gives no answer."""
     for strategy in (how,) if isinstance(how, str) else how:
         found = extractor(strategy)(answer)
-        if found is not None and (found := found.strip()):
-            return found
+        if found is None:
+            continue
+        if (stripped := found.strip()) or strategy == "boxed" or strategy.startswith("tag:"):
+            return stripped
     return None
+
+
+def readings(found: str) -> tuple[str, ...]:
+    r"""Return the ways to read what was extracted: as it stands, and without the cues that enclose all of it.
+
+    >>> readings(r"\boxed{\text{Paris}}"), readings("Paris")
+    (('\\boxed{\\text{Paris}}', 'Paris'), ('Paris',))
+    """
+    bare = unwrapped(peeled(found))
+    return (found, bare) if bare and bare != found else (found,)
 
 
 def check_extract(how: Extract) -> Extract:
@@ -98,25 +118,49 @@ def _whole(text: str) -> str | None:
 
 
 def _last_line(text: str) -> str | None:
-    return text.rstrip().rpartition("\n")[2]
+    """The last line; of a box that is closed in it and began before, the last line inside."""
+    text = text.rstrip()
+    at = text.rfind("\n")
+    if at < 0 or "}" not in text[at:]:
+        return text[at + 1 :]
+    start = next((start for start, end in box_spans(text) if start <= at < end), None)
+    if start is None:
+        return text[at + 1 :]
+    line = text[text.rfind("\n", 0, start) + 1 :]
+    return peeled(line).rpartition("\n")[2]
 
 
-def _last_number(text: str) -> str | None:
-    from referee.verifiers.numeric import last_number
+def _stated(text: str) -> str | None:
+    line = text.rstrip().rpartition("\n")[2]
+    if (":" not in line and "=" not in line and " is" not in line) or whole_box(line) is not None:
+        return None
+    cue = None
+    for cue in _ANSWER.finditer(line):  # noqa: B007  # the last one is wanted
+        pass
+    return line[cue.end() :] if cue is not None else None
 
-    return last_number(text)
+
+class _Numbers:
+    """For this small grammar a value is a number."""
+
+    def kind(self, text: str) -> Kind:
+        try:
+            return "value" if parse_number(text) is not None else "nothing"
+        except NumberTooLong:
+            return "too_big"
+
+    def listed(self, text: str) -> str | None:
+        return "value" if self.kind(text) == "value" else None
+
+
+_NUMBERS = _Numbers()
 
 
 def _boxed(text: str) -> str | None:
-    """The last box that is closed; a scan that never goes back, however many are opened."""
-    starts = [m.end() for m in _BOX.finditer(text)]
-    for start in reversed(starts[-8:]):
-        depth = 1
-        for brace in re.finditer(r"\\[{}]|[{}]", text[start : start + 20_000]):
-            depth += {"{": 1, "}": -1}.get(brace.group(), 0)
-            if depth == 0:
-                return text[start : start + brace.start()]
-    return None
+    found = boxed_answer(text, _NUMBERS)
+    if found is None:
+        return None
+    return found.answer if found.answer is not None and found.strategy != "boxes" else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +179,7 @@ class _Tag:
     name: str
 
     def __call__(self, text: str) -> str | None:
-        end = text.rfind(f"</{self.name}>")
-        start = text.rfind(f"<{self.name}>", 0, max(end, 0))
-        return text[start + len(self.name) + 2 : end] if start >= 0 else None
+        return last_element(text, self.name) if "</" in text else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +199,7 @@ class _Pattern:
 _PLAIN: dict[str, Extractor] = {
     "whole": _whole,
     "last_line": _last_line,
-    "last_number": _last_number,
+    "stated": _stated,
+    "last_number": last_number,
     "boxed": _boxed,
 }

@@ -1,15 +1,22 @@
-r"""The ``\boxed`` answers of a text: where they are, and whether the words around them assert them.
+r"""What is in the boxes of a text: ``\boxed{7}``, ``\boxed 7``, ``\fbox{7}``, ``\framebox{7}``.
 
-A box is not asserted where the words before it deny it ("not", "anything but"), suppose it ("suppose the
-answer is") or state it under a condition ("would be ... if"), or the words behind it take it back.
+The last box that is asserted is the answer. A box is not asserted where the words before it deny it ("not",
+"anything but"), suppose it ("suppose the answer is") or state it under a condition ("would be ... if"), or
+the words behind it take it back. Boxes that stand side by side, joined by nothing but "and", "or" or a
+comma, are one answer: all of them. There is no answer where the last box is never closed (the text broke
+off), is empty, is a question, or is a part of something larger, such as a power.
 """
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Literal, NamedTuple
 
-_BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![A-Za-z])\s*")
+from referee.verifiers.reading.box_spans import Box, find_boxes
+from referee.verifiers.reading.dress import is_placeholder, literal, strip
+
+Boxes = Literal["all", "last"]
 
 _DENIED_BEFORE = re.compile(
     r"(?:\b(?:not|never|no longer|cannot|neither|nor|without|except|excluding|instead of|rather than|unlike|"
@@ -22,7 +29,9 @@ _DENIED_BEFORE = re.compile(
     r"(?:negative|opposite|square|reciprocal|inverse|root) of the (?:answer|result)|"
     r"(?:many|most|some) (?:students|people)(?: might| would| will)?|if only|"
     r"(?:mistake|error) (?:is|would be) to)\b|n['’]t\b|"
-    r"\\neq?(?![a-z])|≠|\b(?:wrong|incorrect|mistaken|erroneous|false|naive|tempting)(?:ly)?"
+    r"\\neq?(?![a-z])|≠|"
+    r"(?!(?:(?<=\bI was )|(?<=\bI am )|(?<=\bI'm )|(?<=\bwe were ))\w+[:.,;])"  # a correction
+    r"\b(?:wrong|incorrect|mistaken|erroneous|false|naive|tempting)(?:ly)?"
     r"(?:\s+(?:answer|solution|value|result|guess|choice|option|student|approach|method|reasoning))?\b)"
     r"\s*(?:(?:be|that|is|it|was|it's|equal|equals|to|the|answer|a|an|as|simply|just|correct|actually|quite|exactly|really|necessarily|even|were|get|answer|choose|believe|"
     r"say|think|guess|write|claim|final|would|of|wrote|got|gave|says|gives|yields|claimed|for|our|my)\s+)*[\s$({\[:*\\]*$",
@@ -99,7 +108,7 @@ _IF_AFTER = re.compile(r"[\s$.,)*}\]]*\b(?:only\s+)?(?:if|unless|were|had|provid
 
 _SUPPOSING = ("suppos", "assum", "imagin", "pretend", "would", "could", "might", "should", "if ", "had ")
 
-GUESSED_BEFORE = re.compile(
+_GUESSED_BEFORE = re.compile(
     r"\b(?:guess(?:ed|ing)?|(?:first|initially|originally|previously|earlier)\s+"
     r"(?:thought|guessed|got|said|wrote|believed|had)|initially|mistakenly|at first)\b"
     r"(?:(?!\b(?:but|however|actually|now|so|then|yet)\b)[^.\n]){0,40}$",
@@ -165,69 +174,104 @@ _OR_AFTER = re.compile(
 
 _EITHER_BEFORE = re.compile(r"\beither\s+\$?(-?[\w.,/^\\{}()+ -]{1,40}?)\$?,?\s+or\s+\$?\s*$", re.I)
 
-NEAR = 160  # characters behind a box that can take it back; bounds the patterns that look there
+_ASKED_AFTER = re.compile(
+    r"[\s$)}*]*\?(?![\s$)*]*(?:yes|indeed|right|correct|exactly|that|it|we|so)\b)", re.I
+)
+_LARGER_AFTER = re.compile(
+    r"\d|[.,]\d|\$?\^\s*\{?\s*-?\s*(?:\d+|[a-z])\s*(?:\}|(?![\w{]))|\s*(?:\\times|\\cdot|×|\*)\s*10\s*\^"
+)  # the box is a part of a number or a power
+_SIGN_BEFORE = re.compile(r"(?:=[\s$]*|\$)-\s*$|:\s*-$")
+_SCALE_AFTER = re.compile(
+    r"[\s$\\]*(?:text\{)?\s*(hundred|thousand|million|billion|trillion|dozen)s?\b(?!\})", re.I
+)
+_OR = re.compile(r"\bor\b|\beither\b|\bmaybe\b", re.I)
+
+_NEAR = 160  # characters behind a box that can take it back; bounds the patterns that look there
 
 
-class Box(NamedTuple):
-    """A box and where it stands."""
+class Boxed(NamedTuple):
+    """What the boxes of a text say: one value or several, or ``why`` they give no answer.
 
-    start: int
-    end: int
-    content: str
+    ``joiner`` stands between several (" and ", " or "); ``end`` is where the last box ends.
+    """
 
-
-def find_boxes(text: str) -> tuple[list[Box], bool]:
-    """Return the outermost boxes in order, and whether the last one is never closed."""
-    out: list[Box] = []
-    pos = 0
-    other = "fbox" in text or "framebox" in text
-    for _ in range(400):
-        if other:
-            m = _BOX.search(text, pos)
-        else:
-            at = text.find("\\boxed", pos)
-            m = _BOX.search(text, at) if at >= 0 else None
-        if m is None:
-            return out, False
-        start = m.end()
-        if start >= len(text):
-            return out, True
-        if text[start] != "{":
-            short = re.compile(r"\\[A-Za-z]+(?:\{[^{}]*\})*|-?\d+(?:\.\d+)?|[A-Za-z]").match(text, start)
-            if short is None:
-                pos = start
-                continue
-            out.append(Box(m.start(), short.end(), short[0]))
-            pos = short.end()
-            continue
-        end = _closing(text, start)
-        if end < 0:
-            return out, True
-        out.append(Box(m.start(), end, text[start + 1 : end - 1]))
-        pos = end
-    # very many boxes: only the last ones can count
-    tail = text.rfind("\\boxed")
-    rest, broken = (out, False) if tail < pos else find_boxes(text[-2000:])
-    if rest is out:
-        return out, broken
-    shift = len(text) - 2000
-    return [Box(b.start + shift, b.end + shift, b.content) for b in rest], broken
+    contents: tuple[str, ...] = ()
+    joiner: str = " and "
+    why: str = ""
+    end: int = 0
 
 
-def _closing(text: str, start: int) -> int:
-    level = 0
-    for m in _BRACES.finditer(text, start):
-        sign = m[0]
-        if sign == "{":
-            level += 1
-        elif sign == "}":
-            level -= 1
-            if level == 0:
-                return m.end()
-    return -1
+def boxed(text: str, boxes: Boxes = "all") -> Boxed | None:
+    r"""Return what the boxes of a text say, or None where it has none.
+
+    ``boxes``: ``all`` that stand side by side are one answer; ``last`` only the last counts.
+
+    >>> boxed(r"not \boxed{5}, but \boxed{7}").contents, boxed(r"\boxed{5} or \boxed{7}").contents
+    (('7',), ('5', '7'))
+    >>> boxed(r"so \boxed{7").why
+    'the last box is not closed'
+    """
+    if "box" not in text:
+        return None
+    found, broken = find_boxes(text)
+    if broken:
+        return Boxed(why="the last box is not closed")
+    if not found:
+        return None
+    asserted = [b for b in found if not denied(text, b)]
+    if not asserted:
+        return Boxed(why="every box is denied")
+    firm = asserted
+    if len(asserted) > 1:
+        firm = [
+            b for b in asserted if not _GUESSED_BEFORE.search(text[max(0, b.start - 80) : b.start])
+        ] or asserted
+    last = firm[-1]
+    if is_placeholder(last.content):
+        return Boxed(why="the last box is empty")
+    if _ASKED_AFTER.match(text, last.end):
+        return Boxed(why="the last box is a question")
+    if _LARGER_AFTER.match(text, last.end):
+        return Boxed(why="the last box is a part of something larger")
+    if boxes == "last":
+        return Boxed((last.content,), end=last.end)
+    return _side_by_side(text, firm)
 
 
-_BRACES = re.compile(r"\\.|[{}]", re.S)
+def _side_by_side(text: str, firm: list[Box]) -> Boxed:
+    last = firm[-1]
+    group = [last]
+    contents = [last.content]
+    joiner = " and "
+    if len(firm) > 1:
+        group, contents, joiner = _joined_boxes(text, firm)
+    if others := alternatives(text, group):
+        contents, joiner = contents + others, " or "
+    if len(contents) == 1:
+        if _SIGN_BEFORE.search(text, max(0, last.start - 20), last.start):
+            contents = [f"-({contents[0]})"]
+        if scale := _SCALE_AFTER.match(text[last.end : last.end + _NEAR]):
+            contents = [f"{contents[0]} {scale[1]}"]
+    return Boxed(tuple(contents), joiner, end=last.end)
+
+
+def _joined_boxes(text: str, firm: list[Box]) -> tuple[list[Box], list[str], str]:
+    """Return the boxes that stand beside the last one, their different contents, and what joins them."""
+    last = firm[-1]
+    group = [last]
+    for before in reversed([b for b in firm if b.end <= last.start][-20:]):
+        if not joined(text[before.end : group[0].start]):
+            break
+        group.insert(0, before)
+    joiner = " and "
+    for before, after in pairwise(group):
+        if _OR.search(text[before.end : after.start]):
+            joiner = " or "
+    contents: list[str] = []
+    for b in group:
+        if literal(strip(b.content)) not in {literal(strip(c)) for c in contents}:
+            contents.append(b.content)
+    return group, contents, joiner
 
 
 def denied(text: str, box: Box) -> bool:
@@ -236,7 +280,7 @@ def denied(text: str, box: Box) -> bool:
     lower = before.lower()
     if any(word in lower for word in _DENYING) and _DENIED_BEFORE.search(before):
         return True
-    after = text[box.end : box.end + NEAR]
+    after = text[box.end : box.end + _NEAR]
     if _conditional(text, box, lower, after):
         return True
     if len(after) < 4 or not any(word in after.lower() for word in _DENYING_AFTER):
@@ -248,7 +292,7 @@ def _conditional(text: str, box: Box, lower: str, after: str) -> bool:
     """Tell whether a box is only what the answer would be."""
     if not any(word in lower for word in _SUPPOSING):
         return False
-    before = text[max(0, box.start - NEAR) : box.start]
+    before = text[max(0, box.start - _NEAR) : box.start]
     if _SUPPOSED_BEFORE.search(before):
         return True
     return _WOULD_BEFORE.search(before) is not None and _IF_AFTER.match(after) is not None
@@ -270,7 +314,7 @@ def joined(gap: str) -> bool:
 def alternatives(text: str, group: list[Box]) -> list[str]:
     r"""Return what "or" offers beside the boxes: ``\boxed{5} or 6``."""
     out = []
-    if m := _OR_AFTER.match(text[group[-1].end : group[-1].end + NEAR]):
+    if m := _OR_AFTER.match(text[group[-1].end : group[-1].end + _NEAR]):
         out.append(m[1] or m[2])
     before = text[max(0, group[0].start - 80) : group[0].start]
     if "ither" in before and (m := _EITHER_BEFORE.search(before)):

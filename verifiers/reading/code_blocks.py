@@ -7,10 +7,14 @@ is left to the sandbox, which is given the candidates in order of preference.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-_FENCE = re.compile(r"^[ \t]{0,3}(?P<ticks>`{3,}|~{3,})[ \t]*(?P<tag>[\w+#.-]*)[^`\n]*$")
-_THINK_END, _THINK_START = "</think>", "<think>"
+from referee.verifiers.reading.fences import fenced_blocks
+from referee.verifiers.reading.marks import Marks
+from referee.verifiers.reading.special_tokens import without_special_tokens
+from referee.verifiers.reading.thinking import split_thinking
+
 _TAGS = {
     "python": {"", "python", "python3", "py", "py3", "py2", "python2", "pycon", "ipython"},
     "bash": {"", "bash", "sh", "shell", "zsh", "console"},
@@ -28,25 +32,28 @@ class Extraction:
     missing: str = ""
 
 
-def extract_code(text: str, *, language: str = "python", entry_point: str = "") -> Extraction:
+def extract_code(
+    text: str, *, language: str = "python", entry_point: str = "", thinking: Sequence[Marks] = ()
+) -> Extraction:
     r"""Return the code of a completion.
 
-    What comes before the last ``</think>`` is left out. Of the fenced blocks tagged with the language
-    (or not tagged, where none is) it is the last one that defines ``entry_point``, else the last one;
-    a block that the completion never closed counts. Without any fence, all of the text is the code.
+    Only what follows the thinking is looked at; ``thinking`` declares marks beside the usual ones. Of the
+    fenced blocks tagged with the language (or not tagged, where none is) it is the last one that defines
+    ``entry_point``, else the last one; a block that the completion never closed counts. Without any fence,
+    all of the text is the code.
 
     >>> extract_code("so:\n```python\nx = 1\n```\ndone").candidates
     ('x = 1', 'so:\n```python\nx = 1\n```\ndone')
     """
     if language not in _TAGS:
         raise ValueError(f"language must be one of {', '.join(_TAGS)}, got {language!r}")
-    before, end, answer = text.rpartition(_THINK_END)
-    if not end:
-        answer = before + answer
-        if answer.lstrip().startswith(_THINK_START):
-            return Extraction(missing="the completion never stopped thinking")
+    split = split_thinking(without_special_tokens(text), thinking)
+    if split.answer is None:
+        return Extraction(missing="the completion never stopped thinking")
+    answer = split.answer
     if not answer.strip():
-        return Extraction(missing="the completion is empty" if not end else "nothing follows the thinking")
+        thought = split.thinking is not None
+        return Extraction(missing="nothing follows the thinking" if thought else "the completion is empty")
     blocks = fenced_blocks(answer)
     if not blocks:
         return Extraction(candidates=(answer.strip("\n"),))
@@ -65,27 +72,3 @@ def extract_code(text: str, *, language: str = "python", entry_point: str = "") 
         best = next((code for code in reversed(wanted) if defines.search(code)), best)
     # code may hold a fence in a docstring: the whole text is the last resort, where it reads as code
     return Extraction(candidates=(best, answer.strip("\n")))
-
-
-def fenced_blocks(text: str) -> list[tuple[str, str]]:
-    r"""Return (tag, content) of every fenced block, the tag in lower case.
-
-    >>> fenced_blocks("~~~JS\n1\n~~~\n```\n2")
-    [('js', '1'), ('', '2')]
-    """
-    blocks: list[tuple[str, str]] = []
-    lines: list[str] | None = None
-    fence = tag = ""
-    for line in text.split("\n"):
-        match = _FENCE.match(line.rstrip("\r"))
-        if lines is None:
-            if match:
-                fence, tag, lines = match["ticks"], match["tag"].lower(), []
-        elif match and match["ticks"].startswith(fence) and not match["tag"]:
-            blocks.append((tag, "\n".join(lines)))
-            lines = None
-        else:
-            lines.append(line)
-    if lines is not None:
-        blocks.append((tag, "\n".join(lines)))
-    return blocks
