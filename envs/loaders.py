@@ -35,7 +35,7 @@ from referee.verifiers.protocol import Item, Verifier
 from referee.verifiers.reading.box_spans import find_boxes
 from referee.verifiers.records import Completion, Json, Problem, plain
 
-Row = Mapping[str, Any]
+ProblemRow = Mapping[str, Any]
 
 
 class BadRow(UserMistake, ValueError):
@@ -64,7 +64,7 @@ def load(path: str | Path, *, layout: str | None = None) -> list[Problem]:
     return load_rows(_rows(Path(path)), layout=layout)
 
 
-def load_rows(rows: Iterable[Row], *, layout: str | None = None) -> list[Problem]:
+def load_rows(rows: Iterable[ProblemRow], *, layout: str | None = None) -> list[Problem]:
     """Read problems from rows: dictionaries, or a ``datasets.Dataset``."""
     out: list[Problem] = []
     for number, row in enumerate(rows, 1):
@@ -84,7 +84,7 @@ def load_rows(rows: Iterable[Row], *, layout: str | None = None) -> list[Problem
     return out
 
 
-def recognise(row: Row) -> str:
+def recognise(row: ProblemRow) -> str:
     """Return the layout of a row by its columns.
 
     Raises:
@@ -158,7 +158,7 @@ def lint(
     return sorted(out, key=lambda issue: issue.row)
 
 
-def _rows(path: Path) -> Iterator[Row]:
+def _rows(path: Path) -> Iterator[ProblemRow]:
     suffixes = [s.lower() for s in path.suffixes]
     zipped = suffixes[-1:] == [".gz"]
     kind = (suffixes[:-1] if zipped else suffixes)[-1:]
@@ -182,7 +182,7 @@ def _rows(path: Path) -> Iterator[Row]:
                         raise BadRow(f"line {number} of {path.name} is not JSON: {e}") from None
 
 
-def _referee(row: Row) -> Problem:
+def _referee(row: ProblemRow) -> Problem:
     extra = {k: v for k, v in row.items() if k not in ("prompt", "answer", "id", "info") and v is not None}
     return Problem(
         prompt=_prompt(row["prompt"]),
@@ -192,7 +192,7 @@ def _referee(row: Row) -> Problem:
     )
 
 
-def _gsm8k(row: Row) -> Problem:
+def _gsm8k(row: ProblemRow) -> Problem:
     solution = _text(row, "answer")
     answer = solution.rpartition("####")[2].strip()
     if "####" not in solution or not answer:
@@ -202,7 +202,7 @@ def _gsm8k(row: Row) -> Problem:
     )
 
 
-def _math(row: Row) -> Problem:
+def _math(row: ProblemRow) -> Problem:
     solution = _text(row, "solution")
     boxes, _ = find_boxes(solution)
     answer = row.get("answer") or (boxes[-1].content if boxes else None)
@@ -215,7 +215,7 @@ def _math(row: Row) -> Problem:
     return Problem(prompt=_text(row, "problem"), answer=answer, id=str(row.get("unique_id") or ""), info=info)
 
 
-def _humaneval(row: Row) -> Problem:
+def _humaneval(row: ProblemRow) -> Problem:
     prompt, solution = _text(row, "prompt"), row.get("canonical_solution")
     info: dict[str, Json] = {"format": "humaneval", "tests": _text(row, "test")}
     info["entry_point"] = _text(row, "entry_point")
@@ -224,7 +224,7 @@ def _humaneval(row: Row) -> Problem:
     return Problem(prompt=prompt, answer=info.get("solution"), id=str(row.get("task_id") or ""), info=info)
 
 
-def _mbpp(row: Row) -> Problem:
+def _mbpp(row: ProblemRow) -> Problem:
     asserts = row["test_list"]
     if not isinstance(asserts, list) or not asserts or not all(isinstance(t, str) for t in asserts):
         raise ValueError(f"test_list must hold at least one text, got {asserts!r:.60}")
@@ -244,7 +244,7 @@ def _mbpp(row: Row) -> Problem:
     )
 
 
-def _game24(row: Row) -> Problem:
+def _game24(row: ProblemRow) -> Problem:
     from referee.envs.families import family
 
     numbers = [int(n) for n in _text(row, "Puzzles").split()]
@@ -258,7 +258,7 @@ def _game24(row: Row) -> Problem:
     )
 
 
-def _verl(row: Row) -> Problem:
+def _verl(row: ProblemRow) -> Problem:
     judged = row["reward_model"]
     if not isinstance(judged, Mapping) or "ground_truth" not in judged:
         raise ValueError("reward_model must have a ground_truth")
@@ -268,11 +268,11 @@ def _verl(row: Row) -> Problem:
     )
 
 
-def _qa(row: Row) -> Problem:
+def _qa(row: ProblemRow) -> Problem:
     return Problem(prompt=_text(row, "question"), answer=row["answer"], info={"format": "qa"})
 
 
-LAYOUTS: dict[str, Callable[[Row], Problem]] = {
+LAYOUTS: dict[str, Callable[[ProblemRow], Problem]] = {
     "referee": _referee,
     "gsm8k": _gsm8k,
     "math": _math,
@@ -299,7 +299,7 @@ def _prompt(value: Any) -> Any:
     return value if isinstance(value, str) else tuple(value)
 
 
-def _text(row: Row, name: str) -> str:
+def _text(row: ProblemRow, name: str) -> str:
     value = row[name]
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{name} must be a text that is not blank, got {value!r:.60}")

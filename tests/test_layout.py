@@ -38,7 +38,7 @@ PUBLIC = {
     "referee.verifiers": """
         AllOf AllowedOperations AnyOf AnyVerifier Centred Choice Closeness Columns Completion
         Composable CosineLength Criteria EditSimilarity Efficiency ElementCount Endpoint Ensemble
-        Exact FinishReason GroupVerifier Instructions Item JsonSchema Judge LocalChat Math
+        Exact FinishReason GroupVerifier Instructions Item JsonSchema Judge LocalChat Marks Math
         MathVerify Message Moments Numeric OutcomeModel OverlongPenalty PairwiseJudge Part Problem
         ProcessModel Reason Regex RepetitionPenalty Reward RewardModel Rubric Schedule Scored
         Squashed Summary Tags ThinkFormat TokenF1 ToolCall UnitTests Verdict Verifier
@@ -240,3 +240,26 @@ def test_no_task_is_given_to_a_pool_that_loses_it_where_a_worker_dies() -> None:
             for node in ast.walk(ast.parse(path.read_text())) if path.suffix == ".py" else ():
                 lost = isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".Pool")
                 assert not lost, f"{path}: {ast.unparse(node)}"
+
+
+SAME_ON_PURPOSE = {
+    "Part",  # of a rubric, of a mixture: public both
+    "records.py",  # each folder's own
+}
+
+
+def test_a_name_of_a_class_or_a_file_means_one_thing() -> None:
+    homes: dict[str, set[str]] = {}
+    for folder in ("verifiers", "envs", "trainers", "sandbox", "referee"):
+        for path in (ROOT / folder).rglob("*.py"):
+            where = str(path.relative_to(ROOT))
+            if "referee/" in where and where.split("/")[1] in ("verifiers", "envs", "trainers", "sandbox"):
+                continue  # the symlinks
+            if path.name != "__init__.py":
+                homes.setdefault(path.name, set()).add(where)
+            for node in ast.parse(path.read_text()).body:
+                alias = isinstance(node, ast.AnnAssign) and ast.unparse(node.annotation) == "TypeAlias"
+                name = node.name if isinstance(node, ast.ClassDef) else node.target.id if alias else "_"
+                if not name.startswith("_"):
+                    homes.setdefault(name, set()).add(where)
+    assert {name: at for name, at in homes.items() if len(at) > 1 and name not in SAME_ON_PURPOSE} == {}

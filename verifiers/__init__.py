@@ -54,8 +54,8 @@ if TYPE_CHECKING:  # for readers of types; a test holds it equal to the table be
     from referee.verifiers.learned.steps import split_steps as split_steps
     from referee.verifiers.length import CosineLength as CosineLength
     from referee.verifiers.length import OverlongPenalty as OverlongPenalty
-    from referee.verifiers.mathematics.verifier import Math as Math
-    from referee.verifiers.mathematics.worker import MathVerify as MathVerify
+    from referee.verifiers.mathematics.math_verifier import Math as Math
+    from referee.verifiers.mathematics.second_opinion import MathVerify as MathVerify
     from referee.verifiers.numeric import Numeric as Numeric
     from referee.verifiers.pattern import Regex as Regex
     from referee.verifiers.probing import audit as audit
@@ -120,8 +120,8 @@ _HOME = {  # public name -> the module that holds it, imported when the name is 
     "Judge": "judges.pointwise",
     "LocalChat": "judges.local",
     "Marks": "reading.marks",
-    "Math": "mathematics.verifier",
-    "MathVerify": "mathematics.worker",
+    "Math": "mathematics.math_verifier",
+    "MathVerify": "mathematics.second_opinion",
     "Message": "records",
     "Moments": "learned.normalise",
     "Numeric": "numeric",

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias, get_args
 
 from referee.verifiers.combine import Composable
 from referee.verifiers.protocol import UNIT
-from referee.verifiers.reading.numbers import Number, NumberTooLong, parse_number, read_number
+from referee.verifiers.reading.numbers import NumberTooLong, WrittenNumber, parse_number, read_number
 from referee.verifiers.reading.strategies import Extract, check_extract, extract, readings
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of
 from referee.verifiers.references import ListMeans, bad_reference, check_list_means, judged
@@ -90,7 +90,7 @@ class Numeric(Composable):
             return Verdict(score=1.0, reason=Reason.CORRECT, answer=found)
         return Verdict(score=0.0, reason=Reason.INCORRECT, answer=found)
 
-    def _equal(self, number: Number, expected: Number) -> bool:
+    def _equal(self, number: WrittenNumber, expected: WrittenNumber) -> bool:
         if number.percent == expected.percent or self.percent == "ignore":
             return self._close(number.value, expected.value)
         exact = self._close(_as_fraction(number), _as_fraction(expected))
@@ -105,17 +105,17 @@ class Numeric(Composable):
         return abs(value - expected) <= allowed
 
 
-def reference_number(answer: Json, how: Extract = "whole") -> Number | None:
+def reference_number(answer: Json, how: Extract = "whole") -> WrittenNumber | None:
     """Return a reference as an exact number, or None where it is none."""
     if isinstance(answer, bool) or not isinstance(answer, int | float | str):
         return None
     if isinstance(answer, int):
-        return Number(Fraction(answer))
+        return WrittenNumber(Fraction(answer))
     return _reference(str(answer), how)
 
 
 @lru_cache(maxsize=65_536)
-def _reference(answer: str, how: Extract) -> Number | None:
+def _reference(answer: str, how: Extract) -> WrittenNumber | None:
     found = answer if how == "whole" else extract(answer, how)
     try:
         return parse_number(found) if found else None
@@ -129,5 +129,5 @@ def _decimal(tolerance: float) -> Fraction:
     return Fraction(repr(tolerance))
 
 
-def _as_fraction(number: Number) -> Fraction:
+def _as_fraction(number: WrittenNumber) -> Fraction:
     return number.value / 100 if number.percent else number.value

@@ -11,7 +11,7 @@ from referee.verifiers.combine import Composable
 from referee.verifiers.learned.formats import FORMATS, Format
 from referee.verifiers.learned.steps import (
     How,
-    Step,
+    SolutionStep,
     StepAggregation,
     aggregate_steps,
     check_aggregation,
@@ -133,7 +133,7 @@ class ProcessModel(Composable):
             out[i] = [float(x) for x in scores[:, 0]]
         return out
 
-    def _verdict(self, steps: Sequence[Step], scores: list[float] | None) -> Verdict:
+    def _verdict(self, steps: Sequence[SolutionStep], scores: list[float] | None) -> Verdict:
         if scores is None:
             return Verdict(
                 score=0.0, reason=Reason.RESOURCE_LIMIT, detail={"error": "longer than the model reads"}

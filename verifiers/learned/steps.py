@@ -34,7 +34,7 @@ _SENTENCE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class SolutionStep:
     """A step's text, and where it stands: ``completion[start:end]``, without space around it."""
 
     text: str
@@ -42,7 +42,7 @@ class Step:
     end: int
 
 
-def split_steps(text: str, how: How = "auto") -> list[Step]:
+def split_steps(text: str, how: How = "auto") -> list[SolutionStep]:
     r"""Return the steps of a completion, in order; blank ones are left out.
 
     >>> [s.text for s in split_steps("Step 1: 2+2=4\nso far\nStep 2: 4*3=12")]
@@ -111,12 +111,12 @@ def check_aggregation(how: str) -> None:
         raise ValueError(f"aggregation must be one of {', '.join(get_args(StepAggregation))}, got {how!r}")
 
 
-def _stripped(text: str, spans: Sequence[tuple[int, int]]) -> list[Step]:
+def _stripped(text: str, spans: Sequence[tuple[int, int]]) -> list[SolutionStep]:
     steps = []
     for start, end in spans:
         piece = text[start:end]
         inner = piece.strip()
         if inner:
             at = start + len(piece) - len(piece.lstrip())
-            steps.append(Step(inner, at, at + len(inner)))
+            steps.append(SolutionStep(inner, at, at + len(inner)))
     return steps

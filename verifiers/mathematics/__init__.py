@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from referee.verifiers.mathematics.policy import Policy
+from referee.verifiers.mathematics.leniency import Leniency
+from referee.verifiers.mathematics.math_verifier import Math
 from referee.verifiers.mathematics.reference_lint import lint_reference, lint_references
-from referee.verifiers.mathematics.verifier import Math
-from referee.verifiers.mathematics.worker import MathVerify
+from referee.verifiers.mathematics.second_opinion import MathVerify
 
-__all__ = ["Math", "MathVerify", "Policy", "lint_reference", "lint_references"]
+__all__ = ["Leniency", "Math", "MathVerify", "lint_reference", "lint_references"]

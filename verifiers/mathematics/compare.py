@@ -10,8 +10,8 @@ from referee.verifiers.mathematics import forms as f
 from referee.verifiers.mathematics.approximation import Zero, is_zero, real_value
 from referee.verifiers.mathematics.evaluate import Evaluator, counted
 from referee.verifiers.mathematics.forms import Form, Number, Work
+from referee.verifiers.mathematics.leniency import Leniency
 from referee.verifiers.mathematics.names import drawn, name_of, same_name, same_words
-from referee.verifiers.mathematics.policy import Policy
 from referee.verifiers.mathematics.real_sets import INEQUALITIES, Sets, infinite, is_set_like, variables
 from referee.verifiers.mathematics.tree import UNNAMED, Node, TooBig, Unreadable, neg
 
@@ -35,7 +35,7 @@ _FLIP = {">": "<", ">=": "<="}
 class Comparer:
     """Compares one answer with one reference, under one budget of work."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Leniency) -> None:
         self.policy = policy
         self.evaluator = Evaluator(Work())
         self.work = self.evaluator.work

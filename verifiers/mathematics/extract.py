@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from referee.verifiers.mathematics.reader import read
 from referee.verifiers.reading.boxes import Boxes
-from referee.verifiers.reading.final_answer import Extracted, Kind, Profile, final_answer
+from referee.verifiers.reading.final_answer import ContentKind, Extracted, Profile, final_answer
 
 
 class _Mathematics:
     """A value is what the parser reads, but for words."""
 
-    def kind(self, text: str) -> Kind:
+    def kind(self, text: str) -> ContentKind:
         reading = read(text)
         if reading.node is None:
             return "too_big" if reading.too_big else "nothing"

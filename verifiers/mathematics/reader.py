@@ -1,4 +1,4 @@
-"""Reading one answer: words, times and bases where the whole text is one, else mathematics."""
+"""ReadAnswer one answer: words, times and bases where the whole text is one, else mathematics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from referee.verifiers.mathematics.units import number_word
 from referee.verifiers.reading.dress import LAYOUT, TEXT, is_placeholder, literal, strip
 
 
-class Reading(NamedTuple):
+class ReadAnswer(NamedTuple):
     """How an answer was read.
 
     ``node`` is None where it is unreadable (``problem`` says why) or too big (``too_big``).
@@ -97,13 +97,13 @@ _SIMPLE = re.compile(r"(-?)(?:\\[dt]?frac\{(\d+)\}\{(\d+)\}|(\d+(?:\.\d+)?))", r
 
 
 @lru_cache(maxsize=8192)
-def read(text: str) -> Reading:
+def read(text: str) -> ReadAnswer:
     """Read an answer. Never raises on a text."""
     text = strip(text)
     if (simple := _simple(text)) is not None:
-        return Reading(simple, literal(text), "")
+        return ReadAnswer(simple, literal(text), "")
     if len(text) > MAX_CHARS:
-        return Reading(
+        return ReadAnswer(
             None,
             literal(text[: 4 * MAX_CHARS]),
             "",
@@ -112,11 +112,11 @@ def read(text: str) -> Reading:
         )
     plain, words = literal(text), words_of(text)
     if is_placeholder(text):
-        return Reading(None, plain, words, problem="no answer in it")
+        return ReadAnswer(None, plain, words, problem="no answer in it")
     try:
         node = _special(text, words) or _said_twice(text)
         if node is not None:
-            return Reading(node, plain, words)
+            return ReadAnswer(node, plain, words)
         node = Parser(tokenize(text)).answer()
         items = None
         if (
@@ -128,15 +128,15 @@ def read(text: str) -> Reading:
                 items = Parser(tokenize(text, commas=False)).answer()
             except (Unreadable, TooBig):
                 items = None
-        return Reading(node, plain, words, items)
+        return ReadAnswer(node, plain, words, items)
     except TooBig as e:
-        return Reading(None, plain, words, problem=str(e), too_big=True)
+        return ReadAnswer(None, plain, words, problem=str(e), too_big=True)
     except RecursionError:
-        return Reading(None, plain, words, problem="nested too deeply", too_big=True)
+        return ReadAnswer(None, plain, words, problem="nested too deeply", too_big=True)
     except (Unreadable, ZeroDivisionError) as e:
         if words:
-            return Reading(Node("text", words), plain, words)
-        return Reading(None, plain, words, problem=str(e))
+            return ReadAnswer(Node("text", words), plain, words)
+        return ReadAnswer(None, plain, words, problem=str(e))
 
 
 def _said_twice(text: str) -> Node | None:

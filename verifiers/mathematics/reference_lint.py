@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from referee.verifiers.mathematics.compare import Comparer
-from referee.verifiers.mathematics.policy import Policy
+from referee.verifiers.mathematics.leniency import Leniency
+from referee.verifiers.mathematics.math_verifier import NESTED, _reference_of_value, reference_of
 from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable
-from referee.verifiers.mathematics.verifier import NESTED, _reference_of_value, reference_of
 from referee.verifiers.records import Json
 
 
@@ -40,7 +40,7 @@ def lint_reference(answer: Json) -> str | None:
     if reading.node.kind == "text":
         return None
     try:
-        _evaluate(Comparer(Policy()), reading.node)
+        _evaluate(Comparer(Leniency()), reading.node)
     except TooBig as e:
         return f"the reference is only compared literally: {e}"
     except Unreadable as e:

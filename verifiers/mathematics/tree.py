@@ -24,7 +24,7 @@ class Unreadable(UnreadableText, ValueError):
 
 
 class TooBig(UnreadableText, ValueError):
-    """Reading or deciding the text would pass a bound on size, depth, exponents or digits."""
+    """ReadAnswer or deciding the text would pass a bound on size, depth, exponents or digits."""
 
 
 class Node(NamedTuple):

@@ -22,7 +22,7 @@ from referee.verifiers.reading.boxes import Boxes, boxed
 from referee.verifiers.reading.dress import TEXT, is_placeholder, strip, unwrapped
 
 Profile = Literal["lenient", "strict"]
-Kind = Literal["value", "words", "too_big", "nothing"]
+ContentKind = Literal["value", "words", "too_big", "nothing"]
 
 MAX_TEXT = 100_000  # the last characters of a completion, in which an answer is looked for
 
@@ -90,7 +90,7 @@ _SAID_OF = re.compile(
 class Grammar(Protocol):
     """What a reader of final answers takes for a value."""
 
-    def kind(self, text: str) -> Kind:
+    def kind(self, text: str) -> ContentKind:
         """Return what a text is: a ``value``, ``words``, ``too_big`` to be read, or ``nothing`` known."""
         ...
 

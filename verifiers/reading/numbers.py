@@ -60,7 +60,7 @@ class NumberTooLong(UnreadableText, ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class WrittenNumber:
     """An exact value, as written: whether it stood with a percent sign is kept beside it."""
 
     value: Fraction
@@ -94,7 +94,7 @@ def last_number(text: str) -> str | None:
     return None
 
 
-def parse_number(text: str) -> Number | None:
+def parse_number(text: str) -> WrittenNumber | None:
     """Read a text that is a number and nothing more, but for a currency sign, a unit or a full stop.
 
     Raises:
@@ -107,7 +107,7 @@ def parse_number(text: str) -> Number | None:
     """
     text = text.strip().removeprefix("$")
     if _PLAIN.fullmatch(text):
-        return Number(Fraction(int(text)))
+        return WrittenNumber(Fraction(int(text)))
     text = _bare(text)
     if len(text) > _WINDOW and len(re.sub(r"[^0-9]", "", text)) > MAX_DIGITS:
         raise NumberTooLong(f"a number may have at most {MAX_DIGITS:,} digits")
@@ -120,7 +120,7 @@ def parse_number(text: str) -> Number | None:
     return _value(match)
 
 
-def read_number(text: str) -> Number | None:
+def read_number(text: str) -> WrittenNumber | None:
     """Read the number that an extracted text states: all of it, what follows its last ``=``, or its only one.
 
     >>> str(read_number("16 - 7 = 9 eggs").value)
@@ -166,7 +166,7 @@ def _stands_alone(text: str, match: re.Match[str]) -> bool:
     return not (_PART_OF_MORE_BEFORE.search(before) or _PART_OF_MORE_AFTER.match(text, match.end()))
 
 
-def _value(match: re.Match[str]) -> Number | None:
+def _value(match: re.Match[str]) -> WrittenNumber | None:
     part = match.groupdict()
     top, bottom = part["top"] or part["a"], part["bottom"] or part["b"]
     exponent = (part["exponent"] or part["power"] or "0").replace("−", "-")
@@ -187,7 +187,7 @@ def _value(match: re.Match[str]) -> Number | None:
     for sign in (part["sign"], part["sign2"]):
         if sign and sign.strip() in "-−–":
             value = -value
-    return Number(value, part["percent"] is not None)
+    return WrittenNumber(value, part["percent"] is not None)
 
 
 def _rational(text: str) -> Fraction:

@@ -29,7 +29,7 @@ import regex
 
 from referee.verifiers.reading.box_spans import box_spans, whole_box
 from referee.verifiers.reading.dress import unwrapped
-from referee.verifiers.reading.final_answer import Kind, boxed_answer, last_element, peeled
+from referee.verifiers.reading.final_answer import ContentKind, boxed_answer, last_element, peeled
 from referee.verifiers.reading.numbers import NumberTooLong, last_number, parse_number
 
 Extract: TypeAlias = "str | tuple[str, ...]"
@@ -143,7 +143,7 @@ def _stated(text: str) -> str | None:
 class _Numbers:
     """For this small grammar a value is a number."""
 
-    def kind(self, text: str) -> Kind:
+    def kind(self, text: str) -> ContentKind:
         try:
             return "value" if parse_number(text) is not None else "nothing"
         except NumberTooLong:

@@ -164,7 +164,7 @@ def test_a_forked_child_starts_a_worker_of_its_own():
     pid = os.fork()
     if pid == 0:
         verdict = MathVerify(timeout_s=30.0)(r"\boxed{3}", Problem(answer="3"))
-        from referee.verifiers.mathematics.worker import _end_worker
+        from referee.verifiers.mathematics.second_opinion import _end_worker
 
         _end_worker()
         os._exit(0 if verdict.score == 1.0 else 1)

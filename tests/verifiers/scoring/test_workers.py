@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -136,8 +137,8 @@ def totals_of(scorer: Scorer) -> list[float | None]:
 def test_a_forked_child_scores_after_its_parent_did() -> None:
     scorer = Scorer(rubric=Rubric({"loops": places.loops}), deadline_s=0.5)
     assert totals_of(scorer) == [1.0, 0.0]
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        assert pool.map_async(totals_of, [scorer, scorer]).get(60) == [[1.0, 0.0]] * 2
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("fork")) as pool:
+        assert list(pool.map(totals_of, [scorer, scorer], timeout=60)) == [[1.0, 0.0]] * 2
     assert totals_of(scorer) == [1.0, 0.0]
     scorer.close()
 

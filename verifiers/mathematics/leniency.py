@@ -8,24 +8,30 @@ from typing import Literal, get_args
 from referee.verifiers.reading.boxes import Boxes
 from referee.verifiers.reading.final_answer import Profile
 
-Percent = Literal["any", "fraction", "number"]
+PercentMeaning = Literal["any", "fraction", "number"]
 Order = Literal["unordered", "ordered"]
 Units = Literal["optional", "required"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Policy:
+class Leniency:
     """The choices of :class:`referee.verifiers.Math`; see there."""
 
     profile: Profile = "lenient"
-    percent: Percent = "any"
+    percent: PercentMeaning = "any"
     lists: Order = "unordered"
     units: Units = "optional"
     boxes: Boxes = "all"
     tolerance: float = 0.0
 
     def __post_init__(self) -> None:
-        choices = {"profile": Profile, "percent": Percent, "lists": Order, "units": Units, "boxes": Boxes}
+        choices = {
+            "profile": Profile,
+            "percent": PercentMeaning,
+            "lists": Order,
+            "units": Units,
+            "boxes": Boxes,
+        }
         for name, kind in choices.items():
             value = getattr(self, name)
             if value not in get_args(kind):

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from referee.verifiers.combine import Composable
 from referee.verifiers.mathematics.compare import Comparer, Match
 from referee.verifiers.mathematics.extract import extract
-from referee.verifiers.mathematics.policy import Policy
-from referee.verifiers.mathematics.reader import Reading, exact_number, read
+from referee.verifiers.mathematics.leniency import Leniency
+from referee.verifiers.mathematics.reader import ReadAnswer, exact_number, read
 from referee.verifiers.mathematics.real_sets import variables
 from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable, rearranged, show
 from referee.verifiers.protocol import Item
@@ -39,14 +39,14 @@ class Reference(NamedTuple):
     """A reference answer, read; ``problem`` says why it is unreadable."""
 
     text: str
-    reading: Reading | None
+    reading: ReadAnswer | None
     problem: str = ""
     shown: str = ""
     whole: int | None = None  # its value where it is a plain whole number
 
 
 @dataclass(frozen=True, kw_only=True)
-class Math(Policy, Composable):
+class Math(Leniency, Composable):
     r"""Whether a completion's final answer equals the reference ``problem.answer``, a text or number.
 
     The answer is found by :func:`referee.verifiers.mathematics.extract.extract`
@@ -168,7 +168,7 @@ def _reference(answer: str) -> Reference:
     if answer.isdecimal() and len(answer) <= 18 and answer.isascii():
         value = int(answer)
         node = Node("num", Fraction(value))
-        return Reference(answer, Reading(node, answer, ""), "", str(value), value)
+        return Reference(answer, ReadAnswer(node, answer, ""), "", str(value), value)
     text = strip(answer)
     if not text:
         return Reference(answer, None, "the reference is empty")
@@ -214,7 +214,7 @@ def _all_of(references: list[Json]) -> Reference:
     return reference_of(", ".join(texts))
 
 
-def _decide(policy: Policy, answer: str, reference: Reference) -> Decision:
+def _decide(policy: Leniency, answer: str, reference: Reference) -> Decision:
     gold = reference.reading
     assert gold is not None
     text = answer if answer == reference.text else strip(answer)
@@ -253,7 +253,7 @@ def _decide(policy: Policy, answer: str, reference: Reference) -> Decision:
 
 
 @lru_cache(maxsize=8192)
-def _decide_once(policy: Policy, answer: str, reference: str) -> Decision:
+def _decide_once(policy: Leniency, answer: str, reference: str) -> Decision:
     return _decide(policy, answer, reference_of(reference))
 
 
@@ -268,21 +268,21 @@ def _named_c(node: Node) -> Node | None:
     return Node("add", None, (*rest, Node("var", "C")))
 
 
-def _text(text: str, reading: Reading, gold: Reading) -> Match:
+def _text(text: str, reading: ReadAnswer, gold: ReadAnswer) -> Match:
     assert gold.node is not None
     assert reading.node is not None
     if reading.words and reading.words == gold.words:
         return Match(True, "text")
     if reading.node.kind != "text":
         return Match(False, "text")
-    return Comparer(Policy()).same(reading.node, gold.node)
+    return Comparer(Leniency()).same(reading.node, gold.node)
 
 
 _COMMANDS = re.compile(r"\\[a-z]+\s*|[{}*$]")
 _MORE_CHOICES = re.compile(r"\W*[A-J][.):\s]+(?:(?:and|or|nor|but|not|is not|isn't)\b|[,;/&|])", re.I)
 
 
-def _choice(text: str, gold: Reading) -> bool:
+def _choice(text: str, gold: ReadAnswer) -> bool:
     """Tell whether ``(C) 12``, ``C. east`` or ``(c)`` picks the letter that the reference is."""
     node = gold.node
     if node is None or node.kind != "var" or len(node.value) != 1 or node.value not in "ABCDEFGHIJ":
@@ -302,7 +302,7 @@ def _choice(text: str, gold: Reading) -> bool:
     return "(" in gold.literal and bare.upper() == node.value
 
 
-def _as_lists(policy: Policy, reading: Reading, gold: Reading) -> Match | None:
+def _as_lists(policy: Leniency, reading: ReadAnswer, gold: ReadAnswer) -> Match | None:
     """Try ``1,234`` as a list where the other side is one; a tuple has its parentheses."""
     pairs = []
     if reading.items is not None and gold.node is not None and gold.node.kind in ("seq", "set"):
