@@ -7,6 +7,8 @@ is given more time, up to ten deadlines, and is then treated as the one that wai
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import threading
 import time
@@ -19,6 +21,7 @@ from referee.verifiers.records import Reason, Verdict
 
 BUSY_SHARE = 0.5
 PATIENCE = 10
+_WINDOW_S = 0.1
 
 
 def late(*, deadline_s: float, limit_s: float, seconds: float, cpu_s: float, asleep: bool) -> Verdict | None:
@@ -36,13 +39,41 @@ def late(*, deadline_s: float, limit_s: float, seconds: float, cpu_s: float, asl
 
 
 def use_of_process(pid: int) -> tuple[float, bool]:
-    """Return the processor time of a process, and whether it is asleep rather than computing."""
+    """Return the processor time of a process, and whether it is asleep rather than computing.
+
+    One that waits for a program which it started, and which computes, is as busy as that program: its time
+    is then given as endless.
+    """
     try:
         process = psutil.Process(pid)
         times, status = process.cpu_times(), process.status()
     except psutil.Error:
         return 0.0, True
-    return float(times.user + times.system), status != psutil.STATUS_RUNNING
+    cpu = float(times.user + times.system)
+    if status == psutil.STATUS_RUNNING:
+        return cpu, False
+    computing, wanting = _descendants(process)
+    return (math.inf if computing else cpu), not wanting
+
+
+def _descendants(process: psutil.Process) -> tuple[bool, bool]:
+    """Tell whether what a process started computes, and whether it at least wants to."""
+    spent, wanting = _spent(process)
+    if not wanting:
+        return False, False
+    time.sleep(_WINDOW_S)
+    return _spent(process)[0] - spent >= BUSY_SHARE * _WINDOW_S, True
+
+
+def _spent(process: psutil.Process) -> tuple[float, bool]:
+    total, wanting = 0.0, False
+    with contextlib.suppress(psutil.Error):
+        for child in process.children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                times = child.cpu_times()
+                total += times.user + times.system
+                wanting = wanting or child.status() == psutil.STATUS_RUNNING
+    return total, wanting
 
 
 def use_of_thread(thread: threading.Thread) -> tuple[float, bool]:

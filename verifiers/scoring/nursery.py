@@ -112,6 +112,7 @@ def main(fd: int, parent: int) -> None:
 
 def _work(pipe: int, clock: int) -> None:
     code = 1
+    os.setsid()
     try:
         crew_worker.serve(pipe, clock)
         code = 0
@@ -120,8 +121,9 @@ def _work(pipe: int, clock: int) -> None:
 
 
 def _end(pid: int) -> int:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+    for end in (os.killpg, os.kill):  # with all that its verifiers started; before it had a group, itself
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            end(pid, signal.SIGKILL)
     patience = time.monotonic() + _END_S
     while time.monotonic() < patience:
         try:

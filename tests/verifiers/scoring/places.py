@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 
@@ -44,6 +46,12 @@ def raises(completion: Completion, problem: Problem) -> float:
 def dies(completion: Completion, problem: Problem) -> float:
     if HOSTILE in completion.text:
         os._exit(3)
+    return 1.0
+
+
+def starts_a_program(completion: Completion, problem: Problem) -> float:
+    if HOSTILE in completion.text:
+        subprocess.run([sys.executable, "-c", "while True: pass"], check=False)
     return 1.0
 
 
@@ -99,6 +107,7 @@ KINDS: dict[str, tuple[object, float | None, str]] = {
     "loops": (loops, 0.0, "timeout"),
     "sleeps": (sleeps, None, "unavailable"),
     "keeps_the_lock": (keeps_the_lock, 0.0, "timeout"),
+    "starts_a_program": (starts_a_program, 0.0, "timeout"),
     "raises": (raises, None, "error"),
     "dies": (dies, None, "error"),
     "math": (Math(), 1.0, "correct"),
