@@ -4,7 +4,7 @@ A worker is there within milliseconds, whatever the user's script imports. The n
 verifier and starts no thread. It is asked through a socket, one message at a time:
 
 - ``{"fork": [modules]}`` with two file descriptors, the worker's pipe and its clock, is answered with the
-  worker's process id; the modules are imported afterwards, for the next ones;
+  worker's process id; from the third worker on the modules have been imported here, once for all;
 - ``{"end": pid}`` ends a worker and is answered with the code that it ended with.
 
 It ends with the thread that started it, and its workers with it.
@@ -27,6 +27,7 @@ from referee.verifiers.scoring import crew_worker
 _MESSAGE = 1 << 16
 _ANSWER_S = 60.0  # until it is up, on a machine that is very busy
 _END_S = 2.0
+_IMPORTED_FROM = 3  # workers: where one or two are all, they import for themselves
 
 
 class NurseryDied(RuntimeError):
@@ -87,6 +88,7 @@ def main(fd: int, parent: int) -> None:
     """Serve the socket ``fd`` until it closes."""
     crew_worker.die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    forks = 0
     with socket.socket(fileno=fd) as door:
         while True:
             message, fds, _, _ = socket.recv_fds(door, _MESSAGE, 2)
@@ -96,6 +98,9 @@ def main(fd: int, parent: int) -> None:
             if "end" in request:
                 door.send(json.dumps(_end(request["end"])).encode())
                 continue
+            forks += 1
+            if forks >= _IMPORTED_FROM:
+                _import(request["fork"])
             try:
                 pid = os.fork()
             except OSError as e:
@@ -105,7 +110,6 @@ def main(fd: int, parent: int) -> None:
                     door.close()
                     _work(*fds)
                 door.send(json.dumps(pid).encode())
-                _import(request["fork"])
             for held in fds:
                 os.close(held)
 
