@@ -337,7 +337,7 @@ class Crew:
     def _receive(self, w: _Worker) -> None:
         try:
             kind, *message = w.pipe.recv()
-        except (EOFError, OSError):
+        except Exception:  # noqa: BLE001  # it died, or what it sent cannot be read: then it is of no use
             self._end_dead(w)
             return
         w.since = time.monotonic()
@@ -441,7 +441,7 @@ class Crew:
 
     def _drain(self, w: _Worker) -> None:
         """Take in what a worker sent before it is ended."""
-        with contextlib.suppress(EOFError, OSError):
+        with contextlib.suppress(Exception):
             while w.pipe.poll():
                 kind, *message = w.pipe.recv()
                 if kind == "judged":
