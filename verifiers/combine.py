@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from referee.verifiers.jsonl import to_dict
@@ -35,7 +35,9 @@ from referee.verifiers.protocol import (
     check_verifier,
     failure,
     name_of,
+    ran_out_of_time,
     range_of,
+    worst_for,
 )
 from referee.verifiers.records import (
     Completion,
@@ -173,13 +175,17 @@ class WeightedSum(Combinator):
             answers.append((yield Ask(child, items)))
         return [self._sum(verdicts) for verdicts in zip(*answers, strict=True)]
 
+    def _weighed(self, verdicts: Sequence[Verdict]) -> list[tuple[float, AnyVerifier, Verdict]]:
+        return [t for t in zip(self.weights, self.children, verdicts, strict=True) if t[0]]
+
     def _sum(self, verdicts: Sequence[Verdict]) -> Verdict:
         paid = [(w, v) for w, v in zip(self.weights, verdicts, strict=True) if w]
         missing = next((v for _, v in paid if v.score is None), None)
         if missing is not None:
             return _merge(self.children, verdicts, None, missing)
         low, high = self.range
-        total = math.fsum(w * v.score for w, v in paid if v.score is not None)
+        scores = [(w, worst_for(w, c, v)) for w, c, v in self._weighed(verdicts)]
+        total = math.fsum(w * s for w, s in scores if s is not None)
         # The bounds of the range and the total round differently: keep the promise exact.
         return _merge(self.children, verdicts, min(max(total, low), high))
 
@@ -234,7 +240,7 @@ class Clip(Combinator):
     def steps(self, items: Sequence[Item]) -> Steps:
         """Ask the child for all."""
         verdicts = yield Ask(self.child, items)
-        return [_rescored(v, lambda s: min(max(s, self.low), self.high)) for v in verdicts]
+        return [_rescored(v, lambda s: min(max(s, self.low), self.high), self.range[0]) for v in verdicts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +259,7 @@ class Shape(Combinator):
     def steps(self, items: Sequence[Item]) -> Steps:
         """Ask the distance for all."""
         verdicts = yield Ask(self.distance, items)
-        return [_rescored(v, lambda d: math.exp(-self.a * d)) for v in verdicts]
+        return [_rescored(v, lambda d: math.exp(-self.a * d), 0.0) for v in verdicts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +277,7 @@ class Invert(Combinator):
     def steps(self, items: Sequence[Item]) -> Steps:
         """Ask the child for all."""
         verdicts = yield Ask(self.child, items)
-        return [_rescored(v, lambda s: 1.0 - s) for v in verdicts]
+        return [_rescored(v, lambda s: 1.0 - s, 0.0) for v in verdicts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -470,10 +476,15 @@ def _merge(
     )
 
 
-def _rescored(verdict: Verdict, change: Callable[[float], float]) -> Verdict:
-    """Return the verdict with another score; its reason is kept where the score is unchanged."""
+def _rescored(verdict: Verdict, change: Callable[[float], float], least: float) -> Verdict:
+    """Return the verdict with another score; its reason is kept where the score is unchanged.
+
+    What ran out of time has the ``least``, whichever way the change goes.
+    """
     if verdict.score is None:
         return verdict
+    if ran_out_of_time(verdict):
+        return replace(verdict, score=least)
     score = change(verdict.score)
     if score == verdict.score:
         return verdict

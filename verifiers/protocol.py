@@ -99,6 +99,28 @@ def range_of(verifier: object) -> Range:
     return float(low), float(high)
 
 
+def least_of(verifier: object) -> float:
+    """Return the least score that a verifier can give; 0 where that has no bound."""
+    low, _ = range_of(verifier)
+    return low if math.isfinite(low) else 0.0
+
+
+def ran_out_of_time(verdict: Verdict) -> bool:
+    """Tell whether a deadline of ours ended the question: nothing was found out, and it pays the least."""
+    return verdict.reason is Reason.TIMEOUT and "deadline_s" in verdict.detail
+
+
+def worst_for(weight: float, verifier: object, verdict: Verdict) -> float | None:
+    """Return the score that ``weight`` multiplies: the worst for it where a deadline ended the question.
+
+    A penalty that ran out of time has the score at which it takes off most: being slow must not pay.
+    """
+    if weight >= 0 or not ran_out_of_time(verdict):
+        return verdict.score
+    _, high = range_of(verifier)
+    return high if math.isfinite(high) else verdict.score
+
+
 def check_verifier(argument: str, verifier: object) -> None:
     """Raise TypeError, naming ``argument``, where something cannot be a verifier."""
     if isinstance(verifier, type):

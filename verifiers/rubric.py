@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
-from referee.verifiers.protocol import AnyVerifier, Item, check_verifier, range_of
+from referee.verifiers.protocol import AnyVerifier, Item, check_verifier, range_of, worst_for
 from referee.verifiers.reading.marks import Marks, MarksLike, as_marks
 from referee.verifiers.records import Completion, Problem, Reward, Verdict, as_completion
 from referee.verifiers.scoring.asking import aevaluate, evaluate
@@ -198,7 +198,11 @@ class Rubric:
         ]
 
     def _total(self, verdicts: Mapping[str, Verdict]) -> float | None:
-        paid = [(self._weight(name), verdicts[name].score) for name in self.parts if self._weight(name)]
+        paid = [
+            (weight, worst_for(weight, part.verifier, verdicts[name]))
+            for name, part in self.parts.items()
+            if (weight := self._weight(name))
+        ]
         decided = [(w, s) for w, s in paid if s is not None]
         if not paid:
             return 0.0

@@ -43,7 +43,10 @@ def evaluate(verifier: Any, items: Sequence[Item]) -> list[Verdict]:
     if not items:
         return []
     if is_stepwise(verifier):
-        return _drive(verifier.steps(items))
+        try:
+            return checked(_drive(verifier.steps(items)), verifier, len(items))
+        except Exception as e:  # noqa: BLE001
+            return [failure(e)] * len(items)
     if is_async(verifier):
         return run_coroutine(aevaluate(verifier, items))
     if is_batched(verifier):
@@ -58,7 +61,10 @@ async def aevaluate(verifier: Any, items: Sequence[Item]) -> list[Verdict]:
     if not items:
         return []
     if is_stepwise(verifier):
-        return await _adrive(verifier.steps(items))
+        try:
+            return checked(await _adrive(verifier.steps(items)), verifier, len(items))
+        except Exception as e:  # noqa: BLE001
+            return [failure(e)] * len(items)
     if not is_async(verifier):
         return await asyncio.to_thread(evaluate, verifier, items)
     if is_batched(verifier):
@@ -93,7 +99,7 @@ async def _adrive(steps: Steps) -> list[Verdict]:
 
 
 # Verifiers are other people's code. Whatever they raise is reported in the verdict's detail and
-# abstains; that is why the functions below catch Exception.
+# abstains; that is why the functions here catch Exception.
 
 
 def _one(verifier: Any, item: Item) -> Verdict:
@@ -113,7 +119,7 @@ async def _aone(verifier: Any, item: Item) -> Verdict:
 def _group(verifier: Any, items: Sequence[Item]) -> list[Verdict]:
     try:
         values = verifier([i.completion for i in items], items[0].problem)
-        return _as_verdicts(values, verifier, len(items))
+        return checked(values, verifier, len(items))
     except Exception as e:  # noqa: BLE001
         return [failure(e)] * len(items)
 
@@ -121,7 +127,7 @@ def _group(verifier: Any, items: Sequence[Item]) -> list[Verdict]:
 async def _agroup(verifier: Any, items: Sequence[Item]) -> list[Verdict]:
     try:
         values = await verifier([i.completion for i in items], items[0].problem)
-        return _as_verdicts(values, verifier, len(items))
+        return checked(values, verifier, len(items))
     except Exception as e:  # noqa: BLE001
         return [failure(e)] * len(items)
 
@@ -129,7 +135,7 @@ async def _agroup(verifier: Any, items: Sequence[Item]) -> list[Verdict]:
 def _batch(verifier: Any, items: Sequence[Item]) -> list[Verdict]:
     """Ask for a batch. Where that fails its halves are asked, down to the items whose own fault it is."""
     try:
-        return _as_verdicts(verifier.verify_batch(items), verifier, len(items))
+        return checked(verifier.verify_batch(items), verifier, len(items))
     except Exception as e:  # noqa: BLE001
         if len(items) == 1 or is_asked_once(verifier):
             return [failure(e)] * len(items)
@@ -139,12 +145,13 @@ def _batch(verifier: Any, items: Sequence[Item]) -> list[Verdict]:
 
 async def _abatch(verifier: Any, items: Sequence[Item]) -> list[Verdict]:
     try:
-        return _as_verdicts(await verifier.verify_batch(items), verifier, len(items))
+        return checked(await verifier.verify_batch(items), verifier, len(items))
     except Exception as e:  # noqa: BLE001
         return [failure(e)] * len(items)
 
 
-def _as_verdicts(values: Iterable[object], verifier: Any, count: int) -> list[Verdict]:
+def checked(values: Iterable[object], verifier: Any, count: int) -> list[Verdict]:
+    """Return what a verifier gave for ``count`` items as verdicts; where it is not that, abstentions."""
     verdicts = [as_verdict(v, verifier) for v in values]
     if len(verdicts) != count:
         message = f"{name_of(verifier)} must return one verdict for each of {count} completions, "

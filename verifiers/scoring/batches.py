@@ -24,6 +24,7 @@ from referee.verifiers.scoring.loops import Interrupted, interrupt
 from referee.verifiers.scoring.plan import bounds_itself, is_asked_once
 
 _INTERRUPT_S = 0.5
+_PACES = 20
 
 
 @dataclass(slots=True, eq=False)
@@ -33,6 +34,7 @@ class _Batch:
     items: Sequence[Item]
     done: Heard
     ended: bool = False
+    given_up: bool = False  # what its thread may still say is not heard
 
 
 class Batches:
@@ -44,6 +46,7 @@ class Batches:
         self._waiting: deque[_Batch] = deque()
         self._thread: threading.Thread | None = None
         self._prepared: set[int] = set()
+        self._pace: dict[int, float] = {}  # seconds an item in the last batch, by verifier
 
     def ask(self, call: Call, verifier: AnyVerifier, items: Sequence[Item], done: Heard) -> None:
         """Ask about a batch; ``done`` is told the verdicts and the seconds, in some other thread."""
@@ -57,35 +60,45 @@ class Batches:
         self._thread.start()
 
     def _work(self) -> None:
-        while True:
-            with self._lock:
-                if self._thread is not threading.current_thread():
-                    return  # given up
-                if not self._waiting:
-                    self._thread = None
-                    return
-                batch = self._waiting.popleft()
-            if not batch.call.cancelled:
-                with contextlib.suppress(Interrupted):
+        with contextlib.suppress(Interrupted):
+            while True:
+                with self._lock:
+                    if self._thread is not threading.current_thread():
+                        return  # given up
+                    if not self._waiting:
+                        self._thread = None
+                        return
+                    batch = self._waiting.popleft()
+                if not batch.call.cancelled:
                     self._judge(batch)
 
     def _judge(self, batch: _Batch) -> None:
+        timer = None
+        start = time.monotonic()
         try:
             self._prepare(batch.verifier)
-        except Exception as e:  # noqa: BLE001  # other people's code: reported in the verdicts
-            self._end(batch, [failure(e)] * len(batch.items), 0.0)
-            return
-        timer = None
-        limit = None if self._deadline_s is None else self._deadline_s * len(batch.items)
-        if limit is not None and not bounds_itself(batch.verifier):
-            timer = threading.Timer(limit, self._late, (batch, limit))
-            timer.daemon = True
-            timer.start()
-        start = time.monotonic()
-        verdicts = evaluate(batch.verifier, batch.items)
+            if (limit := self._limit(batch)) is not None:
+                timer = threading.Timer(limit, self._late, (batch, limit))
+                timer.daemon = True
+                timer.start()
+            start = time.monotonic()
+            verdicts = evaluate(batch.verifier, batch.items)
+            self._pace[id(batch.verifier)] = (time.monotonic() - start) / len(batch.items)
+        except Interrupted:
+            raise
+        except BaseException as e:  # noqa: BLE001  # other people's code: reported in the verdicts
+            verdicts = [failure(e)] * len(batch.items)
         if timer is not None:
             timer.cancel()
-        self._end(batch, verdicts, time.monotonic() - start)
+        self._end(batch, verdicts, time.monotonic() - start, given_up=False)
+
+    def _limit(self, batch: _Batch) -> float | None:
+        """Return the seconds that a batch has: its items' deadlines, or far more than the last took."""
+        if self._deadline_s is None or bounds_itself(batch.verifier):
+            return None
+        whole = self._deadline_s * len(batch.items)
+        pace = self._pace.get(id(batch.verifier))
+        return whole if pace is None else min(whole, self._deadline_s + _PACES * pace * len(batch.items))
 
     def _prepare(self, verifier: object) -> None:
         """Let a verifier load what it needs, before its first deadline is counted."""
@@ -99,6 +112,7 @@ class Batches:
         with self._lock:
             if batch.ended:
                 return
+            batch.given_up = True
             thread, self._thread = self._thread, None
         if thread is not None:
             interrupt(thread)
@@ -108,7 +122,7 @@ class Batches:
             self._halve(batch)
         else:
             message = f"no verdict on a batch of {len(batch.items)} in {limit:g} s"
-            self._end(batch, [failure(message, Reason.UNAVAILABLE)] * len(batch.items), limit)
+            self._end(batch, [failure(message, Reason.UNAVAILABLE)] * len(batch.items), limit, given_up=True)
         with self._lock:
             if self._waiting and self._thread is None:
                 self._start()
@@ -121,16 +135,17 @@ class Batches:
                 heard[half] = verdicts, seconds
                 if len(heard) < 2:
                     return
-            self._end(batch, heard[0][0] + heard[1][0], heard[0][1] + heard[1][1])
+            self._end(batch, heard[0][0] + heard[1][0], heard[0][1] + heard[1][1], given_up=True)
 
         parts = (batch.items[:middle], batch.items[middle:])
         halves = [_Batch(batch.call, batch.verifier, p, partial(done, i)) for i, p in enumerate(parts)]
         with self._lock:
             self._waiting.extendleft(reversed(halves))
 
-    def _end(self, batch: _Batch, verdicts: list[Verdict], seconds: float) -> None:
+    def _end(self, batch: _Batch, verdicts: list[Verdict], seconds: float, *, given_up: bool) -> None:
+        """Tell a batch's verdicts: its own thread's, or those of whoever gave it up."""
         with self._lock:
-            if batch.ended:
+            if batch.ended or batch.given_up is not given_up:
                 return
             batch.ended = True
         batch.done(verdicts, seconds)

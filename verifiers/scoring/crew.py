@@ -22,6 +22,7 @@ import os
 import pickle
 import pickletools
 import socket
+import sys
 import threading
 import time
 from collections import deque
@@ -30,7 +31,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from referee.verifiers.protocol import AnyVerifier, Item, failure
+from referee.verifiers.protocol import AnyVerifier, Item, failure, least_of
 from referee.verifiers.records import Reason, Verdict
 from referee.verifiers.scoring import crew_worker
 from referee.verifiers.scoring.call import Call
@@ -60,10 +61,13 @@ class Payload:
         self.number = next(_numbers)
         self.pickled = _pickled(tuple(verifiers))
         self.whole = tuple(is_group(v) for v in verifiers)
+        self.least = tuple(map(least_of, verifiers))
         self.needs_main = b"__main__" in self.pickled or b"__mp_main__" in self.pickled
         self.modules = sorted(m for m in _modules(self.pickled) if m.startswith("referee.verifiers"))
         self.chunk = 1
         self.slow = False
+        self.deaths = 0  # of workers that were loading it
+        self.failed: Verdict | None = None  # why it cannot be loaded: no use in trying for every order
 
     def places(self, items: Sequence[Item]) -> set[Question]:
         """Return the questions that ``items`` raise."""
@@ -75,7 +79,10 @@ class Payload:
 
     def surroundings(self) -> dict[str, Any]:
         """Return what a worker needs to unpickle: the paths, and the main module only where it is named."""
-        around = multiprocessing.spawn.get_preparation_data("referee")
+        try:
+            around = multiprocessing.spawn.get_preparation_data("referee")
+        except OSError:  # the working directory is gone
+            around = {"sys_path": list(sys.path), "sys_argv": list(sys.argv)}
         wanted = {"sys_path", "sys_argv", "dir", "orig_dir"}
         if self.needs_main:
             wanted |= {"init_main_from_name", "init_main_from_path"}
@@ -228,6 +235,9 @@ class Crew:
         while self._inbox:
             message = self._inbox.popleft()
             if isinstance(message, CrewOrder):
+                if message.payload.failed is not None:
+                    _give_up(message, message.waiting, message.payload.failed)
+                    continue
                 for task in message.waiting:
                     task.open = message.payload.places(task.items)
                 self._orders.append(message)
@@ -236,8 +246,10 @@ class Crew:
         for order in [o for o in self._orders if o.call.cancelled]:
             order.waiting.clear()
             self._orders.remove(order)
+        for w in [w for w in self._workers if w.order is not None and w.order.call.cancelled]:
+            self._end(w)  # nobody waits for it, and it may hold its client's only place
         if dismissed and not self._held:
-            for w in [w for w in self._workers if w.order is None or w.order.call.cancelled]:
+            for w in [w for w in self._workers if w.order is None]:
                 self._end(w)
             self._close_nursery()
         for ended in dismissed:
@@ -399,6 +411,7 @@ class Crew:
             seconds=seconds,
             cpu_s=cpu - cpu_before,
             asleep=asleep,
+            least=order.payload.least[place[0]],
         )
         if verdict is None:
             return
@@ -419,6 +432,8 @@ class Crew:
         w.order, w.tasks = None, {}
         self._end(w)
         if order is not None:
+            order.payload.failed = verdict
+        if order is not None:
             _give_up(order, [*tasks, *order.waiting], verdict)
             order.waiting.clear()
 
@@ -435,8 +450,13 @@ class Crew:
             else:
                 task.died = place
         elif w.loading and w.order is not None:
-            self._lose(w, failure(f"a worker process ended with code {code} while it loaded the verifiers"))
-            return
+            w.order.payload.deaths += 1
+            if w.order.payload.deaths > 1:
+                lost = failure(
+                    f"a worker process ended with code {code} while it loaded the verifiers, twice"
+                )
+                self._lose(w, lost)
+                return
         self._end(w)
 
     def _drain(self, w: _Worker) -> None:
@@ -446,6 +466,8 @@ class Crew:
                 kind, *message = w.pipe.recv()
                 if kind == "judged":
                     self._settle(w, message[0])
+                else:
+                    w.loading = False
 
     def _decide(self, w: _Worker, ticket: int, task: CrewTask, place: Question, cell: Ruling) -> None:
         task.cells[place] = cell

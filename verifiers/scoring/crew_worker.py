@@ -22,13 +22,14 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, TypeAlias
 
 from referee.verifiers.protocol import AnyVerifier, Item
 from referee.verifiers.records import Verdict
 from referee.verifiers.scoring.asking import evaluate
-from referee.verifiers.scoring.plan import is_group
+from referee.verifiers.scoring.plan import is_group, leaves
 
 IDLE = -1.0
 loading = False  # True while this process imports what a payload needs
@@ -97,6 +98,9 @@ def _load(pipe: Connection, held: dict[int, Any], payload: int, pickled: bytes, 
     try:
         multiprocessing.spawn.prepare(around)
         verifiers = pickle.loads(pickled)  # noqa: S301  # our own parent wrote it
+        for leaf in chain.from_iterable(map(leaves, verifiers)):
+            if (prepare := getattr(leaf, "prepare", None)) is not None:
+                prepare()
     except Exception as e:  # noqa: BLE001  # whatever a user's module raises when it is imported
         pipe.send(("failed", payload, f"{type(e).__name__}: {e}"))
         return

@@ -9,6 +9,8 @@ fails costs its own verdict, never its neighbours' or its siblings'.
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 import os
 import threading
 import time
@@ -24,7 +26,7 @@ from typing import Any
 from referee.verifiers.protocol import AnyVerifier, Item, failure
 from referee.verifiers.records import Reward, Verdict
 from referee.verifiers.rubric import Rubric
-from referee.verifiers.scoring.asking import evaluate
+from referee.verifiers.scoring.asking import checked, evaluate
 from referee.verifiers.scoring.awaiting import CONCURRENCY, Awaiting
 from referee.verifiers.scoring.batches import Batches
 from referee.verifiers.scoring.call import Call
@@ -53,6 +55,7 @@ class Settled:
     shared: bool = False
 
 
+_log = logging.getLogger(__name__)
 _clients = iter(range(1, 1 << 62))
 
 Told = Callable[[Settled], None]
@@ -68,6 +71,7 @@ class _Open:
     columns: dict[str, list[Verdict]] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
     shared: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Engine:
@@ -82,13 +86,13 @@ class Engine:
     """
 
     def __init__(self, rubric: Rubric, *, deadline_s: float = DEADLINE_S, workers: int = 1) -> None:
-        if not deadline_s > 0:
-            raise ValueError(f"deadline_s must be above 0, got {deadline_s}")
+        if not 0 < deadline_s < math.inf:
+            raise ValueError(f"deadline_s must be above 0 and finite, got {deadline_s}")
         if workers < 0:
             raise ValueError(f"workers must be at least 0, got {workers}")
         self.rubric, self.deadline_s, self.workers = rubric, deadline_s, workers
         self.plan: Plan = plan({name: part.verifier for name, part in rubric.parts.items()})
-        self._payloads: dict[int, Payload] = {}
+        self._payloads: dict[int, tuple[AnyVerifier, Payload]] = {}
         self._split_rules = [
             leaf
             for name in self.plan.split
@@ -196,6 +200,8 @@ class Engine:
     def close(self) -> None:
         """Let go of the worker processes; they end where nobody else scores. It may be used again."""
         release(self._client)
+        if self._pid == os.getpid():
+            self._awaiting.close()
 
     # ---- asking
 
@@ -267,7 +273,7 @@ class Engine:
                 while not ask.items:
                     ask = steps.send([])
             except StopIteration as stop:
-                heard(stop.value, spent, shared)
+                heard(checked(stop.value, verifier, len(items)), spent, shared)
                 return
             except Exception as e:  # noqa: BLE001  # a combinator is other people's code, too
                 heard([failure(e)] * len(items), spent, shared)
@@ -281,7 +287,10 @@ class Engine:
                         spent[where[id(item)]] += s
                 advance(verdicts)
 
-            self._ask(call, ask.verifier, ask.items, answered)
+            try:
+                self._ask(call, ask.verifier, ask.items, answered)
+            except Exception as e:  # noqa: BLE001  # what it asked cannot be sent to a worker, or is no verifier
+                heard([failure(e)] * len(items), spent, shared)
 
         advance(None)
 
@@ -321,36 +330,46 @@ class Engine:
     def _settle_columns(
         self, o: _Open, columns: dict[str, list[Verdict]], seconds: Sequence[float], *, shared: bool
     ) -> None:
-        with self._lock:
+        with o.lock:
             o.columns.update(columns)
             o.seconds = [a + b for a, b in zip(o.seconds, seconds, strict=True)]
             o.shared = o.shared or shared
             if len(o.columns) < len(self.rubric.parts):
                 return
-        rewards = [
+        try:
+            rewards = self._paid(o)
+        except Exception as e:  # noqa: BLE001  # nobody may wait for ever: it is said, and abstains
+            _log.exception("a completion could not be paid")
+            o.columns = dict.fromkeys(self.rubric.parts, [failure(e)] * len(o.unit.items))
+            rewards = self._paid(o)
+        o.told(Settled(o.unit.number, rewards, o.seconds, o.shared))
+
+    def _paid(self, o: _Open) -> list[Reward]:
+        return [
             self.rubric.pay(
                 {name: o.columns[name][i] for name in self.rubric.parts}, truncated=item.completion.truncated
             )
             for i, item in enumerate(o.unit.items)
         ]
-        o.told(Settled(o.unit.number, rewards, o.seconds, o.shared))
 
     # ---- what belongs to one process
 
     def _here(self) -> None:
         if self._pid != os.getpid():
-            self._pid = os.getpid()
-            self._lock = threading.Lock()
             self._awaiting = Awaiting(self.deadline_s)
             self._batches = Batches(self.deadline_s)
+            self._pid = os.getpid()
 
     def _part(self, name: str) -> AnyVerifier:
         return self.rubric.parts[name].verifier
 
     def _payload(self, verifier: AnyVerifier) -> Payload:
         if id(verifier) not in self._payloads:
-            self._payloads[id(verifier)] = Payload([verifier])
-        return self._payloads[id(verifier)]
+            self._payloads[id(verifier)] = (
+                verifier,
+                Payload([verifier]),
+            )  # held, so that the id stays its own
+        return self._payloads[id(verifier)][1]
 
 
 class _Gather:

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import threading
 import time
-from pathlib import Path
 
 import psutil
 
@@ -22,16 +20,20 @@ from referee.verifiers.records import Reason, Verdict
 BUSY_SHARE = 0.5
 PATIENCE = 10
 _WINDOW_S = 0.1
+_LOOKS = 4
 
 
-def late(*, deadline_s: float, limit_s: float, seconds: float, cpu_s: float, asleep: bool) -> Verdict | None:
+def late(
+    *, deadline_s: float, limit_s: float, seconds: float, cpu_s: float, asleep: bool, least: float = 0.0
+) -> Verdict | None:
     """Return the verdict on what has taken ``seconds`` of its ``limit_s``; None where it gets more time.
 
     ``cpu_s`` is the processor time that it used in them, ``asleep`` whether it waits for something else
-    than the processor. ``deadline_s`` is a single completion's, which the verdict names.
+    than the processor. ``deadline_s`` is a single completion's, which the verdict names; ``least`` the
+    least score that the verifier gives: being slow must not pay better than being wrong.
     """
     if cpu_s >= BUSY_SHARE * limit_s:
-        return Verdict(score=0.0, reason=Reason.TIMEOUT, detail={"deadline_s": deadline_s})
+        return Verdict(score=least, reason=Reason.TIMEOUT, detail={"deadline_s": deadline_s})
     if asleep or seconds > PATIENCE * limit_s:
         message = f"no verdict in {deadline_s:g} s, and the processor was not what it waited for"
         return failure(message, Reason.UNAVAILABLE)
@@ -80,9 +82,13 @@ def use_of_thread(thread: threading.Thread) -> tuple[float, bool]:
     """Return the processor time of a thread of this process, and whether it is asleep."""
     if thread.ident is None or not thread.is_alive():
         return 0.0, True
-    cpu = time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
-    try:
-        stat = Path(f"/proc/{os.getpid()}/task/{thread.native_id}/stat").read_text()
-    except OSError:
-        return cpu, True
-    return cpu, stat.rpartition(")")[2].split()[0] != "R"
+    clock = time.pthread_getcpuclockid(thread.ident)
+    cpu = time.clock_gettime(clock)
+    # One that waits for the interpreter's lock looks asleep, too: it is not where its time goes on.
+    for _ in range(_LOOKS):
+        time.sleep(_WINDOW_S / _LOOKS)
+        if not thread.is_alive():
+            return cpu, True
+        if time.clock_gettime(clock) > cpu + _WINDOW_S / 100:
+            return time.clock_gettime(clock), False
+    return cpu, True

@@ -1,7 +1,7 @@
-"""The event loops in which verifiers are awaited, each in a daemon thread of its own.
+"""Event loops in daemon threads: one for callers without deadlines, and those that a watch may give up.
 
-One loop serves a process, so that HTTP clients keep their connections between calls. It is given up,
-and a new one made, where something that is awaited blocks it.
+What runs in a loop may block it, and what it hands to threads may never return. So nothing here is waited
+for when the process ends: threads are daemons, the default executor's too.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import contextlib
 import ctypes
 import os
 import threading
-from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -23,10 +23,12 @@ class Interrupted(BaseException):
 
 
 class LoopThread:
-    """An event loop that runs in a daemon thread."""
+    """An event loop that runs in a daemon thread. ``started`` is told of the threads that it makes."""
 
-    def __init__(self) -> None:
+    def __init__(self, started: Callable[[threading.Thread], None] | None = None) -> None:
+        self.given_up = False
         self.loop = asyncio.new_event_loop()
+        self.loop.set_default_executor(DaemonThreads(started))
         self.thread = threading.Thread(target=self._run, name="referee-async", daemon=True)
         self.thread.start()
 
@@ -37,34 +39,46 @@ class LoopThread:
 
     def give_up(self) -> None:
         """Let the loop end as soon as what blocks it can be interrupted, or returns."""
-        with _lock:
-            if _loops.get(os.getpid()) is self:
-                del _loops[os.getpid()]
-        self.loop.call_soon_threadsafe(self._stop)
+        self.given_up = True
+        self.loop.call_soon_threadsafe(self.loop.stop)
         interrupt(self.thread)
 
-    def _stop(self) -> None:
-        for task in asyncio.all_tasks(self.loop):
-            task.cancel()
-        self.loop.call_soon(self.loop.stop)
 
+class DaemonThreads(ThreadPoolExecutor):
+    """Runs each call in a daemon thread of its own: one that never returns keeps no other waiting."""
 
-def running_loop() -> LoopThread:
-    """Return this process's loop."""
-    with _lock:
-        found = _loops.get(os.getpid())
-        if found is None:
-            _loops.clear()  # a loop does not survive a fork
-            found = _loops[os.getpid()] = LoopThread()
-        return found
+    def __init__(self, started: Callable[[threading.Thread], None] | None = None) -> None:
+        super().__init__(max_workers=1)
+        self._started = started
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Begin a call; the future holds what it returns."""
+        future: Future[T] = Future()
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = fn(*args, **kwargs)
+            except BaseException as e:  # noqa: BLE001  # it belongs to whoever waits
+                future.set_exception(e)
+            else:
+                future.set_result(result)
+
+        thread = threading.Thread(target=run, name="referee-async-call", daemon=True)
+        if self._started is not None:
+            self._started(thread)
+        thread.start()
+        return future
 
 
 def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine from synchronous code, also where this thread already has a running loop.
 
-    Called from within the process's loop, it takes a thread and a loop of its own.
+    One loop serves a process, so that HTTP clients keep their connections between calls. Called from
+    within it, a coroutine takes a thread and a loop of its own.
     """
-    here = running_loop()
+    here = _running_loop()
     if threading.current_thread() is not here.thread:
         return asyncio.run_coroutine_threadsafe(coroutine, here.loop).result()
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -80,6 +94,15 @@ def interrupt(thread: threading.Thread) -> None:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(thread.ident), ctypes.py_object(Interrupted)
         )
+
+
+def _running_loop() -> LoopThread:
+    with _lock:
+        found = _loops.get(os.getpid())
+        if found is None:
+            _loops.clear()  # a loop does not survive a fork
+            found = _loops[os.getpid()] = LoopThread()
+        return found
 
 
 _loops: dict[int, LoopThread] = {}

@@ -3,8 +3,9 @@
 A **rule** (any callable) runs in a *worker* process under a deadline: nothing else can end one that
 never returns. What must be **awaited** (judges) runs in an event *loop*, many at a time. What scores
 **batches** (learned models, tests in a sandbox) runs *here*, in this process. A combinator goes where
-all its parts go; where they differ it is *split*: its steps are driven here and each part is asked
-where it belongs, so that a rule keeps its deadline whatever stands beside it.
+all its parts go, where at most one of them does not bound itself. Otherwise it is *split*: its steps are
+driven here and each part is asked where it belongs, so that each keeps its own deadline, and siblings keep
+theirs, whatever stands beside it.
 
 This is the only reader of what a verifier says of itself, as plain attributes:
 
@@ -13,7 +14,7 @@ This is the only reader of what a verifier says of itself, as plain attributes:
 - ``portable = True``: its batches only share work; it is small, and as good in a worker process,
 - ``bounds_itself = True``: it has limits of its own, and needs no deadline of ours,
 - ``asked_once = True``: a question costs money; a batch that failed is not asked again in parts,
-- ``prepare()``: loads what it needs, before its first deadline is counted,
+- ``prepare()``: loads what it needs, wherever it runs, before its first deadline is counted,
 - ``is_async``, ``is_group``: where its signature does not tell.
 """
 
@@ -75,7 +76,9 @@ def place(verifier: object) -> Place:
         return Place.HERE if is_batched(verifier) and not is_portable(verifier) else Place.WORKER
     places = {place(child) for child in children}
     if is_stepwise(verifier):
-        return places.pop() if len(places) == 1 else Place.SPLIT
+        unbounded = sum(not is_portable(leaf) for leaf in leaves(verifier))
+        whole = len(places) == 1 and unbounded <= 1 and not is_group(verifier)
+        return places.pop() if whole else Place.SPLIT
     if is_async(verifier):  # it awaits its children itself
         return Place.LOOP
     return Place.WORKER if places == {Place.WORKER} else Place.HERE

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from referee.verifiers import Completion, Item, Math, Problem, UnitTests
+from referee.verifiers import Completion, Item, Math, Problem, UnitTests, verifier
 
 HOSTILE = "hostile"
 _SLOW = re.compile(r"(a+)+$")
@@ -47,6 +47,19 @@ def dies(completion: Completion, problem: Problem) -> float:
     if HOSTILE in completion.text:
         os._exit(3)
     return 1.0
+
+
+def keeps_nothing(completion: Completion, problem: Problem) -> float:
+    """Sleep in C for ever, as a client without a time limit does."""
+    time.sleep(1000 if HOSTILE in completion.text else 0)
+    return 1.0
+
+
+@verifier(range=(-1.0, 0.0))
+def penalty(completion: Completion, problem: Problem) -> float:
+    while HOSTILE in completion.text:
+        pass
+    return -0.5
 
 
 def starts_a_program(completion: Completion, problem: Problem) -> float:
