@@ -106,6 +106,8 @@ class Awaiting:
             threading.Thread(target=self._watch, name="referee-watch", daemon=True).start()
 
     def _begin(self, flight: _Flight) -> None:
+        if flight.where.given_up:
+            return  # it is asked again in another
         _current.set(flight)  # in this callback's context, which the task and what it starts inherit
         flight.task = flight.where.loop.create_task(self._fly(flight))
 

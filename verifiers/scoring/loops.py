@@ -40,8 +40,13 @@ class LoopThread:
     def give_up(self) -> None:
         """Let the loop end as soon as what blocks it can be interrupted, or returns."""
         self.given_up = True
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.loop.call_soon_threadsafe(self._end)
         interrupt(self.thread)
+
+    def _end(self) -> None:
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+        self.loop.call_soon(self.loop.stop)
 
 
 class DaemonThreads(ThreadPoolExecutor):
