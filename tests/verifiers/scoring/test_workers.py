@@ -34,7 +34,7 @@ def run_script(tmp_path: Path, code: str, **env: str) -> str:
         capture_output=True,
         text=True,
         timeout=60,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]), **env},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(HERE), *sys.path]), **env},
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
