@@ -13,8 +13,12 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 demo: .venv/.train
 	@$(BIN)/python examples/demo/run.py
 
+# Two at a time; the sandboxes by themselves, for they measure who had the processor.
 test: .venv/.dev
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n 2 -q $(if $(ARGS),$(ARGS),--ignore tests/sandbox)
+ifndef ARGS
+	$(BIN)/python -m pytest -m "not slow" -q tests/sandbox
+endif
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

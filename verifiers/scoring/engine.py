@@ -35,6 +35,7 @@ from referee.verifiers.scoring.plan import Place, Plan, asks_batches, is_group, 
 
 DEADLINE_S = 10.0
 BATCH = 256
+_TOGETHER = 64  # units for which a split composition is driven at once: its parts are asked in chunks
 
 
 @dataclass(slots=True)
@@ -112,12 +113,14 @@ class Engine:
         """How many units in flight keep everything busy, and no more."""
         if self.plan.batches:
             return 2 * BATCH
-        waiting = CONCURRENCY if self.plan.loop or self.plan.split else 0
+        waiting = _TOGETHER if self.plan.split else CONCURRENCY if self.plan.loop else 0
         chunk = self._rules.chunk if self.workers and self.plan.worker else 1
         return max(2 * waiting, 4 * self.workers * chunk, 1)
 
     def begin(self, units: Sequence[WorkUnit], told: Told, call: Call) -> None:
         """Ask about units; ``told`` hears of each one, in some other thread or in this one."""
+        if not units:
+            return
         self._here()
         units = [replace(unit, items=self.rubric.marked(unit.items)) for unit in units]
         opened = [_Open(unit, told, {}, [0.0] * len(unit.items)) for unit in units]
@@ -130,11 +133,10 @@ class Engine:
             self._ask_rules(call, opened)
         for name in self.plan.split:
             verifier = self._part(name)
-            if asks_batches(verifier):
-                self._drive(call, verifier, *_joined(opened, partial(self._settle_many, name)))
-            else:
-                for o in opened:
-                    self._drive(call, verifier, o.unit.items, partial(self._settle, o, name))
+            size = len(opened) if asks_batches(verifier) else _TOGETHER
+            for i in range(0, len(opened), size):
+                part = partial(self._settle_many, name)
+                self._drive(call, verifier, *_joined(opened[i : i + size], part))
         if self.plan.worker and not self.workers:
             for o in opened:
                 for name in self.plan.worker:
