@@ -23,11 +23,11 @@ class RowError(UserMistake, ValueError):
     """A line that cannot be read as a row. The message names the file, the line and what is wrong."""
 
 
-class _NoRow(ValueError):
+class _NoRow(UserMistake, ValueError):
     """What is no row of this file's, whatever its cells hold."""
 
 
-class MissingColumn(UserMistake, _NoRow):
+class MissingColumn(_NoRow):
     """A row lacks a column that was named. The message says which columns it has."""
 
 
