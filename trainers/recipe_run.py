@@ -10,7 +10,7 @@ from pathlib import Path
 from accelerate import Accelerator
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
 
-from referee.trainers.grpo import GroupTrainer, check
+from referee.trainers.grpo import GroupTrainer
 from referee.trainers.policy import Policy, load_policy
 from referee.trainers.ppo import PPOTrainer
 from referee.trainers.recipe import Recipe, RecipeError, check_folder, run_of
@@ -47,10 +47,6 @@ def carry_out(recipe: Recipe, folder: Path, *, overwrite: bool = False, on_step:
     shown = demonstrations_of(recipe, problems, policy) if recipe.warm_start is not None else None
     preset = recipe.preset()
     trainer = PPOTrainer if preset.advantage == "gae" else GroupTrainer
-    try:
-        check(preset, critic=trainer.HAS_CRITIC)
-    except ValueError as e:
-        raise RecipeError(f"options: {e}") from None
     accelerator = Accelerator(log_with=list(recipe.trackers) or None, project_dir=str(folder))
     with alone(folder) if accelerator.is_main_process else nullcontext(True) as free:
         if not free:

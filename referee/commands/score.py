@@ -63,7 +63,8 @@ def score(
         id: The column of the problem's id.
         info: The column of what else the verifiers read, an object.
         info_column: A column to copy into the problem's info; may be repeated.
-        group: A column whose equal neighbours are siblings of one problem; by default each row is a group.
+        group: A column whose equal neighbours are siblings of one problem; by default, and where it
+            holds null, a row is a group.
         option: An option of a verifier that was given by name, as name=value; may be repeated.
         workers: Processes for the rules; by default one for each core. 0 asks them here, without deadlines.
         deadline_s: Seconds that each part of the rubric may take for each completion.

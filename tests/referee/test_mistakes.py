@@ -36,6 +36,9 @@ FILES = {
     + "rubric: {parts: {right: exact}}\n",
     "broken.py": "import json\nx = nothing_here\n",
     "syntax.py": "def judge(completion, problem)\n",
+    "ranged.py": "def judge(completion, problem):\n    return 1\n\njudge.range = 5\n",
+    "ruled.py": "def judge(completion, problem):\n    return 1\n\njudge.rules_version = 'b'\n",
+    "ruled.yaml": "parts: {right: 'ruled.py:judge'}\n",
     "wants.py": "import no_such_package_at_all\n",
 }
 
@@ -48,10 +51,19 @@ MISTAKES = [
     ("verify broken.py:judge --text x", "broken.py cannot be imported: NameError"),
     ("verify syntax.py:judge --text x", "syntax.py cannot be imported: SyntaxError"),
     ("verify wants.py:judge --text x", "wants.py cannot be imported: No module named"),
+    ("verify ranged.py:judge --text x", "range of judge must be (least, greatest), got 5"),
+    ("audit ranged.py:judge --problems row.jsonl", "range of judge must be (least, greatest), got 5"),
+    ("verify ruled.py:judge --text x", "rules_version of judge must be a whole number"),
+    ("verify ruled.yaml --text x", "parts.right: rules_version of judge must be"),
+    ("score ruled.yaml row.jsonl -o out.jsonl", "rules_version of judge must be"),
+    ("lint row.jsonl --verifier ruled.py:judge", "rules_version of judge must be"),
+    ("serve ruled.py:judge", "rules_version of judge must be"),
+    ("train recipe.yaml -o run -s rubric=ruled.yaml", "rules_version of judge must be"),
     ("verify nowhere.py:judge --text x", "nowhere.py, which is not there"),
     ("score exact no.jsonl -o out.jsonl", "source cannot be opened: no.jsonl: No such file"),
     ("score exact bad.jsonl -o out.jsonl", "bad.jsonl, line 1: no column 'completion'"),
     ("score exact row.jsonl -o out.jsonl --completion complet", "no column 'complet'"),
+    ("score exact row.jsonl -o out.jsonl --group nope", "row.jsonl, line 1: no column 'nope'"),
     ("score exact row.jsonl -o .", ". is not a file"),
     ("score exact row.jsonl -o /dev/null", "/dev/null is not a file"),
     ("score exact row.jsonl -o row.jsonl/out", "--out cannot be opened"),
@@ -95,7 +107,9 @@ MISTAKES = [
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
+        monkeypatch.delitem(sys.modules, Path(name).stem, raising=False)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])  # to which the folder is added
     return tmp_path
 
 

@@ -41,7 +41,8 @@ class Columns:
     row has them, and must be there where another name is given. ``answer_pattern`` is a regular
     expression searched in the answer: its last match's first group (or the whole match) is the
     reference. ``info_columns`` are copied into the problem's info under their last name. ``group``
-    names a column whose equal neighbours make one group of siblings; without it a row is a group.
+    names a column whose equal neighbours make one group of siblings; without it, and where it holds
+    null, a row is a group.
     """
 
     completion: tuple[str, ...] = ("completion",)
@@ -102,16 +103,16 @@ def read_rows(
     """
     name = str(source) if isinstance(source, str | Path) else "row"
     lines = _parsed(source, name) if isinstance(source, str | Path) else enumerate(map(jsonable, source), 1)
-    group, group_value = -1, _MISSING
+    group, group_value = -1, None
     for number, data in lines:
         where = f"{name}, line {number}" if isinstance(source, str | Path) else f"row {number}"
         try:
             problem, fault = _problem(data, columns)
             completions = [found for path in columns.completion for found in _completions(data, path)]
-            value = _find(data, columns.group) if columns.group else _MISSING
+            value = _required(data, columns.group) if columns.group else None
         except _NoRow as e:
             raise RowError(f"{where}: {e}") from None
-        if value is _MISSING or value != group_value:
+        if value is None or value != group_value:
             group, group_value = group + 1, value
         for column, completion, why in completions:
             failure = fault or why
