@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from referee.commands.inputs import BadInput, load_judge, opening
+from referee.commands.inputs import BadInput, above_0, finite, load_judge, opening
 from referee.verifiers.scoring import Columns, PartSummary, Summary, read_rows, score_file
 from referee.verifiers.scoring.score_rows import cores
 
@@ -74,8 +74,8 @@ def score(
     """
     source = Path("/dev/stdin") if str(source) == "-" else source
     columns = _columns(completion, prompt, answer, answer_pattern, id, info, info_column, group)
-    if not deadline_s > 0:
-        raise BadInput(f"--deadline-s must be above 0, got {deadline_s:g}")
+    above_0("--deadline-s", deadline_s)
+    finite("--fail-under", fail_under)
     if workers is not None and workers < 0:
         raise BadInput(f"--workers must be at least 0, got {workers}")
     judge = load_judge(rubric, option or ())

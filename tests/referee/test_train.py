@@ -63,6 +63,11 @@ def test_the_same_command_goes_on_and_other_recipes_are_refused(
     assert "holds a run of another recipe (algorithm)" in capsys.readouterr().err
 
 
+def test_a_run_of_no_step_has_no_report(recipe: Path, tmp_path: Path, capsys: Captured) -> None:
+    assert main(["train", str(recipe), "-o", str(tmp_path / "run"), "--steps", "0"]) == 0
+    assert "no report: no step was taken" in capsys.readouterr().err
+
+
 def test_two_runs_never_write_to_one_folder(recipe: Path, tmp_path: Path, capsys: Captured) -> None:
     with alone(tmp_path / "run"):
         for more in ([], ["--overwrite"]):

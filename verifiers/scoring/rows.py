@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from referee.verifiers.cells import UNREADABLE, completion_of, is_missing, jsonable, read_info, read_record
+from referee.verifiers.cells import UNREADABLE, completion_of, jsonable, present, read_info, read_record
 from referee.verifiers.errors import UserMistake
 from referee.verifiers.protocol import failure as abstention
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict
@@ -102,7 +102,7 @@ def read_rows(
         OSError: where the file cannot be opened.
     """
     name = str(source) if isinstance(source, str | Path) else "row"
-    lines = _parsed(source, name) if isinstance(source, str | Path) else enumerate(map(jsonable, source), 1)
+    lines = parsed_lines(source) if isinstance(source, str | Path) else enumerate(map(jsonable, source), 1)
     group, group_value = -1, None
     for number, data in lines:
         where = f"{name}, line {number}" if isinstance(source, str | Path) else f"row {number}"
@@ -119,7 +119,13 @@ def read_rows(
             yield Row(number, column, group, _marked(problem, failure), completion, failure)
 
 
-def _parsed(path: str | Path, name: str) -> Iterator[tuple[int, Any]]:
+def parsed_lines(path: str | Path) -> Iterator[tuple[int, Any]]:
+    """Yield what stands in each line of a JSON-lines file, with its number; blank lines are passed over.
+
+    Raises:
+        RowError: at the first line that is not JSON.
+        OSError: where the file cannot be opened.
+    """
     with Path(path).open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
@@ -127,7 +133,7 @@ def _parsed(path: str | Path, name: str) -> Iterator[tuple[int, Any]]:
             try:
                 yield number, json.loads(line)
             except (ValueError, RecursionError) as e:
-                raise RowError(f"{name}, line {number}: not JSON: {e}") from None
+                raise RowError(f"{path}, line {number}: not JSON: {e}") from None
 
 
 def read_problem(data: object, columns: Columns = _DEFAULTS) -> Problem:
@@ -174,12 +180,12 @@ def _marked(problem: Problem, failure: Verdict | None) -> Problem:
 def _completions(data: Mapping[str, Any], path: str) -> list[tuple[str, Completion, Verdict | None]]:
     value = _required(data, path)
     if not isinstance(value, list) or _is_chat(value):
-        return [(path, *_completion(path, value))]
-    return [(f"{path}.{i}", *_completion(f"{path}.{i}", v)) for i, v in enumerate(value)]
+        return [(path, *read_completion(path, value))]
+    return [(f"{path}.{i}", *read_completion(f"{path}.{i}", v)) for i, v in enumerate(value)]
 
 
-def _completion(path: str, value: Any) -> tuple[Completion, Verdict | None]:
-    """Return a completion; a cell that holds something else says nothing of what the model wrote."""
+def read_completion(path: str, value: Any) -> tuple[Completion, Verdict | None]:
+    """Return a cell's completion, and the abstention where the cell says nothing of what a model wrote."""
     if isinstance(value, Mapping) and "role" not in value:
         try:
             return read_record(value), None
@@ -212,10 +218,9 @@ def _reference(value: Any, columns: Columns) -> Any:
 def _optional(data: Mapping[str, Any], columns: Columns, name: str, default: Any) -> Any:
     """Find a column; only one that the user renamed must be there."""
     path = getattr(columns, name)
-    if path != getattr(_DEFAULTS, name):
-        return _required(data, path)
-    value = _find(data, path)
-    return default if value is _MISSING or (not isinstance(value, str) and is_missing(value)) else value
+    renamed = path != getattr(_DEFAULTS, name)
+    value = _required(data, path) if renamed else _find(data, path)
+    return default if value is _MISSING else present(value, default)
 
 
 def _required(data: Mapping[str, Any], path: str) -> Any:
