@@ -155,3 +155,18 @@ def test_an_answer_that_a_table_lacks_is_absent_at_every_door(nothing):
         assert problem_of(row, columns) == Problem(prompt="q")
         (read,) = read_rows([row], columns)
         assert read.problem == Problem(prompt="q")
+
+
+@pytest.mark.parametrize(
+    ("columns", "named"),
+    [
+        ({"completions": ["4"]}, "completions"),
+        ({"completion_ids": [[1]]}, "completion_ids"),
+        ({"answer": ["4", "4", "4"]}, "answer"),
+        ({"info": [{}]}, "info"),
+    ],
+)
+def test_a_column_that_is_not_as_long_as_trls_prompts_is_named(columns, named):
+    given = {"prompts": ["q", "q"], "completions": ["4", "4"], "answer": ["4", "4"], **columns}
+    with pytest.raises(ValueError, match=f"^{named} must be as long as prompts, which are 2, got "):
+        to_trl(EXACT)(**given)
