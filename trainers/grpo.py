@@ -99,11 +99,10 @@ class GroupTrainer:
         rollouts: Rollouts | None = None,
     ) -> None:
         check(preset, critic=self.HAS_CRITIC)
-        self.policy, self.rubric = policy, rubric
-        self.scored: Rubric = rubric
         if training.deadline_s is not None:
             engine = Engine(rubric, deadline_s=training.deadline_s, workers=training.scoring_workers)
-            self.scored = TimedRubric(rubric, engine)
+            rubric = TimedRubric(rubric, engine)
+        self.policy, self.rubric = policy, rubric
         self.source = source_of(problems, seed=training.seed)
         self.rollouts = rollouts or SingleTurn()
         self.preset, self.training, self.run, self.heldout = preset, training, run, heldout
@@ -191,7 +190,7 @@ class GroupTrainer:
         groups = self.rollouts(
             self.policy,
             problems,
-            self.scored.at(self.step),
+            self.rubric.at(self.step),
             group_size=self.preset.group_size,
             sampling=self.sampling,
             seeds=[seed_of(self.training.seed, "sample", p) for p in positions[rank::world]],
@@ -591,7 +590,7 @@ class GroupTrainer:
             held, _ = measure(
                 self.policy,
                 self.heldout,
-                self.scored.at(self.step),
+                self.rubric.at(self.step),
                 sampling=replace(self.sampling, temperature=temperature),
                 samples=samples,
                 seed=self.training.seed,

@@ -6,6 +6,7 @@ construction then know it.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 Advantage: TypeAlias = Literal["group", "rloo", "reinforce", "reinforce_pp", "gdpo", "gae"]
@@ -36,8 +37,38 @@ def one_of(argument: str, value: object, options: Any) -> None:
         raise ValueError(f"{argument} must be one of {', '.join(get_args(options))}, got {value!r}")
 
 
-def check_choices(options: Any) -> None:
-    """Refuse an options record with a field that is none of its type's choices, as :func:`one_of` does."""
+def check_options(options: Any) -> None:
+    """Refuse an options record with a field that is none of its type's choices, or no finite number.
+
+    Raises:
+        ValueError: naming the field, and what it may be.
+    """
     for name, hint in get_type_hints(type(options)).items():
+        value = getattr(options, name)
         if get_origin(hint) is Literal:
-            one_of(name, getattr(options, name), hint)
+            one_of(name, value, hint)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name} must be a finite number, got {value}")
+
+
+def at_least(options: Any, least: int, *names: str) -> None:
+    """Refuse an options record with a number of these names that is below ``least``; None is no number.
+
+    Raises:
+        ValueError: naming the field.
+    """
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and not value >= least:
+            raise ValueError(f"{name} must be at least {least}, got {value}")
+
+
+def is_share(options: Any, *names: str) -> None:
+    """Refuse an options record with a number of these names that is not from 0 to 1.
+
+    Raises:
+        ValueError: naming the field.
+    """
+    for name in names:
+        if not 0.0 <= getattr(options, name) <= 1.0:
+            raise ValueError(f"{name} must be from 0 to 1, got {getattr(options, name)}")

@@ -20,7 +20,9 @@ from referee.trainers.options import (
     Loss,
     ScoreNorm,
     Std,
-    check_choices,
+    at_least,
+    check_options,
+    is_share,
 )
 
 
@@ -130,7 +132,12 @@ class Preset:
     """Taken off each step score first, where the advantage is ``gae``."""
 
     def __post_init__(self) -> None:
-        check_choices(self)
+        check_options(self)
+        at_least(self, 1, "group_size", "batch_size", "mini_batch_size", "max_new_tokens")
+        at_least(self, 1, "epochs", "update_epochs", "kl_horizon")
+        at_least(self, 0, "learning_rate", "temperature", "advantage_eps", "clip_low", "clip_high")
+        at_least(self, 0, "value_clip", "overlong_tokens")
+        is_share(self, "gamma", "lam")
 
     def warnings(self) -> tuple[str, ...]:
         """Say what is likely to go wrong with these settings."""

@@ -23,6 +23,7 @@ What they turn into is in :mod:`referee.trainers.recipe_problems`.
 from __future__ import annotations
 
 import json
+import math
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -327,9 +328,12 @@ def _value(hint: Any, value: Any, where: str) -> Any:
 def _scalar(hint: Any, value: Any, where: str) -> Any:
     if hint is float:
         try:
-            return float(value)  # YAML reads 1e-4 as a text
+            number = float(value)  # YAML reads 1e-4 as a text
         except (TypeError, ValueError):
             raise RecipeError(f"{where} must be a number, got {value!r}") from None
+        if not math.isfinite(number):
+            raise RecipeError(f"{where} must be a finite number, got {number}")
+        return number
     if hint in (int, bool, str) and type(value) is not hint:
         kind = {int: "a whole number", bool: "true or false", str: "a text"}[hint]
         raise RecipeError(f"{where} must be {kind}, got {value!r}")

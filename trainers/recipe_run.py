@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from referee.trainers.ppo import PPOTrainer
 from referee.trainers.recipe import Recipe, RecipeError, check_folder, run_of
 from referee.trainers.recipe_problems import demonstrations_of, problems_of, rollouts_of, rubric_of
 from referee.trainers.run_options import Training
-from referee.trainers.run_record import Run
+from referee.trainers.run_record import Run, alone
 from referee.trainers.sft import fine_tune
 from referee.verifiers.extras import EXTRAS, missing
 from referee.verifiers.jsonl import to_dict
@@ -32,7 +33,8 @@ def carry_out(recipe: Recipe, folder: Path, *, overwrite: bool = False, on_step:
     folder holds a run. ``on_step`` is called with ``warm start`` or ``training`` and each step's figures.
 
     Raises:
-        RecipeError: where the recipe cannot be carried out, or the folder holds another one's run.
+        RecipeError: where the recipe cannot be carried out, or the folder holds another one's run, or one
+            that another process is writing.
         BrokenVerifier: where the verifier failed on everything, as ``training.stop_after_errors`` says; the
             same call then goes on from the last checkpoint.
     """
@@ -43,39 +45,45 @@ def carry_out(recipe: Recipe, folder: Path, *, overwrite: bool = False, on_step:
         check_folder(recipe, folder, rules=rules)
     policy = _policy(recipe)
     shown = demonstrations_of(recipe, problems, policy) if recipe.warm_start is not None else None
-    accelerator = Accelerator(log_with=list(recipe.trackers) or None, project_dir=str(folder))
-    run = run_of(recipe, folder, rules=rules, overwrite=overwrite, writes=accelerator.is_main_process)
-    accelerator.wait_for_everyone()
-    if recipe.trackers:
-        options = {k: v for k, v in to_dict(recipe.preset()).items() if isinstance(v, int | float | str)}
-        accelerator.init_trackers("referee", config=options)
-    if recipe.warm_start is not None and shown is not None and not run.checkpoints():
-        fine_tune(
-            policy,
-            shown,
-            options=recipe.warm_start,
-            accelerator=accelerator,
-            on_step=(lambda figures: on_step("warm start", figures)) if on_step else None,
-        )
-        accelerator.free_memory()  # the trainer prepares the model anew, with an optimiser of its own
     preset = recipe.preset()
-    trainer = (PPOTrainer if preset.advantage == "gae" else GroupTrainer)(
-        policy,
-        problems,
-        rubric,
-        preset=preset,
-        training=timed(recipe.training),
-        run=run,
-        heldout=heldout,
-        accelerator=accelerator,
-        on_step=(lambda figures: on_step("training", figures)) if on_step else None,
-        rollouts=rollouts,
-    )
-    try:
-        trainer.train()
-    finally:
-        accelerator.end_training()
-    return run
+    trainer = PPOTrainer if preset.advantage == "gae" else GroupTrainer
+    accelerator = Accelerator(log_with=list(recipe.trackers) or None, project_dir=str(folder))
+    with alone(folder) if accelerator.is_main_process else nullcontext(True) as free:
+        if not free:
+            raise RecipeError(
+                f"another run is writing to {folder}: wait for its end, or choose another folder"
+            )
+        run = run_of(recipe, folder, rules=rules, overwrite=overwrite, writes=accelerator.is_main_process)
+        accelerator.wait_for_everyone()
+        if recipe.trackers:
+            options = {k: v for k, v in to_dict(recipe.preset()).items() if isinstance(v, int | float | str)}
+            accelerator.init_trackers("referee", config=options)
+        if recipe.warm_start is not None and shown is not None and not run.checkpoints():
+            fine_tune(
+                policy,
+                shown,
+                options=recipe.warm_start,
+                accelerator=accelerator,
+                on_step=(lambda figures: on_step("warm start", figures)) if on_step else None,
+            )
+            accelerator.free_memory()  # the trainer prepares the model anew, with an optimiser of its own
+        training = trainer(
+            policy,
+            problems,
+            rubric,
+            preset=preset,
+            training=timed(recipe.training),
+            run=run,
+            heldout=heldout,
+            accelerator=accelerator,
+            on_step=(lambda figures: on_step("training", figures)) if on_step else None,
+            rollouts=rollouts,
+        )
+        try:
+            training.train()
+        finally:
+            accelerator.end_training()
+        return run
 
 
 def timed(training: Training) -> Training:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from referee.trainers.options import Level, OffPolicy, RateSchedule, ReferenceKind, check_choices
+from referee.trainers.options import (
+    Level,
+    OffPolicy,
+    RateSchedule,
+    ReferenceKind,
+    at_least,
+    check_options,
+    is_share,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,17 +87,24 @@ class Training:
     broken. It can be resumed. 0 never ends it."""
 
     def __post_init__(self) -> None:
-        amounts = ("steps", "warmup_steps", "max_refills", "eval_samples", "samples_kept")
-        for name in (*amounts, "stop_after_errors"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        check_options(self)
+        at_least(self, 0, "steps", "warmup_steps", "max_refills", "eval_samples", "samples_kept", "top_k")
+        at_least(self, 0, "stop_after_errors", "weight_decay", "max_grad_norm", "off_policy_low")
+        at_least(self, 1, "rows", "micro_batch_tokens", "eval_every", "save_every", "keep_checkpoints")
+        at_least(self, 1, "scoring_workers")
+        is_share(self, "reference_decay")
+        for name in ("beta1", "beta2"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
+        if not 0.0 < self.top_p <= 1.0:
+            raise ValueError(f"top_p must be above 0 and at most 1, got {self.top_p}")
+        if self.off_policy_high < self.off_policy_low:
+            raise ValueError(
+                f"off_policy_high must be at least off_policy_low {self.off_policy_low}, "
+                f"got {self.off_policy_high}"
+            )
         if self.deadline_s is not None and not self.deadline_s > 0:
             raise ValueError(f"deadline_s must be above 0 or None, got {self.deadline_s}")
-        counts = ("rows", "micro_batch_tokens", "eval_every", "save_every", "keep_checkpoints")
-        for name in (*counts, "scoring_workers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        check_choices(self)
 
     def rate(self, step: int) -> float:
         """Return the share of the learning rate in training step ``step``, counted from 0.

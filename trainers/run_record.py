@@ -25,9 +25,21 @@ from typing import Any
 
 from referee.verifiers.jsonl import write_json
 from referee.verifiers.records import Json
+from referee.verifiers.writing_alone import take
 
 _RECORDS = ("metrics", "timings", "samples", "heldout")
 _STEP = re.compile(r"step-(\d+)")
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[bool]:
+    """Make a run's folder and hold it while the block runs; say whether nobody else writes to it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield take(fd, folder)
+    finally:
+        os.close(fd)
 
 
 class Run:

@@ -15,7 +15,7 @@ from accelerate import Accelerator
 
 from referee.envs.records import Rollout
 from referee.trainers.batch import TokenRow, batch_logprobs, collate, completion_row
-from referee.trainers.options import RateSchedule, check_choices
+from referee.trainers.options import RateSchedule, at_least, check_options
 from referee.trainers.policy import Policy
 from referee.trainers.rollouts import row_of
 from referee.trainers.run_options import Training
@@ -50,7 +50,9 @@ class SFT:
     """Decides the demonstrations' order."""
 
     def __post_init__(self) -> None:
-        check_choices(self)
+        check_options(self)
+        at_least(self, 0, "steps", "learning_rate", "warmup_steps", "weight_decay", "max_grad_norm")
+        at_least(self, 1, "batch_size", "micro_batch_tokens")
 
 
 def demonstration_row(policy: Policy, problem: Problem, completion: str) -> TokenRow:

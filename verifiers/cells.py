@@ -104,6 +104,11 @@ def is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
+def present(value: Any, default: Any = None) -> Any:
+    """Return a cell's value, or what stands for a cell that is empty; a blank text is a value."""
+    return default if not isinstance(value, str) and is_missing(value) else value
+
+
 def _filled(key: str, value: Any) -> Any:
     """Drop what only a store put there, at any depth."""
     if isinstance(value, list):

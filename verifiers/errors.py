@@ -13,8 +13,10 @@
         │   ├── NothingToShow (ValueError)           a file or folder that no report can be about
         │   └── BrokenVerifier (RuntimeError)        a verifier that failed on all there was to judge
         ├── NotJudged                                nobody's fault who wrote: it becomes an abstention
-        │   ├── JudgeUnavailable (RuntimeError)      a judge that is away, or was sent too much
+        │   ├── JudgeUnavailable (RuntimeError)      a judge that is away
+        │   │   └── TooLong                          it was sent more than it reads
         │   ├── NoAnswer (RuntimeError)              a worker that stayed silent
+        │   ├── NurseryDied (RuntimeError)           workers cannot be started
         │   └── Abstained (RuntimeError)             a rubric that abstained where a number is needed
         └── UnreadableText                           what a model wrote: caught in its room, becomes a verdict
             ├── Unreadable, TooBig, NumberTooLong, Nonsense, QueryError (ValueError)
@@ -25,6 +27,7 @@ its traceback. A constructor that is called from Python with a wrong argument ra
 ``TypeError``: the doors that read what a user wrote (a recipe, a rubric's file, an argument) make of it the
 class above that names the key. ``referee.sandbox`` imports nothing of ours and has a root of its own,
 ``ServerDown`` (RuntimeError), which never reaches a user: a sandbox that is down is a verdict's reason.
+``Interrupted`` is no error and no ``Exception``: it ends a thread of code that was given up.
 """
 
 from __future__ import annotations

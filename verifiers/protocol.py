@@ -7,6 +7,8 @@ carry, as plain attributes:
 
 - ``name``: its name in rubrics and logs (else the function's or the class's),
 - ``range``: the least and the greatest score that it can give (else 0 to 1),
+- ``rules_version``: which version of its rules it judges by (else 1), see
+  :mod:`referee.verifiers.rules_version`,
 - ``verify_batch(items) -> one verdict each``: for models that score many completions at once; what else
   it may say of how it wants to be asked stands in :mod:`referee.verifiers.scoring.plan`.
 
@@ -94,9 +96,33 @@ def name_of(verifier: object) -> str:
 
 
 def range_of(verifier: object) -> Range:
-    """Return the least and greatest score that a verifier can give; 0 to 1 where it does not say."""
-    low, high = getattr(verifier, "range", UNIT)
-    return float(low), float(high)
+    """Return the least and greatest score that a verifier can give; 0 to 1 where it does not say.
+
+    Raises:
+        ValueError: where it states something else than two numbers, the least first.
+    """
+    stated = getattr(verifier, "range", UNIT)
+    try:
+        low, high = map(float, stated)
+    except (TypeError, ValueError):
+        low, high = math.nan, math.nan
+    if not low <= high:
+        raise ValueError(f"range of {name_of(verifier)} must be (least, greatest), got {stated!r:.80}")
+    return low, high
+
+
+def rules_version(verifier: object) -> int:
+    """Return the version of a verifier's own rules, 1 where it states none.
+
+    Raises:
+        ValueError: where it states something else than a whole number of at least 1.
+    """
+    stated = getattr(verifier, "rules_version", 1)
+    if not isinstance(stated, int) or isinstance(stated, bool) or stated < 1:
+        raise ValueError(
+            f"rules_version of {name_of(verifier)} must be a whole number of at least 1, got {stated!r:.80}"
+        )
+    return stated
 
 
 def least_of(verifier: object) -> float:
@@ -122,7 +148,12 @@ def worst_for(weight: float, verifier: object, verdict: Verdict) -> float | None
 
 
 def check_verifier(argument: str, verifier: object) -> None:
-    """Raise TypeError, naming ``argument``, where something cannot be a verifier."""
+    """Refuse what cannot be a verifier, or says of itself what cannot be.
+
+    Raises:
+        TypeError: naming ``argument``, where it is no callable of a completion and a problem.
+        ValueError: where its ``range`` or ``rules_version`` is none.
+    """
     if isinstance(verifier, type):
         raise TypeError(f"{argument} must be a verifier, got the class {verifier.__name__}: call it first")
     if not callable(verifier):
@@ -130,6 +161,8 @@ def check_verifier(argument: str, verifier: object) -> None:
             f"{argument} must be a verifier, a callable (completion, problem), "
             f"got {type(verifier).__name__}: {verifier!r:.80}"
         )
+    range_of(verifier)
+    rules_version(verifier)
     try:
         inspect.signature(verifier).bind(None, None)
     except ValueError:

@@ -18,33 +18,22 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from referee.verifiers.protocol import name_of
+from referee.verifiers.protocol import rules_version as rules_version
 from referee.verifiers.records import Json
 from referee.verifiers.rubric import Rubric
 from referee.verifiers.scoring.plan import children_of
 
 
-def rules_version(verifier: object) -> int:
-    """Return the version of a verifier's own rules.
-
-    Raises:
-        ValueError: where it states something else than a whole number of at least 1.
-    """
-    stated = getattr(verifier, "rules_version", 1)
-    if not isinstance(stated, int) or isinstance(stated, bool) or stated < 1:
-        raise ValueError(
-            f"rules_version of {name_of(verifier)} must be a whole number of at least 1, got {stated!r}"
-        )
-    return stated
-
-
 def rules_of(rubric: Rubric) -> dict[str, Json]:
-    """Return, for each part of a rubric, the version of each verifier in it.
+    """Return, for each part of a rubric, the version of each verifier in it, by its name.
+
+    Where verifiers of one name differ, theirs are a list, in the order in which the part asks them.
 
     >>> from referee.verifiers import Exact, Numeric, any_of
     >>> rules_of(Rubric({"right": any_of(Exact(), Numeric())}))
     {'right': {'any_of': 1, 'exact': 1, 'numeric': 1}}
     """
-    return {name: dict(_walk(part.verifier)) for name, part in rubric.parts.items()}
+    return {name: _by_name(_walk(part.verifier)) for name, part in rubric.parts.items()}
 
 
 def changed_rules(before: object, now: Mapping[str, Json]) -> list[str]:
@@ -62,8 +51,20 @@ def changed_rules(before: object, now: Mapping[str, Json]) -> list[str]:
         for name, version in versions.items():
             was = older.get(name) if isinstance(older, Mapping) else None
             if was != version:
-                found.append(f"{part}: {name} was {'unrecorded' if was is None else was}, is now {version}")
+                before_it = "unrecorded" if was is None else _said(was)
+                found.append(f"{part}: {name} was {before_it}, is now {_said(version)}")
     return found
+
+
+def _said(version: Json) -> str:
+    return ", ".join(map(str, version)) if isinstance(version, list) else str(version)
+
+
+def _by_name(found: Iterator[tuple[str, int]]) -> dict[str, Json]:
+    versions: dict[str, list[int]] = {}
+    for name, version in found:
+        versions.setdefault(name, []).append(version)
+    return {name: of[0] if len({*of}) == 1 else [*of] for name, of in versions.items()}
 
 
 def _walk(verifier: Any) -> Iterator[tuple[str, int]]:

@@ -12,12 +12,13 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from referee.commands.inputs import BadInput, load_judge, opening
+from referee.commands.inputs import BadInput, above_0, finite, load_judge, opening
 from referee.verifiers.evidence import evidence
 from referee.verifiers.probing import TEMPLATE, Probed, overall
 from referee.verifiers.probing import audit as run_probes
 from referee.verifiers.records import Problem
 from referee.verifiers.scoring import Columns, read_rows
+from referee.verifiers.scoring.rows import parsed_lines
 from referee.verifiers.scoring.score_rows import cores
 
 
@@ -61,8 +62,8 @@ def audit(
     """
     if limit < 2:
         raise BadInput(f"--limit must be at least 2, got {limit}")
-    if not deadline_s > 0:
-        raise BadInput(f"--deadline-s must be above 0, got {deadline_s:g}")
+    above_0("--deadline-s", deadline_s)
+    finite("--at-least", at_least)
     judge = load_judge(verifier, option or ())
     drawn = _problems(problems, prompt, answer, answer_pattern, info)
     if len(drawn) > limit:
@@ -96,14 +97,12 @@ def _problems(path: Path, prompt: str, answer: str, pattern: str, info: str) -> 
         columns = Columns(prompt=prompt, answer=answer, answer_pattern=pattern, info=info)
     except ValueError as e:
         raise BadInput(str(e)) from None
-    with opening("--problems", path), path.open(encoding="utf-8") as file:
-        found: list[Problem] = []
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                data = json_lines.loads(line)
+    found: list[Problem] = []
+    with opening("--problems", path):
+        for number, data in parsed_lines(path):
+            if isinstance(data, dict):
                 data["completion"] = ""
+            try:
                 for row in read_rows([data], columns):
                     if row.failure is not None:
                         raise ValueError(evidence(row.failure))

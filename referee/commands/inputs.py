@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,18 @@ def opening(argument: str, path: Path) -> Iterator[None]:
         if failed is None or not (str(failed).startswith(str(path)) or failed in path.parents):
             raise
         raise BadInput(f"{argument} cannot be opened: {failed}: {e.strerror}") from None
+
+
+def finite(flag: str, value: float | None) -> None:
+    """Refuse a flag's number that is infinite, or none at all."""
+    if value is not None and not math.isfinite(value):
+        raise BadInput(f"{flag} must be a finite number, got {value}")
+
+
+def above_0(flag: str, value: float) -> None:
+    """Refuse a flag's number that is not above 0, or infinite."""
+    if not value > 0 or math.isinf(value):
+        raise BadInput(f"{flag} must be above 0 and finite, got {value:g}")
 
 
 def parse_options(pairs: Sequence[str]) -> dict[str, Any]:

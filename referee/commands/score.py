@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from referee.commands.inputs import BadInput, load_judge, opening
+from referee.commands.inputs import BadInput, above_0, finite, load_judge, opening
 from referee.verifiers.scoring import Columns, PartSummary, Summary, read_rows, score_file
 from referee.verifiers.scoring.score_rows import cores
 
@@ -63,7 +63,8 @@ def score(
         id: The column of the problem's id.
         info: The column of what else the verifiers read, an object.
         info_column: A column to copy into the problem's info; may be repeated.
-        group: A column whose equal neighbours are siblings of one problem; by default each row is a group.
+        group: A column whose equal neighbours are siblings of one problem; by default, and where it
+            holds null, a row is a group.
         option: An option of a verifier that was given by name, as name=value; may be repeated.
         workers: Processes for the rules; by default one for each core. 0 asks them here, without deadlines.
         deadline_s: Seconds that each part of the rubric may take for each completion.
@@ -73,8 +74,8 @@ def score(
     """
     source = Path("/dev/stdin") if str(source) == "-" else source
     columns = _columns(completion, prompt, answer, answer_pattern, id, info, info_column, group)
-    if not deadline_s > 0:
-        raise BadInput(f"--deadline-s must be above 0, got {deadline_s:g}")
+    above_0("--deadline-s", deadline_s)
+    finite("--fail-under", fail_under)
     if workers is not None and workers < 0:
         raise BadInput(f"--workers must be at least 0, got {workers}")
     judge = load_judge(rubric, option or ())

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import socket
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from referee.commands.inputs import BadInput, load_judge
+from referee.commands.inputs import BadInput, above_0, load_judge
+
+if TYPE_CHECKING:
+    from referee.trainers.adapters.abstention import OnAbstention
 
 TOKEN_VARIABLE = "REFEREE_TOKEN"  # noqa: S105  # the name of a variable, not a token
 
@@ -65,15 +69,25 @@ def serve(
     """
     import uvicorn
 
-    from referee.trainers.adapters.abstention import check_on_abstention
     from referee.trainers.adapters.service import ServiceLimits, to_service
 
+    for flag, count in (
+        ("--workers", workers),
+        ("--max-body-bytes", max_body_bytes),
+        ("--max-items", max_items),
+        ("--concurrency", concurrency),
+    ):
+        if count < 1:
+            raise BadInput(f"{flag} must be at least 1, got {count}")
+    above_0("--deadline-s", deadline_s)
+    above_0("--timeout-s", timeout_s)
+    stand_in = _choice(on_abstention)
     judge = load_judge(rubric)
     token = os.environ.get(TOKEN_VARIABLE) or None
     try:
         app = to_service(
             judge,
-            on_abstention=check_on_abstention(_choice(on_abstention)),
+            on_abstention=stand_in,
             token=token,
             workers=workers,
             special_tokens=special_tokens,
@@ -107,11 +121,14 @@ def _check_free(host: str, port: int) -> None:
         raise BadInput(f"--host and --port must be free to listen on, got {host}:{port}: {e}") from None
 
 
-def _choice(text: str) -> object:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+def _choice(text: str) -> OnAbstention:
+    from referee.trainers.adapters.abstention import check_on_abstention
+
+    with contextlib.suppress(ValueError):
+        return check_on_abstention(float(text))
+    if text != "raise":
+        raise BadInput(f"--on-abstention must be raise or a finite number, got {text!r:.80}")
+    return "raise"
 
 
 def _loopback(host: str) -> bool:

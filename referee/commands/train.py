@@ -86,7 +86,11 @@ def carry_out(
 
 def _write_report(out: Path, console: Console) -> None:
     from referee.report.training import write_training_report
+    from referee.trainers.run_record import Run
 
+    if not Run(out, writes=False).read("metrics"):
+        console.print("no report: no step was taken", markup=False)
+        return
     console.print(f"report: {write_training_report(out)}", markup=False, soft_wrap=True)
 
 

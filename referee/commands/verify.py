@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
-from referee.commands.inputs import BadInput, load_judge, parse_json
+from referee.commands.inputs import BadInput, above_0, finite, load_judge, parse_json
 from referee.report.sentences import explain, explain_reward
 from referee.verifiers.jsonl import dumps
 from referee.verifiers.records import Completion, FinishReason, Json, Problem, Reward
@@ -43,12 +43,12 @@ def verify(
         at_least: The least score that passes.
         json: Print the record as one JSON line.
     """
+    above_0("--deadline-s", deadline_s)
+    finite("--at-least", at_least)
     problem = _problem(prompt, answer, info)
     judge = load_judge(verifier, option or ())
     written = sys.stdin.read() if text is None else text
     completion = Completion(text=written, finish_reason=FinishReason.LENGTH if truncated else None)
-    if not deadline_s > 0:
-        raise BadInput(f"--deadline-s must be above 0, got {deadline_s:g}")
     [reward] = score(judge, [(completion, problem)], workers=1, deadline_s=deadline_s)
     single = len(judge.parts) == 1 and not verifier.endswith((".yaml", ".yml"))
     _show(reward, problem, single=single, as_json=json)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from referee.verifiers.evidence import evidence as evidence
 from referee.verifiers.records import Json, Problem, Reason, Reward, Verdict
 
@@ -18,6 +20,8 @@ _OPENING = {
     Reason.ERROR: "no verdict, because the verifier failed",
 }
 
+_WORD = re.compile(r"(?:a|[a-z]{2,}(?:[-'][a-z]+)?)(?=,? [\w'\"(]|$)")
+
 
 def explain(name: str, verdict: Verdict, problem: Problem) -> str:
     """Say in a sentence or two what a verdict is and why.
@@ -33,7 +37,7 @@ def explain(name: str, verdict: Verdict, problem: Problem) -> str:
         known = problem.answer is not None and not verdict.abstains
         sentence += f"; the reference is {_short(problem.answer)}." if known else "."
     if why := evidence(verdict):
-        sentence += f" {why[0].upper()}{why[1:]}."
+        sentence += f" {_begun(why)}."
     if verdict.abstains:
         sentence += " This is not the completion's fault: a trainer leaves it out."
     return sentence
@@ -44,6 +48,11 @@ def explain_reward(reward: Reward, problem: Problem) -> list[str]:
     total = "no total" if reward.total is None else f"total {reward.total:.4g}"
     cut = ", since the completion was cut off by the token limit" if reward.truncated else ""
     return [total + cut, *(explain(name, v, problem) for name, v in reward.parts.items())]
+
+
+def _begun(text: str) -> str:
+    """Begin a sentence with a capital, unless with code, a name or an address."""
+    return text[0].upper() + text[1:] if _WORD.match(text) else text
 
 
 def _short(value: Json, length: int = 80) -> str:

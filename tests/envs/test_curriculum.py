@@ -72,7 +72,7 @@ def test_a_state_from_a_checkpoint_goes_on_as_if_never_stopped() -> None:
         (lambda: Curriculum(cells=()), "cells must be at least one"),
         (lambda: Curriculum(cells=(CELLS[0],) * 2), "all different"),
         (lambda: Curriculum(cells=CELLS, target=2.0), "target must be from 0.0 to 1.0"),
-        (lambda: Curriculum(cells=CELLS, rule="best"), "rule must be thompson, ucb or uniform"),
+        (lambda: Curriculum(cells=CELLS, rule="best"), "rule must be one of thompson, ucb, uniform, got"),
         (
             lambda: Curriculum(cells=CELLS).update(CurriculumState(), [(Cell("g"), 0, 1)]),
             "cell must be one of the curriculum's",

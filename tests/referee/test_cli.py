@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from referee.cli import COMMANDS, main
+from referee.report.sentences import explain
+from referee.verifiers import Problem, Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -184,3 +186,22 @@ def test_the_example_of_each_verb_works(tmp_path: Path, monkeypatch: pytest.Monk
         program, *arguments = shlex.split(COMMANDS[verb].example)
         assert program == "referee"
         assert main(arguments) == 0, COMMANDS[verb].example
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ("the reference is empty", "The reference is empty."),
+        ("a box is not closed", "A box is not closed."),
+        ("unreadable", "Unreadable."),
+        ("https://judge.example/v1 is away", "https://judge.example/v1 is away."),
+        ("rules_version must be whole", "rules_version must be whole."),
+        ("json.loads failed", "json.loads failed."),
+        ("print(x) was not there", "print(x) was not there."),
+        ("x = 3 is no set", "x = 3 is no set."),
+        ("ValueError: no", "ValueError: no."),
+    ],
+)
+def test_a_sentence_begins_with_a_capital_unless_with_code_or_an_address(why: str, said: str) -> None:
+    verdict = Verdict(score=0.0, detail={"problem": why})
+    assert explain("it", verdict, Problem()).endswith(f" {said}")

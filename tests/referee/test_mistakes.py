@@ -26,6 +26,8 @@ training: {steps: 2}
 FILES = {
     "row.jsonl": '{"prompt": "2+2=", "completion": "4", "answer": "4"}\n',
     "bad.jsonl": '{"prompt": "2+2=", "answer": "4"}\n{"oops\n',
+    "latin.jsonl": '{"prompt": "2+2=", "answer": "4"}\n{"prompt": "\udce9", "answer": "4"}\n',
+    "list.jsonl": "[1]\n",
     "foo.jsonl": '{"foo": 1}\n',
     "scored.jsonl": "{}\n",
     "rubric.yaml": "parts: {right: exact}\n",
@@ -36,6 +38,9 @@ FILES = {
     + "rubric: {parts: {right: exact}}\n",
     "broken.py": "import json\nx = nothing_here\n",
     "syntax.py": "def judge(completion, problem)\n",
+    "ranged.py": "def judge(completion, problem):\n    return 1\n\njudge.range = 5\n",
+    "ruled.py": "def judge(completion, problem):\n    return 1\n\njudge.rules_version = 'b'\n",
+    "ruled.yaml": "parts: {right: 'ruled.py:judge'}\n",
     "wants.py": "import no_such_package_at_all\n",
 }
 
@@ -48,16 +53,32 @@ MISTAKES = [
     ("verify broken.py:judge --text x", "broken.py cannot be imported: NameError"),
     ("verify syntax.py:judge --text x", "syntax.py cannot be imported: SyntaxError"),
     ("verify wants.py:judge --text x", "wants.py cannot be imported: No module named"),
+    ("verify ranged.py:judge --text x", "range of judge must be (least, greatest), got 5"),
+    ("audit ranged.py:judge --problems row.jsonl", "range of judge must be (least, greatest), got 5"),
+    ("verify ruled.py:judge --text x", "rules_version of judge must be a whole number"),
+    ("verify ruled.yaml --text x", "parts.right: rules_version of judge must be"),
+    ("score ruled.yaml row.jsonl -o out.jsonl", "rules_version of judge must be"),
+    ("lint row.jsonl --verifier ruled.py:judge", "rules_version of judge must be"),
+    ("serve ruled.py:judge", "rules_version of judge must be"),
+    ("train recipe.yaml -o run -s rubric=ruled.yaml", "rules_version of judge must be"),
     ("verify nowhere.py:judge --text x", "nowhere.py, which is not there"),
     ("score exact no.jsonl -o out.jsonl", "source cannot be opened: no.jsonl: No such file"),
     ("score exact bad.jsonl -o out.jsonl", "bad.jsonl, line 1: no column 'completion'"),
     ("score exact row.jsonl -o out.jsonl --completion complet", "no column 'complet'"),
+    ("score exact row.jsonl -o out.jsonl --group nope", "row.jsonl, line 1: no column 'nope'"),
     ("score exact row.jsonl -o .", ". is not a file"),
     ("score exact row.jsonl -o /dev/null", "/dev/null is not a file"),
     ("score exact row.jsonl -o row.jsonl/out", "--out cannot be opened"),
     ("score no.yaml row.jsonl -o out.jsonl", "the rubric cannot be opened"),
     ("audit exact --problems no.jsonl", "--problems cannot be opened"),
     ("audit exact --problems bad.jsonl", "bad.jsonl, line 2"),
+    ("audit exact --problems latin.jsonl", "latin.jsonl, line 2: not JSON"),
+    ("audit exact --problems list.jsonl", "list.jsonl, line 1: a row must be a JSON object, got list"),
+    ("audit exact --problems row.jsonl --at-least nan", "--at-least must be a finite number, got nan"),
+    ("verify exact --text x --at-least inf", "--at-least must be a finite number, got inf"),
+    ("score exact row.jsonl -o out.jsonl --fail-under nan", "--fail-under must be a finite number, got nan"),
+    ("score exact latin.jsonl -o out.jsonl", "latin.jsonl, line 1: no column"),
+    ("score exact list.jsonl -o out.jsonl", "list.jsonl, line 1: a row must be a JSON object, got list"),
     ("audit exact --problems row.jsonl", "at least two different references"),
     ("lint no.jsonl", "source cannot be opened: no.jsonl"),
     ("lint .", "source cannot be opened"),
@@ -66,14 +87,33 @@ MISTAKES = [
     ("report .", "holds no step of a training run"),
     ("sandbox build", "the action must be build-image"),
     ("serve no.yaml", "the rubric cannot be opened"),
-    ("serve exact --on-abstention zero", "on_abstention must be"),
-    ("serve exact --deadline-s 0", "deadline_s must be above 0"),
+    ("serve exact --on-abstention zero", "--on-abstention must be raise or a finite number, got 'zero'"),
+    ("serve exact --on-abstention nan", "--on-abstention must be raise or a finite number"),
+    ("serve exact --deadline-s 0", "--deadline-s must be above 0"),
+    ("serve exact --timeout-s inf", "--timeout-s must be above 0 and finite"),
+    ("serve exact --concurrency 0", "--concurrency must be at least 1, got 0"),
+    ("serve exact --max-items 0", "--max-items must be at least 1, got 0"),
+    ("serve exact --max-body-bytes -1", "--max-body-bytes must be at least 1, got -1"),
+    ("serve exact --workers 0", "--workers must be at least 1, got 0"),
     ("serve exact --host 256.1.1.1", "--host and --port must be free"),
     ("serve exact --port 99999", "--port must be from 0 to 65535"),
     ("train no.yaml -o run", "recipe cannot be opened: no.yaml"),
     ("train notyaml.yaml -o run", "notyaml.yaml: not YAML"),
     ("train rubric.yaml -o run", "the recipe has no key 'parts'"),
     ("train recipe.yaml -o run -s options.group_size=3", "batch_size must be a multiple of group_size 3"),
+    ("train recipe.yaml -o run -s warm_start.steps=-1", "warm_start: steps must be at least 0, got -1"),
+    (
+        "train recipe.yaml -o run -s warm_start.learning_rate=.nan",
+        "warm_start.learning_rate must be a finite",
+    ),
+    (
+        "train recipe.yaml -o run -s options.learning_rate=nan",
+        "options.learning_rate must be a finite number",
+    ),
+    ("train recipe.yaml -o run -s options.group_size=0", "options: group_size must be at least 1, got 0"),
+    ("train recipe.yaml -o run -s options.learning_rate=-1", "options: learning_rate must be at least 0"),
+    ("train recipe.yaml -o run -s training.beta1=1", "training: beta1 must be at least 0 and below 1"),
+    ("train recipe.yaml -o run -s training.top_p=0", "training: top_p must be above 0"),
     ("train recipe.yaml -o run -s options.loss=no", "options.loss must be one of"),
     ("train recipe.yaml -o run -s policy.dtype=bf16", "policy.dtype must be one of float32"),
     ("train recipe.yaml -o run --policy ./no-such-model", "policy.name: './no-such-model' cannot be loaded"),
@@ -94,8 +134,10 @@ MISTAKES = [
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in FILES.items():
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_text(text, encoding="utf-8", errors="surrogateescape")
+        monkeypatch.delitem(sys.modules, Path(name).stem, raising=False)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])  # to which the folder is added
     return tmp_path
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from referee.cli import main
 from referee.report.training import training_report, write_training_report
-from referee.trainers.run_record import Run
+from referee.trainers.run_record import Run, alone
 
 Captured = pytest.CaptureFixture[str]
 
@@ -61,6 +61,19 @@ def test_the_same_command_goes_on_and_other_recipes_are_refused(
     capsys.readouterr()
     assert main(["train", str(recipe), "-o", out, "--algorithm", "rloo"]) == 2
     assert "holds a run of another recipe (algorithm)" in capsys.readouterr().err
+
+
+def test_a_run_of_no_step_has_no_report(recipe: Path, tmp_path: Path, capsys: Captured) -> None:
+    assert main(["train", str(recipe), "-o", str(tmp_path / "run"), "--steps", "0"]) == 0
+    assert "no report: no step was taken" in capsys.readouterr().err
+
+
+def test_two_runs_never_write_to_one_folder(recipe: Path, tmp_path: Path, capsys: Captured) -> None:
+    with alone(tmp_path / "run"):
+        for more in ([], ["--overwrite"]):
+            assert main(["train", str(recipe), "-o", str(tmp_path / "run"), "-q", *more]) == 2
+            assert "another run is writing to" in capsys.readouterr().err
+    assert list((tmp_path / "run").iterdir()) == []
 
 
 @pytest.mark.parametrize("algorithm", ["dapo", "rloo", "ppo"])

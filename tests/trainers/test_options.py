@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import math
 import re
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from referee.trainers import options
-from referee.trainers.options import check_choices, one_of
+from referee.trainers.options import check_options, one_of
 from referee.trainers.presets import Preset, preset
 from referee.trainers.run_options import Training
 from referee.trainers.sft import SFT
@@ -73,7 +74,7 @@ def test_a_choice_that_is_none_is_refused_at_construction(make, said) -> None:
 
 def test_right_choices_pass() -> None:
     for record in (Training(), SFT(), preset("grpo")):
-        check_choices(record)
+        check_options(record)
 
 
 def test_the_choices_are_read_without_torch() -> None:
@@ -82,3 +83,35 @@ def test_the_choices_are_read_without_torch() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "False"
+
+
+MADE = {Preset: lambda: preset("ppo"), Training: Training, SFT: SFT}
+FLOATS = [(r, f.name) for r in MADE for f in fields(r) if "float" in str(f.type)]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(("record", "name"), FLOATS, ids=[f"{r.__name__}.{n}" for r, n in FLOATS])
+def test_every_number_is_finite(record, name, value) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be a finite number, got "):
+        replace(MADE[record](), **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("record", "name", "value"),
+    [
+        *((SFT, n, -1) for n in ("steps", "learning_rate", "warmup_steps", "weight_decay", "max_grad_norm")),
+        *((SFT, n, 0) for n in ("batch_size", "micro_batch_tokens")),
+        *((Preset, n, 0) for n in ("group_size", "batch_size", "mini_batch_size", "max_new_tokens")),
+        *((Preset, n, 0) for n in ("epochs", "update_epochs", "kl_horizon")),
+        *((Preset, n, -0.1) for n in ("learning_rate", "temperature", "clip_low", "clip_high", "value_clip")),
+        *((Preset, n, 1.1) for n in ("gamma", "lam")),
+        *((Training, n, 1.0) for n in ("beta1", "beta2")),
+        *((Training, n, -1) for n in ("steps", "top_k", "weight_decay", "max_grad_norm", "off_policy_low")),
+        *((Training, n, 1.5) for n in ("top_p", "reference_decay")),
+        *((Training, n, 0) for n in ("top_p", "rows", "scoring_workers", "deadline_s")),
+        (Training, "off_policy_high", -1.0),
+    ],
+)
+def test_a_number_that_nothing_can_run_with_is_refused_by_its_name(record, name, value) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be "):
+        replace(MADE[record](), **{name: value})

@@ -65,6 +65,16 @@ def test_a_decorated_function_states_its_range() -> None:
         verifier(range=(1.0, 0.0))
 
 
+@pytest.mark.parametrize("stated", [(1, 0), (0,), (0, 1, 2), 3, "ab", None, (0, float("nan")), (None, 1)])
+def test_a_range_that_is_none_is_refused_before_anything_is_judged(stated: Any) -> None:
+    def judge(completion: Any, problem: Any) -> bool:
+        return True
+
+    judge.range = stated  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match=r"range of judge must be \(least, greatest\), got "):
+        check_verifier("it", judge)
+
+
 @pytest.mark.parametrize(
     ("value", "score", "reason"),
     [

@@ -32,6 +32,28 @@ def test_it_is_a_whole_number_of_at_least_1(stated, monkeypatch):
     monkeypatch.setattr(brevity, "rules_version", stated, raising=False)
     with pytest.raises(ValueError, match="rules_version of brevity must be a whole number"):
         rules_version(brevity)
+    with pytest.raises(ValueError, match="rules_version of brevity must be a whole number"):
+        Rubric({"short": brevity})
+
+
+def test_verifiers_of_one_name_in_one_part_each_have_theirs():
+    def named(version):
+        @verifier(name="same")
+        def judge(completion, problem):
+            return True
+
+        judge.rules_version = version
+        return judge
+
+    def rules(*versions):
+        return rules_of(Rubric({"right": all_of(*map(named, versions))}))
+
+    assert rules(2, 2)["right"]["same"] == 2
+    assert rules(2, 1)["right"]["same"] == [2, 1]
+    for before, now in (((1, 1), (1, 2)), ((1, 1), (2, 1)), ((1, 2), (2, 1)), ((3, 1), (2, 1))):
+        assert len(changed_rules(rules(*before), rules(*now))) == 1
+    said = changed_rules(rules(1, 1), rules(2, 1))
+    assert said == ["right: same was 1, is now 2, 1"]
 
 
 def test_every_built_in_verifier_has_one():

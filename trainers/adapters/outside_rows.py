@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from referee.verifiers.cells import UNREADABLE, is_missing, message_of, read_info
+from referee.verifiers.cells import UNREADABLE, is_missing, message_of, present, read_info
 from referee.verifiers.cells import completion_of as completion_of
 from referee.verifiers.cells import jsonable as jsonable
 from referee.verifiers.cells import kept as kept
@@ -40,7 +40,7 @@ def problem_from(prompt: Any, answer: Any, info: Any = None, id: Any = "") -> Pr
     try:
         return Problem(
             prompt=prompt if isinstance(prompt, str) else _messages(prompt),
-            answer=jsonable(answer),
+            answer=present(jsonable(answer)),
             info=read_info(kept(info) if isinstance(info, Mapping) else info),
             id=str(id) if id is not None else "",
         )

@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from referee.trainers.adapters.abstention import (
@@ -38,8 +38,9 @@ from referee.trainers.adapters.service_models import (
 )
 from referee.verifiers.errors import NotJudged, UserMistake
 from referee.verifiers.extras import missing
-from referee.verifiers.records import Problem, Reward, Verdict
+from referee.verifiers.records import FinishReason, Problem, Reward, Verdict
 from referee.verifiers.rubric import Rubric
+from referee.verifiers.scoring.rows import read_completion
 
 try:
     from fastapi import Depends, FastAPI, Request
@@ -225,7 +226,10 @@ def _check_count(count: int, limit: int) -> None:
 
 def _pair(item: Any) -> Pair:
     problem: Problem | Verdict = problem_from(item.prompt, item.answer, item.info, item.id)
-    return completion_of(item.completion, truncated=item.truncated), problem
+    completion, fault = read_completion("completion", item.completion)
+    if item.truncated:
+        completion = replace(completion, finish_reason=FinishReason.LENGTH)
+    return completion, fault or problem
 
 
 def _answer(reward: Reward) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
-# What a model wrote is described here and not checked: it is its item's, never a 422 for all of them.
+# What stands in a cell is described here and not checked: it is its item's, never a 422 for all of them.
 _MESSAGE = {
     "title": "ChatMessage",
     "type": "object",
@@ -12,7 +12,16 @@ _MESSAGE = {
     "properties": {"role": {"type": "string"}, "content": {"description": "a text, or blocks of text"}},
     "required": ["role"],
 }
-ChatMessages: TypeAlias = list[Annotated[dict[str, Any], WithJsonSchema(_MESSAGE)]]
+_CHAT = [{"type": "string"}, {"type": "array", "items": _MESSAGE}, {"type": "null"}]
+_RECORD = {"type": "object", "description": "a completion record", "properties": {"text": {"type": "string"}}}
+Written: TypeAlias = Annotated[Any, WithJsonSchema({"anyOf": [*_CHAT, _RECORD]})]
+Asked: TypeAlias = Annotated[Any, WithJsonSchema({"anyOf": _CHAT})]
+Info: TypeAlias = Annotated[
+    Any, WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "string"}, {"type": "null"}]})
+]
+Id: TypeAlias = Annotated[
+    Any, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "null"}]})
+]
 
 
 class ScoreItem(BaseModel):
@@ -20,11 +29,11 @@ class ScoreItem(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    completion: str | ChatMessages | None
+    completion: Written
     answer: Any = Field(default=None, description="the reference; any of a list of them")
-    prompt: str | ChatMessages | None = ""
-    info: dict[str, Any] | str | None = Field(default=None, description="an object, or the JSON text of one")
-    id: str | int | None = ""
+    prompt: Asked = ""
+    info: Info = Field(default=None, description="an object, or the JSON text of one")
+    id: Id = ""
     truncated: bool = Field(default=False, description="the completion ran out of tokens")
 
 

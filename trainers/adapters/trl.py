@@ -118,6 +118,10 @@ class TRLReward:
         completion_ids: Sequence[Sequence[int]] | None,
         dataset: Mapping[str, Any],
     ) -> list[Pair]:
+        _check_length("completions", completions, len(prompts))
+        _check_length("completion_ids", completion_ids, len(prompts))
+        for name in self._named():
+            _check_length(name, dataset.get(name), len(prompts))
         rows = [{"prompt": p, **{k: dataset[k][i] for k in _per_row(dataset, len(prompts))}}
                 for i, p in enumerate(prompts)]  # fmt: skip
         ids = completion_ids if completion_ids is not None else [None] * len(rows)
@@ -127,6 +131,11 @@ class TRLReward:
         ]
         self._check_groups(pairs)
         return pairs
+
+    def _named(self) -> list[str]:
+        """Return the columns of the data set that the rubric reads."""
+        c = self.columns
+        return [path.partition(".")[0] for path in (c.answer, c.id, c.info, *c.info_columns)]
 
     def _check_groups(self, pairs: Sequence[Pair]) -> None:
         """Raise where siblings are missing, for a group verifier would then say what is not so."""
@@ -268,6 +277,16 @@ class TRLEnvironment:
         problem = problem_of(self._row, self._factory.columns)
         completion = completion_of(self._answer if isinstance(self._answer, str) else str(self._answer))
         return self._factory.scorer.score([(completion, problem)])[0].total
+
+
+def _check_length(name: str, values: object, rows: int) -> None:
+    """Refuse a column that is not as long as the prompts.
+
+    Raises:
+        ValueError: naming the column.
+    """
+    if isinstance(values, Sequence) and not isinstance(values, str) and len(values) != rows:
+        raise ValueError(f"{name} must be as long as prompts, which are {rows}, got {len(values)}")
 
 
 def _per_row(dataset: Mapping[str, Any], rows: int) -> list[str]:

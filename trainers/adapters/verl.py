@@ -27,7 +27,9 @@ from referee.trainers.adapters.abstention import (
 )
 from referee.trainers.adapters.outside_rows import completion_of, problem_from
 from referee.trainers.adapters.scorer import Pair, Scorer
-from referee.verifiers.records import Reward
+from referee.verifiers.cells import UNREADABLE, read_info
+from referee.verifiers.protocol import failure
+from referee.verifiers.records import Reason, Reward
 from referee.verifiers.rubric import Rubric
 
 
@@ -42,7 +44,8 @@ def to_verl(
     """Return ``rubric`` as verl's ``compute_score``; its ``acompute_score`` is the one to be awaited.
 
     The row's ``ground_truth`` is the problem's answer, its ``extra_info`` the problem's info, with
-    the ``data_source`` added; a ``prompt`` in ``extra_info`` is the problem's prompt.
+    the ``data_source`` added; a ``prompt`` in ``extra_info`` is the problem's prompt. It is an object, or the
+    JSON text of one; what is neither is its sample's abstention.
 
     Raises:
         ValueError: where the rubric needs siblings: verl scores one completion a call.
@@ -69,7 +72,7 @@ class VerlScore:
         data_source: str,
         solution_str: str,
         ground_truth: Any,
-        extra_info: Mapping[str, Any] | None = None,
+        extra_info: Mapping[str, Any] | str | None = None,
         **reward_kwargs: Any,
     ) -> dict[str, Any]:
         """Return ``score``, and beside it the reason, the parts and the flags.
@@ -89,20 +92,30 @@ class VerlScore:
         data_source: str,
         solution_str: str,
         ground_truth: Any,
-        extra_info: Mapping[str, Any] | None = None,
+        extra_info: Mapping[str, Any] | str | None = None,
         **reward_kwargs: Any,
     ) -> dict[str, Any]:
         pair = self._pair(data_source, solution_str, ground_truth, extra_info)
         return self._result((await self.scorer.ascore([pair]))[0])
 
     def _pair(
-        self, data_source: str, solution_str: str, ground_truth: Any, extra_info: Mapping[str, Any] | None
+        self,
+        data_source: str,
+        solution_str: str,
+        ground_truth: Any,
+        extra_info: Mapping[str, Any] | str | None,
     ) -> Pair:
-        extra = dict(extra_info or {})
+        completion = completion_of(solution_str)
+        try:
+            extra = dict(
+                extra_info if isinstance(extra_info, Mapping) else read_info(extra_info, "extra_info")
+            )
+        except UNREADABLE as e:
+            return completion, failure(e, Reason.BAD_REFERENCE)
         prompt = extra.pop("prompt", "")
         info = {**extra, "data_source": data_source}
         id_ = extra.get("id", extra.get("index", ""))
-        return completion_of(solution_str), problem_from(prompt, ground_truth, info, id_)
+        return completion, problem_from(prompt, ground_truth, info, id_)
 
     def _result(self, reward: Reward) -> dict[str, Any]:
         score = number(reward, self.on_abstention)

@@ -22,6 +22,7 @@ import subprocess
 import sys
 import time
 
+from referee.verifiers.errors import NotJudged
 from referee.verifiers.scoring import crew_worker
 
 _MESSAGE = 1 << 16
@@ -30,7 +31,7 @@ _END_S = 2.0
 _IMPORTED_FROM = 3  # workers: where one or two are all, they import for themselves
 
 
-class NurseryDied(RuntimeError):
+class NurseryDied(NotJudged, RuntimeError):
     """The nursery cannot start workers any more."""
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from referee.verifiers.cells import UNREADABLE, completion_of, is_missing, jsonable, read_info, read_record
+from referee.verifiers.cells import UNREADABLE, completion_of, jsonable, present, read_info, read_record
 from referee.verifiers.errors import UserMistake
 from referee.verifiers.protocol import failure as abstention
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict
@@ -23,11 +23,11 @@ class RowError(UserMistake, ValueError):
     """A line that cannot be read as a row. The message names the file, the line and what is wrong."""
 
 
-class _NoRow(ValueError):
+class _NoRow(UserMistake, ValueError):
     """What is no row of this file's, whatever its cells hold."""
 
 
-class MissingColumn(UserMistake, _NoRow):
+class MissingColumn(_NoRow):
     """A row lacks a column that was named. The message says which columns it has."""
 
 
@@ -41,7 +41,8 @@ class Columns:
     row has them, and must be there where another name is given. ``answer_pattern`` is a regular
     expression searched in the answer: its last match's first group (or the whole match) is the
     reference. ``info_columns`` are copied into the problem's info under their last name. ``group``
-    names a column whose equal neighbours make one group of siblings; without it a row is a group.
+    names a column whose equal neighbours make one group of siblings; without it, and where it holds
+    null, a row is a group.
     """
 
     completion: tuple[str, ...] = ("completion",)
@@ -101,24 +102,30 @@ def read_rows(
         OSError: where the file cannot be opened.
     """
     name = str(source) if isinstance(source, str | Path) else "row"
-    lines = _parsed(source, name) if isinstance(source, str | Path) else enumerate(map(jsonable, source), 1)
-    group, group_value = -1, _MISSING
+    lines = parsed_lines(source) if isinstance(source, str | Path) else enumerate(map(jsonable, source), 1)
+    group, group_value = -1, None
     for number, data in lines:
         where = f"{name}, line {number}" if isinstance(source, str | Path) else f"row {number}"
         try:
             problem, fault = _problem(data, columns)
             completions = [found for path in columns.completion for found in _completions(data, path)]
-            value = _find(data, columns.group) if columns.group else _MISSING
+            value = _required(data, columns.group) if columns.group else None
         except _NoRow as e:
             raise RowError(f"{where}: {e}") from None
-        if value is _MISSING or value != group_value:
+        if value is None or value != group_value:
             group, group_value = group + 1, value
         for column, completion, why in completions:
             failure = fault or why
             yield Row(number, column, group, _marked(problem, failure), completion, failure)
 
 
-def _parsed(path: str | Path, name: str) -> Iterator[tuple[int, Any]]:
+def parsed_lines(path: str | Path) -> Iterator[tuple[int, Any]]:
+    """Yield what stands in each line of a JSON-lines file, with its number; blank lines are passed over.
+
+    Raises:
+        RowError: at the first line that is not JSON.
+        OSError: where the file cannot be opened.
+    """
     with Path(path).open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
@@ -126,7 +133,7 @@ def _parsed(path: str | Path, name: str) -> Iterator[tuple[int, Any]]:
             try:
                 yield number, json.loads(line)
             except (ValueError, RecursionError) as e:
-                raise RowError(f"{name}, line {number}: not JSON: {e}") from None
+                raise RowError(f"{path}, line {number}: not JSON: {e}") from None
 
 
 def read_problem(data: object, columns: Columns = _DEFAULTS) -> Problem:
@@ -173,12 +180,12 @@ def _marked(problem: Problem, failure: Verdict | None) -> Problem:
 def _completions(data: Mapping[str, Any], path: str) -> list[tuple[str, Completion, Verdict | None]]:
     value = _required(data, path)
     if not isinstance(value, list) or _is_chat(value):
-        return [(path, *_completion(path, value))]
-    return [(f"{path}.{i}", *_completion(f"{path}.{i}", v)) for i, v in enumerate(value)]
+        return [(path, *read_completion(path, value))]
+    return [(f"{path}.{i}", *read_completion(f"{path}.{i}", v)) for i, v in enumerate(value)]
 
 
-def _completion(path: str, value: Any) -> tuple[Completion, Verdict | None]:
-    """Return a completion; a cell that holds something else says nothing of what the model wrote."""
+def read_completion(path: str, value: Any) -> tuple[Completion, Verdict | None]:
+    """Return a cell's completion, and the abstention where the cell says nothing of what a model wrote."""
     if isinstance(value, Mapping) and "role" not in value:
         try:
             return read_record(value), None
@@ -211,10 +218,9 @@ def _reference(value: Any, columns: Columns) -> Any:
 def _optional(data: Mapping[str, Any], columns: Columns, name: str, default: Any) -> Any:
     """Find a column; only one that the user renamed must be there."""
     path = getattr(columns, name)
-    if path != getattr(_DEFAULTS, name):
-        return _required(data, path)
-    value = _find(data, path)
-    return default if value is _MISSING or (not isinstance(value, str) and is_missing(value)) else value
+    renamed = path != getattr(_DEFAULTS, name)
+    value = _required(data, path) if renamed else _find(data, path)
+    return default if value is _MISSING else present(value, default)
 
 
 def _required(data: Mapping[str, Any], path: str) -> Any:

@@ -17,7 +17,7 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from io import BufferedWriter, FileIO
+from io import BufferedReader, BufferedWriter, FileIO
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -27,6 +27,7 @@ from referee.verifiers.records import Completion, Json, Problem, Reward
 from referee.verifiers.rubric import Rubric
 from referee.verifiers.rules_version import changed_rules, rules_of
 from referee.verifiers.scoring.rows import Columns, Row
+from referee.verifiers.writing_alone import take
 
 
 class StoreError(UserMistake, ValueError):
@@ -77,7 +78,7 @@ class _Files(NamedTuple):
 
 
 class Store:
-    """The output of one run, opened for the first time or again.
+    """The output of one run, opened for the first time or again; one run at a time writes it.
 
     ``ahead`` holds the rewards that were journaled, by the number of their row.
     """
@@ -85,6 +86,15 @@ class Store:
     def __init__(self, out: str | Path, rubric: Rubric, columns: Columns, *, overwrite: bool = False) -> None:
         self.out = Path(out)
         _check_place(self.out)
+        self._files: _Files | None = None
+        self._lock = self._taken() if self.out.exists() else None
+        try:
+            self._begin(rubric, columns, overwrite=overwrite)
+        except BaseException:
+            self.close(complete=False)
+            raise
+
+    def _begin(self, rubric: Rubric, columns: Columns, *, overwrite: bool) -> None:
         self._journal_path = self.out.with_name(self.out.name + ".journal")
         self._state_path = self.out.with_name(self.out.name + ".state.json")
         self._timings_path = self.out.with_name(self.out.name + ".timings.jsonl")
@@ -96,6 +106,9 @@ class Store:
         if overwrite or not self._has_begun():
             for path in (self.out, self._journal_path, self._state_path, self._timings_path):
                 path.unlink(missing_ok=True)
+            if self._lock is not None:
+                self._lock.close()
+                self._lock = None
         else:
             self._check_state()
             for path in (self.out, self._journal_path, self._timings_path):
@@ -105,7 +118,18 @@ class Store:
         for line in self._journal_path.read_bytes().splitlines() if self._journal_path.exists() else ():
             number, reward = json.loads(line)
             self.ahead[number] = from_dict(Reward, reward)
-        self._files: _Files | None = None
+
+    def _taken(self) -> BufferedReader:
+        """Open the output for this run alone, until it is closed.
+
+        Raises:
+            StoreError: where another run writes it.
+        """
+        file = self.out.open("rb")
+        if not take(file.fileno(), self.out):
+            file.close()
+            raise StoreError(f"another run is writing {self.out}: wait for its end, or choose another output")
+        return file
 
     def _has_begun(self) -> bool:
         return self.out.exists() and bool(_size(self.out) or _size(self._journal_path))
@@ -126,12 +150,18 @@ class Store:
         """Return the files to write to, making them, and the record of what began them, at first use."""
         if self._files is None:
             self.out.parent.mkdir(parents=True, exist_ok=True)
+            out = self.out.open("ab", buffering=0)
+            try:
+                self._lock = self._lock or self._taken()
+                if _size(self.out) != self._end:  # written since this began, by a run that has ended
+                    raise StoreError(f"another run has written {self.out} meanwhile: {_WAY_OUT}")
+            except StoreError:
+                out.close()
+                raise
             scratch = self._state_path.with_name(self._state_path.name + ".new")
             scratch.write_text(write_json(self._state) + "\n", encoding="utf-8")
             scratch.replace(self._state_path)
-            self._files = _Files(
-                self.out.open("ab", buffering=0), self._journal_path.open("ab"), self._timings_path.open("ab")
-            )
+            self._files = _Files(out, self._journal_path.open("ab"), self._timings_path.open("ab"))
         return self._files
 
     def earlier(self) -> Iterator[tuple[int, Scored]]:
@@ -201,8 +231,10 @@ class Store:
         """Close the files; a complete run needs no journal."""
         for file in self._files or ():
             file.close()
-        if complete:
-            self._journal_path.unlink(missing_ok=True)
+        if self._lock is not None:
+            if complete:
+                self._journal_path.unlink(missing_ok=True)
+            self._lock.close()
 
 
 def _plain(columns: Columns) -> Json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 
+import numpy as np
 import pytest
 from conformance import GROUP_RUBRIC
 from hypothesis import given, settings
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 
 from referee.trainers import to_evaluate, to_ray_data, to_trl, to_verl
 from referee.trainers.adapters.abstention import why
-from referee.trainers.adapters.outside_rows import problem_from
+from referee.trainers.adapters.outside_rows import problem_from, problem_of
 from referee.verifiers import Exact, Math, Problem, Rubric, Verdict, verifier
 from referee.verifiers.records import Reason
+from referee.verifiers.scoring import Columns, read_rows
 
 EXACT = Rubric({"e": Exact()})
 
@@ -119,3 +121,52 @@ def test_why_reads_what_a_verdict_says_in_any_of_its_words():
         assert (
             why(Rubric({"a": lambda c, p, v=verdict: v})("x", Problem())) == "a: unavailable (the sky fell)"
         )
+
+
+@pytest.mark.parametrize(
+    ("extra", "score"),
+    [
+        ('{"language": "4"}', 1.0),
+        ({"language": "4"}, 1.0),
+        (None, 0.0),
+        ("", 0.0),
+        (math.nan, 0.0),
+        ("[1]", None),
+        ("{", None),
+        (3, None),
+        ([1], None),
+    ],
+)
+def test_an_extra_info_of_verls_that_is_no_object_is_that_samples(extra, score):
+    @verifier(name="language")
+    def language(completion, problem):
+        return problem.info.get("language", "none") == completion.text
+
+    said = to_verl(Rubric({"l": language}), on_abstention=-1.0)("math", "4", "4", extra)
+    assert said["score"] == (-1.0 if score is None else score)
+    assert said["abstained"] == (score is None)
+
+
+@pytest.mark.parametrize("nothing", [None, math.nan, np.float64("nan"), np.float32("nan")])
+def test_an_answer_that_a_table_lacks_is_absent_at_every_door(nothing):
+    assert problem_from("q", nothing) == Problem(prompt="q")
+    for columns in (Columns(), Columns(answer="gold")):
+        row = {"prompt": "q", "completion": "4", columns.answer: nothing}
+        assert problem_of(row, columns) == Problem(prompt="q")
+        (read,) = read_rows([row], columns)
+        assert read.problem == Problem(prompt="q")
+
+
+@pytest.mark.parametrize(
+    ("columns", "named"),
+    [
+        ({"completions": ["4"]}, "completions"),
+        ({"completion_ids": [[1]]}, "completion_ids"),
+        ({"answer": ["4", "4", "4"]}, "answer"),
+        ({"info": [{}]}, "info"),
+    ],
+)
+def test_a_column_that_is_not_as_long_as_trls_prompts_is_named(columns, named):
+    given = {"prompts": ["q", "q"], "completions": ["4", "4"], "answer": ["4", "4"], **columns}
+    with pytest.raises(ValueError, match=f"^{named} must be as long as prompts, which are 2, got "):
+        to_trl(EXACT)(**given)

@@ -168,7 +168,7 @@ def test_a_client_that_leaves_before_its_body_is_whole_is_forgotten(client, capl
 
 
 @pytest.mark.parametrize(
-    "body", ["{", '{"items": [{}]}', '{"items": [{"completion": 3}]}', '{"rows": []}', "[[[["]
+    "body", ["{", '{"items": [{}]}', '{"items": [{"completion": "4", "x": 3}]}', '{"rows": []}', "[[[["]
 )
 def test_what_is_no_request_is_a_422(client, body):
     assert client.post("/score", content=body, headers=JSON).status_code == 422
@@ -178,11 +178,12 @@ JSON = {"content-type": "application/json"}
 
 
 def test_a_mistake_in_a_request_is_named_in_a_sentence_that_echoes_nothing(client):
-    body = {"items": [{"completion": "x"}, {"completion": 3, "answr": "4"}]}
+    body = {"items": [{"completion": "x", "truncated": "secret"}, {"completion": 3, "answr": "4"}]}
     said = client.post("/score", json=body)
     assert said.status_code == 422
     assert "items[1].answr is not known" in said.json()["detail"]
-    assert "items[1].completion.str: input should be a valid string" in said.json()["detail"]
+    assert "items[0].truncated: input should be a valid boolean" in said.json()["detail"]
+    assert "secret" not in said.text
     broken = client.post("/score", content="{", headers=JSON).json()["detail"]
     assert broken.startswith("the body is no JSON: ")
     assert broken.endswith(" at character 1")
@@ -233,6 +234,12 @@ DEEP = b"[" * 900 + b"]" * 900
         (b'{"completion": "4", "info": "[1]"}', "bad_reference"),
         (b'{"completion": "4", "answer": NaN}', "bad_reference"),
         (b'{"completion": "4", "prompt": [{"role": 3, "content": "2+2"}], "answer": "4"}', "bad_reference"),
+        (b'{"completion": "4", "info": 3, "answer": "4"}', "bad_reference"),
+        (b'{"completion": "4", "prompt": 3, "answer": "4"}', "bad_reference"),
+        (b'{"completion": ["4"], "answer": "4"}', "bad_reference"),
+        (b'{"completion": {"txt": "4"}, "answer": "4"}', "bad_reference"),
+        (b'{"completion": {"text": "4"}, "answer": "4"}', "correct"),
+        (b'{"completion": 4, "answer": "4"}', "correct"),
         (b'{"completion": null, "answer": "4"}', "no_answer"),
         (b'{"completion": [{"role": 5, "content": "4"}], "answer": "4"}', "no_answer"),
         (

@@ -204,7 +204,8 @@ def test_a_bad_cell_is_its_rows_abstention_and_the_file_goes_on_and_resumes_byte
     tmp_path: Path, rubric: Rubric, workers: int
 ) -> None:
     rows = [{"completion": "a"}, BAD, {"completion": None}, {"completion": {"txt": "b"}}, {"completion": "a"}]
-    source = write(tmp_path / "in.jsonl", [{**row, "g": 1} for row in rows] + [BAD, BAD])
+    alone = {**BAD, "g": None}
+    source = write(tmp_path / "in.jsonl", [{**row, "g": 1} for row in rows] + [alone, alone])
     columns = Columns(group="g")
     whole = tmp_path / "whole.jsonl"
     score_file(rubric, source, whole, columns=columns, workers=workers)

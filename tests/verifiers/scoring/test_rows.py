@@ -48,6 +48,16 @@ def test_neighbouring_lines_with_an_equal_group_column_are_siblings() -> None:
     assert [r.group for r in rows(data, group="pid")] == [0, 0, 1, 1, 2]
 
 
+def test_a_group_that_was_named_must_be_there_in_each_row() -> None:
+    with pytest.raises(RowError, match="row 2: no column 'pid'; the row has completion"):
+        rows([{"completion": "1", "pid": None}, {"completion": "2"}], group="pid")
+
+
+def test_a_row_whose_group_is_null_is_a_group_alone() -> None:
+    data = [{"completion": ["1", "2"], "pid": p} for p in (None, None, "a", "a", None)]
+    assert [r.group for r in rows(data, group="pid")] == [0, 0, 1, 1, 2, 2, 2, 2, 3, 3]
+
+
 def test_chat_messages_and_completion_records_are_completions() -> None:
     chat = [{"role": "assistant", "content": "hello"}]
     record = {"text": "cut", "finish_reason": "length"}

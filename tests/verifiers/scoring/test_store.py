@@ -126,3 +126,35 @@ def test_a_share_of_a_batchs_time_is_marked(tmp_path: Path) -> None:
     own, shared = (json.loads(line) for line in (tmp_path / "out.timings.jsonl").read_text().splitlines())
     assert own == {"line": 3, "column": "completion", "seconds": 0.25}
     assert shared == {"line": 3, "column": "completion", "seconds": 0.5, "shared": True}
+
+
+def test_two_runs_never_write_one_output(tmp_path: Path) -> None:
+    """Whether the first one has written by then or not, and it keeps what it wrote."""
+    out = tmp_path / "out"
+    row = Row(1, "completion", 0, Problem(answer="a"), Completion(text="a"))
+    reward = RUBRIC("a", Problem(answer="a"))
+    first, second = (Store(out, RUBRIC, Columns()) for _ in range(2))
+    first.append([(row, reward)])
+    written = out.read_bytes()
+    with pytest.raises(StoreError, match="another run is writing"):
+        second.append([(row, reward)])
+    second.close(complete=True)
+    first.keep(2, reward)
+    for overwrite in (False, True):
+        with pytest.raises(StoreError, match="another run is writing"):
+            Store(out, RUBRIC, Columns(), overwrite=overwrite)
+    first.close(complete=False)
+    assert out.read_bytes() == written
+    assert names(tmp_path) == {"out", "out.journal", "out.state.json", "out.timings.jsonl"}
+    assert list(Store(out, RUBRIC, Columns()).ahead) == [2]
+
+
+def test_a_run_that_another_one_overtook_adds_nothing_to_its_output(tmp_path: Path) -> None:
+    late = Store(tmp_path / "out", RUBRIC, Columns())
+    run(tmp_path / "out")
+    written = (tmp_path / "out").read_bytes()
+    row = Row(1, "completion", 0, Problem(answer="a"), Completion(text="a"))
+    with pytest.raises(StoreError, match="another run has written"):
+        late.append([(row, RUBRIC("a", Problem(answer="a")))])
+    late.close(complete=False)
+    assert (tmp_path / "out").read_bytes() == written
