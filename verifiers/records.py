@@ -18,7 +18,7 @@ from numbers import Real
 from typing import Any, TypeAlias
 
 from referee.verifiers.reading.marks import Marks, as_marks
-from referee.verifiers.reading.special_tokens import without_special_tokens
+from referee.verifiers.reading.special_tokens import is_empty, without_special_tokens
 from referee.verifiers.reading.thinking import answer_part
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -280,7 +280,7 @@ def answer_of(completion: str | Completion, problem: Problem) -> str:
 
 def has_answer(completion: str | Completion, problem: Problem) -> bool:
     """Tell whether anything follows the thinking in a completion: a text or a tool call."""
-    if answer_of(completion, problem).strip():
+    if not is_empty(answer_of(completion, problem)):
         return True
     return not isinstance(completion, str) and bool(completion.tool_calls)
 

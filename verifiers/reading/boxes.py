@@ -189,6 +189,9 @@ _OR = re.compile(r"\bor\b|\beither\b|\bmaybe\b", re.I)
 _NEAR = 160  # characters behind a box that can take it back; bounds the patterns that look there
 
 
+_DIGITS = re.compile(r"\d[\d,]*(?:\.\d+)?")
+
+
 class Boxed(NamedTuple):
     """What the boxes of a text say: one value or several, or ``why`` they give no answer.
 
@@ -249,7 +252,8 @@ def _side_by_side(text: str, firm: list[Box]) -> Boxed:
         contents, joiner = contents + others, " or "
     if len(contents) == 1:
         if _SIGN_BEFORE.search(text, max(0, last.start - 20), last.start):
-            contents = [f"-({contents[0]})"]
+            plain = _DIGITS.fullmatch(contents[0].strip())
+            contents = [f"-{contents[0].strip()}" if plain else f"-({contents[0]})"]
         if scale := _SCALE_AFTER.match(text[last.end : last.end + _NEAR]):
             contents = [f"{contents[0]} {scale[1]}"]
     return Boxed(tuple(contents), joiner, end=last.end)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-_HEAD = re.compile(
-    r"(?:\\\(|\\\[|\$\$?|`+|\*\*|__|\s|\\displaystyle|\\begin\{(?:align|equation|gather)\*?\})+"
-)
+# Each alternative is one sign or a word, so that a run of signs is read in one way only.
+_HEAD = re.compile(r"(?:\\\(|\\\[|\$|`|\*\*|__|\s|\\displaystyle|\\begin\{(?:align|equation|gather)\*?\})+")
 _TAIL = re.compile(
-    r"(?:\\\)|\\\]|\$\$?|`+|\*\*|__|\s|\\end\{(?:align|equation|gather)\*?\}|(?<=[^\s.])\.(?!\.)|\\\\)+$"
+    r"(?:\\\)|\\\]|\$|`|\*\*|__|\s|\\end\{(?:align|equation|gather)\*?\}|(?<=[^\s.])\.(?!\.)|\\\\)+$"
 )
 _TAIL_CHARS = 120  # how far from the end a tail may begin; searching everywhere is quadratic
 _EDGE = frozenset("$`*_ .\n\t\r\\)]}\xa0")

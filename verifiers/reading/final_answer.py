@@ -61,6 +61,22 @@ _PHRASE = re.compile(
     r"\banswer\s*(?:=|:))(?:\s+(?:therefore|thus|simply|just|exactly|then|equal to|given by))*[:\s]*",
     re.I,
 )
+_ASIDE = re.compile(
+    r"\b(?:wrong|naive|common|incorrect|mistake\w*|(?:text)?book|would|could|might|if|for|in|with|when|where|suppose|"
+    r"similarly|other|another|previous\w*|earlier|first|instead)\b",
+    re.I,
+)  # a statement about something else than what was asked
+_UNSURE_AFTER = re.compile(r"[\s$.)]{0,4}\?|[^.\n]{0,20}\bnot\s+sure\b", re.I)
+_CHANGED_BEFORE = re.compile(
+    r"\b(?:minus|negative|(?:roots?|log(?:arithm)?|sine|cosine|tangent|square|cube|factorial|reciprocal|inverse|"
+    r"opposite)\s+of)[\s$*_]*$",
+    re.I,
+)
+_CHANGED_AFTER = re.compile(r"[\s$*_]*(?:squared|cubed|factorial|below\s+zero|is\s+too\s+\w+)\b", re.I)
+_COMPARED = re.compile(
+    r"\b(?:at\s+(?:most|least)|(?:less|more|greater|smaller|larger|fewer)\s+than|under|over|below|above|up\s+to)\b",
+    re.I,
+)
 _SENTENCE_END = re.compile(r"\n|(?<=[^.])\.(?=\s+[A-Z]|\s*$)")
 _WOULD_BE = re.compile(r"\b(?:would|could|might)\b", re.I)
 _CONDITION = re.compile(r"\b(?:if|unless|had|were|provided)\b", re.I)
@@ -132,8 +148,8 @@ def _inside(found: Extracted, grammar: Grammar, profile: Profile) -> Extracted:
         answer, found = bare, found._replace(answer=bare)
     if profile == "strict" or not _SPACE.search(answer) or len(_NUMBER.findall(answer)) != 1:
         return found
-    if "\\" in TEXT.sub("", answer) or _APPROXIMATE.search(answer):
-        return found  # an expression is one value or none, and an approximation is none
+    if "\\" in TEXT.sub("", answer) or _APPROXIMATE.search(answer) or _COMPARED.search(answer):
+        return found  # an expression is one value or none; an approximation and a bound are none
     if grammar.kind(answer) not in ("nothing", "words"):
         return found
     plain = _answer_line(answer, grammar) or _phrase(answer, grammar) or _last(answer, grammar)
@@ -148,7 +164,7 @@ def boxed_answer(text: str, grammar: Grammar, boxes: Boxes = "all") -> Extracted
     if found.why:
         return Extracted(None, "boxed", found.why)
     tail = text[found.end :]
-    if len(tail) >= 8 and "nswer" in tail and (later := _formula_stated(tail, grammar)) is not None:
+    if len(tail) >= 8 and "nswer" in tail and (later := _taken_back(tail, grammar)) is not None:
         return later
     if len(found.contents) == 1:
         return Extracted(found.contents[0], "boxed")
@@ -215,7 +231,7 @@ def _answer_line(text: str, grammar: Grammar) -> Extracted | None:
     if m is None:
         return None
     tail = text[m.end() :]
-    later = _formula_stated(tail, grammar) if "nswer" in tail else None
+    later = _taken_back(tail, grammar) if "nswer" in tail else None
     return later or _stated(next(g for g in m.groups() if g), "line", grammar)
 
 
@@ -232,6 +248,22 @@ def _stated(line: str, strategy: str, grammar: Grammar) -> Extracted:
     if said is not None and not _DOUBT.search(line) and grammar.kind(line) in ("nothing", "too_big"):
         line = said[1] or said[2]
     return Extracted(line, strategy)
+
+
+def _taken_back(tail: str, grammar: Grammar) -> Extracted | None:
+    """Return what is stated behind an answer in its place; a remark about something else is none."""
+    last = _last_match(_PHRASE, tail)
+    if last is None:
+        return None
+    begin = max((m.end() for m in re.finditer(r"\n|[.!?](?=\s)", tail[: last.start()])), default=0)
+    if _ASIDE.search(tail[begin : last.end()]) or _UNSURE_AFTER.match(_after_value(tail, last.end())):
+        return None
+    return _formula_stated(tail, grammar)
+
+
+def _after_value(text: str, start: int) -> str:
+    value = _FORMULA.match(text, start) or _NUMBER.match(text, start)
+    return text[value.end() : value.end() + 40] if value else ""
 
 
 def _formula_stated(text: str, grammar: Grammar) -> Extracted | None:
@@ -282,6 +314,8 @@ def _phrase(text: str, grammar: Grammar) -> Extracted | None:
     if formula := _FORMULA.match(text, last.end()):
         return Extracted(next(g for g in formula.groups() if g is not None), "phrase")
     if (number := _NUMBER.match(sentence)) and not re.match(r"[\s,]*[-\d]", sentence[number.end() :]):
+        if _CHANGED_AFTER.match(sentence, number.end()):
+            return Extracted(None, "phrase", "the words behind the number change it")
         return Extracted(number[0], "phrase")
     formulas = [next(g for g in m.groups() if g is not None) for m in _FORMULA.finditer(sentence)]
     if len(formulas) == 1:
@@ -309,6 +343,8 @@ def _last(text: str, grammar: Grammar) -> Extracted:
     begin = max((m.end() for m in re.finditer(r"\n|[.!?](?=\s)", tail[:start])), default=0)
     end = _SENTENCE_END.search(tail, stop)
     sentence = tail[begin:start] + " " + tail[stop : end.start() if end else len(tail)]
+    if _CHANGED_BEFORE.search(tail, begin, start) or _CHANGED_AFTER.match(tail, stop):
+        return Extracted(None, "last", "the words around the last number change it")
     if _DOUBT.search(sentence):
         return Extracted(None, "last", "the sentence of the last number denies or doubts it")
     return Extracted(content, "last")

@@ -6,7 +6,7 @@ import re
 
 # Chat templates and end tokens in use: ChatML, Llama, Gemma, Mistral, DeepSeek, gpt-oss, Command R.
 _TOKEN = re.compile(
-    r"<\|[A-Za-z][\w▁-]{0,40}\|>"  # <|im_end|>, <|eot_id|>, <|return|>, <|END_OF_TURN_TOKEN|>
+    r"<\|(?!(?:message|channel|start|constrain)\|)[A-Za-z][\w▁-]{0,40}\|>"  # <|im_end|>, <|return|>
     r"|<｜[\w▁ ]{1,40}｜>"  # <｜end▁of▁sentence｜>
     r"|</?s>|<(?:eos|bos|pad|end_of_turn|start_of_turn|end_of_utterance|end_of_text|endoftext)>"
     r"|\[(?:EOS|PAD|SEP|/INST)\]"
@@ -34,3 +34,23 @@ def without_special_tokens(text: str) -> str:
         if start < 0 or not _TOKEN.fullmatch(text, start, end):
             return text[:kept]
         end = kept = start
+
+
+_INVISIBLE = r"[\s\ufeff\u200b\u200c\u200d\u2060]"
+_HEADER = re.compile(
+    rf"(?:{_INVISIBLE}"
+    r"|(?:<\|(?!(?:message|channel|constrain)\|)[A-Za-z]\w{0,40}\|>"
+    r"|<s>|<bos>|<start_of_turn>|<｜[\w▁ ]{1,40}｜>)"
+    r"(?:(?:assistant|model)\b)?)*"
+)
+
+
+def header_end(text: str, start: int = 0) -> int:
+    """Return where the tokens, role words and invisible signs end with which a template begins a turn."""
+    m = _HEADER.match(text, start)
+    return m.end() if m else start
+
+
+def is_empty(text: str) -> bool:
+    """Tell whether a text says nothing: only spaces, invisible signs and what a template wrote."""
+    return header_end(text) == len(text)

@@ -20,7 +20,7 @@ stops at a deadline of one second instead of backtracking for ever.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -28,6 +28,7 @@ from typing import TypeAlias
 import regex
 
 from referee.verifiers.reading.box_spans import box_spans, whole_box
+from referee.verifiers.reading.boxes import boxed
 from referee.verifiers.reading.dress import unwrapped
 from referee.verifiers.reading.final_answer import ContentKind, boxed_answer, last_element, peeled
 from referee.verifiers.reading.numbers import NumberTooLong, last_number, parse_number
@@ -160,7 +161,22 @@ def _boxed(text: str) -> str | None:
     found = boxed_answer(text, _NUMBERS)
     if found is None:
         return None
-    return found.answer if found.answer is not None and found.strategy != "boxes" else ""
+    if found.answer is not None and found.strategy == "boxes":
+        return _one_value(boxed(text).contents)
+    return found.answer or ""
+
+
+def _one_value(contents: Sequence[str]) -> str:
+    """Return the first of several boxes' contents where all say one value; nothing where they differ."""
+    keys = set()
+    for content in contents:
+        bare = unwrapped(peeled(content))
+        try:
+            number = parse_number(bare)
+        except NumberTooLong:
+            number = None
+        keys.add(number.value if number is not None else re.sub(r"[().\s]", "", bare).casefold())
+    return contents[0] if len(keys) == 1 else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,11 +25,11 @@ from dataclasses import dataclass
 from referee.verifiers.reading.box_spans import box_spans
 from referee.verifiers.reading.fences import code_spans
 from referee.verifiers.reading.marks import Marks
+from referee.verifiers.reading.special_tokens import header_end
 
 THINK = Marks(opening="<think>", closing="</think>")
 
-_FIRST = re.compile(r"\s*[<\[◁]")
-_START = re.compile(r"\s*(?:<\|start\|>assistant\s*)?")
+_FIRST = re.compile(r"[\s\ufeff\u200b\u200c\u200d\u2060]*[<\[◁]")
 _OPENING = re.compile(
     r"(?i:<(?P<name>think|thinking|reasoning|thought|seed:think)>)"
     r"|(?P<bracket>\[THINK\])|(?P<kimi>◁think▷)|(?P<channel><\|channel\|>\s*analysis\b[^<]{0,80}<\|message\|>)"
@@ -79,7 +79,7 @@ def split_thinking(text: str, marks: Sequence[Marks] = ()) -> Split:
             pieces.append(text[: alone.start()])
             at = _blocks(text, alone.end(), marks, pieces)
     if at and pieces and (last := _last_in_prose(text, at, marks)) is not None:
-        if not _START.fullmatch(text, at, last.start()):
+        if header_end(text, at) < last.start():
             pieces.append(text[at : last.start()])
         at = _blocks(text, last.end(), marks, pieces)
     return Split(thinking="\n".join(pieces) if pieces else None, answer=None if at is None else text[at:])
@@ -122,9 +122,7 @@ def _blocks(text: str, at: int, marks: Sequence[Marks], pieces: list[str]) -> in
 
 def _opened(text: str, at: int, marks: Sequence[Marks]) -> tuple[int, str | re.Pattern[str]] | None:
     """Return where a block's contents begin and what closes it, where one opens at a place."""
-    start = _START.match(text, at)
-    assert start is not None  # it matches the empty text
-    for place in dict.fromkeys((start.end(), at)):
+    for place in dict.fromkeys((header_end(text, at), at)):
         for mark in marks:
             if text.startswith(mark.opening, place):
                 return place + len(mark.opening), mark.closing
