@@ -162,7 +162,8 @@ def _boxed(text: str) -> str | None:
     if found is None:
         return None
     if found.answer is not None and found.strategy == "boxes":
-        return _one_value(boxed(text).contents)
+        together = boxed(text)
+        return _one_value(together.contents) if together is not None else ""
     return found.answer or ""
 
 
