@@ -19,8 +19,8 @@ from rapidfuzz.distance import Levenshtein
 from referee.verifiers.combine import Composable
 from referee.verifiers.numeric import reference_number
 from referee.verifiers.protocol import UNIT
-from referee.verifiers.reading.numbers import NumberTooLong, read_number
 from referee.verifiers.reading.strategies import Extract, check_extract, extract, readings
+from referee.verifiers.reading.written_numbers import NumberTooLong, read_number
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of
 from referee.verifiers.references import accepted, bad_reference, judged
 

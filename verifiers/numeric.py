@@ -1,4 +1,4 @@
-"""Equality of numbers as exact rationals (:mod:`referee.verifiers.reading.numbers` reads them)."""
+"""Equality of numbers as exact rationals (:mod:`referee.verifiers.reading.written_numbers` reads them)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias, get_args
 
 from referee.verifiers.combine import Composable
 from referee.verifiers.protocol import UNIT
-from referee.verifiers.reading.numbers import NumberTooLong, WrittenNumber, parse_number, read_number
 from referee.verifiers.reading.strategies import Extract, check_extract, extract, readings
+from referee.verifiers.reading.written_numbers import NumberTooLong, WrittenNumber, parse_number, read_number
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of
 from referee.verifiers.references import ListMeans, bad_reference, check_list_means, judged
 

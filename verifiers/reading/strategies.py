@@ -4,7 +4,7 @@ r"""Where in a text the answer stands: extraction strategies, written as short t
 ``whole``             all of the text
 ``last_line``         the last line that is not blank
 ``stated``            what follows the last "answer is" or ``answer:`` in that line
-``last_number``       the last number (see :mod:`referee.verifiers.reading.numbers`)
+``last_number``       the last number (see :mod:`referee.verifiers.reading.written_numbers`)
 ``boxed``             the last box that is asserted (see :mod:`referee.verifiers.reading.boxes`)
 ``after:TEXT``        the rest of the line after the last TEXT, as in ``after:####`` or ``after:A:``
 ``tag:NAME``          the contents of the last ``<NAME>...</NAME>``
@@ -31,7 +31,7 @@ from referee.verifiers.reading.box_spans import box_spans, whole_box
 from referee.verifiers.reading.boxes import boxed
 from referee.verifiers.reading.dress import unwrapped
 from referee.verifiers.reading.final_answer import ContentKind, boxed_answer, last_element, peeled
-from referee.verifiers.reading.numbers import NumberTooLong, last_number, parse_number
+from referee.verifiers.reading.written_numbers import NumberTooLong, last_number, parse_number
 
 Extract: TypeAlias = "str | tuple[str, ...]"
 Extractor: TypeAlias = Callable[[str], str | None]
