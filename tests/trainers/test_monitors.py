@@ -256,7 +256,7 @@ def planted(seed: int) -> tuple[list[dict[str, float]], list[dict[str, object]]]
     lines = healthy(seed, steps=rng.randint(1, 40))
     levels = dict(lines[0])
     for line in lines:
-        for name in levels.keys() - {"step"}:
+        for name in sorted(levels.keys() - {"step"}):
             if rng.random() < 0.15:
                 levels[name] = rng.random()
         line |= {name: level for name, level in levels.items() if name != "step"}
