@@ -270,7 +270,7 @@ def planted(seed: int) -> tuple[list[dict[str, float]], list[dict[str, object]]]
 
 def test_an_alarm_is_raised_in_the_first_step_whose_prefix_raises_it() -> None:
     raised = set()
-    for seed in range(60):
+    for seed in range(300):
         metrics, heldout = planted(seed)
         first = {}
         for end in range(1, len(metrics) + 1):
