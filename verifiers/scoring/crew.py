@@ -17,111 +17,37 @@ import contextlib
 import ctypes
 import logging
 import mmap
-import multiprocessing.spawn
 import os
-import pickle
-import pickletools
 import socket
-import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from referee.verifiers.protocol import AnyVerifier, Item, failure, least_of
+from referee.verifiers.protocol import failure
 from referee.verifiers.records import Reason, Verdict
 from referee.verifiers.scoring import crew_worker
-from referee.verifiers.scoring.call import Call
-from referee.verifiers.scoring.crew_worker import IDLE, KEPT, Clock, Question, Ruling, portions
+from referee.verifiers.scoring.crew_orders import CrewOrder, CrewTask, Payload, give_up
+from referee.verifiers.scoring.crew_worker import IDLE, KEPT, Clock, Question, Ruling
 from referee.verifiers.scoring.lateness import late, use_of_process
 from referee.verifiers.scoring.nursery import Nursery, NurseryDied
-from referee.verifiers.scoring.plan import is_group
+from referee.verifiers.scoring.pipe import Garbled, Pipe, wait
 
 TICK_S = 0.02
 START_S = 120.0  # a worker may have to import a large library first
 KEPT_WARM_S = 30.0
 _SLOW_LOAD_S = 1.0  # verifiers that take longer to load get a spare worker
 _RELEASE_S = 5.0
-_CHUNK_S = 0.02  # of work that is handed out at once: cheap verdicts must not pay for a message each
 
 _log = logging.getLogger(__name__)
-
-
-class Payload:
-    """Verifiers as they are sent to workers.
-
-    Raises:
-        TypeError: where they cannot be pickled.
-    """
-
-    def __init__(self, verifiers: Sequence[AnyVerifier]) -> None:
-        self.number = next(_numbers)
-        self.pickled = _pickled(tuple(verifiers))
-        self.whole = tuple(is_group(v) for v in verifiers)
-        self.least = tuple(map(least_of, verifiers))
-        self.needs_main = b"__main__" in self.pickled or b"__mp_main__" in self.pickled
-        self.modules = sorted(m for m in _modules(self.pickled) if m.startswith("referee.verifiers"))
-        self.chunk = 1
-        self.slow = False
-        self.deaths = 0  # of workers that were loading it
-        self.failed: Verdict | None = None  # why it cannot be loaded: no use in trying for every order
-
-    def places(self, items: Sequence[Item]) -> set[Question]:
-        """Return the questions that ``items`` raise."""
-        return {
-            (part, first)
-            for part, whole in enumerate(self.whole)
-            for first, _ in portions(items, whole=whole)
-        }
-
-    def surroundings(self) -> dict[str, Any]:
-        """Return what a worker needs to unpickle: the paths, and the main module only where it is named."""
-        try:
-            around = multiprocessing.spawn.get_preparation_data("referee")
-        except OSError:  # the working directory is gone
-            around = {"sys_path": list(sys.path), "sys_argv": list(sys.argv)}
-        wanted = {"sys_path", "sys_argv", "dir", "orig_dir"}
-        if self.needs_main:
-            wanted |= {"init_main_from_name", "init_main_from_path"}
-        return {name: value for name, value in around.items() if name in wanted}
-
-    def adapt(self, seconds: float) -> None:
-        """Learn how many tasks make a chunk."""
-        fitting = int(_CHUNK_S / seconds) if seconds > 1e-6 else 1024
-        self.chunk = max(1, min(1024, (3 * self.chunk + fitting) // 4))
-
-
-@dataclass(slots=True, eq=False)
-class CrewTask:
-    """Items that one payload is asked about together: a completion, or the siblings of a group."""
-
-    items: Sequence[Item]
-    tag: Any = None
-    cells: dict[Question, Ruling] = field(default_factory=dict)
-    open: set[Question] = field(default_factory=set)
-    died: Question | None = None  # the question at which its worker died
-
-
-@dataclass(slots=True, eq=False)
-class CrewOrder:
-    """Tasks that were handed in together. ``done`` is told, in the crew's thread, of those that end."""
-
-    call: Call
-    client: object
-    workers: int
-    payload: Payload
-    deadline_s: float
-    waiting: deque[CrewTask]
-    done: Callable[[list[CrewTask]], None]
 
 
 @dataclass(slots=True, eq=False)
 class _Worker:
     pid: int
-    pipe: Connection
+    pipe: Pipe
     clock: Clock
     since: float  # when it was last given something or told us something
     loaded: list[int] = field(default_factory=list)
@@ -181,7 +107,7 @@ class Crew:
                 self._inbox.append(message)
         if failed is not None:
             if isinstance(message, CrewOrder):
-                _give_up(message, message.waiting, failure(failed, Reason.UNAVAILABLE))
+                give_up(message, message.waiting, failure(failed, Reason.UNAVAILABLE))
             elif message is not None:
                 message.set()
             return
@@ -204,9 +130,9 @@ class Crew:
                     message.set()
             for w in self._workers:
                 if w.order is not None:
-                    _give_up(w.order, w.tasks.values(), failure(e, Reason.UNAVAILABLE))
+                    give_up(w.order, w.tasks.values(), failure(e, Reason.UNAVAILABLE))
             for order in orders:
-                _give_up(order, order.waiting, failure(e, Reason.UNAVAILABLE))
+                give_up(order, order.waiting, failure(e, Reason.UNAVAILABLE))
             if self._nursery is not None:
                 self._nursery.close()
 
@@ -215,11 +141,11 @@ class Crew:
         self._hand_out()
         working = any(w.tasks or w.loading for w in self._workers)
         timeout = TICK_S if working else KEPT_WARM_S if self._workers else None
-        ready = set(wait([self._ear, *(w.pipe for w in self._workers)], timeout=timeout))
-        if self._ear in ready:
+        ready = wait(self._ear, [w.pipe for w in self._workers], timeout)
+        if self._ear.fileno() in ready:
             with contextlib.suppress(BlockingIOError):
                 self._ear.recv(4096)
-        for w in [w for w in self._workers if w.pipe in ready]:
+        for w in [w for w in self._workers if w.pipe.fileno() in ready]:
             self._receive(w)
         now = time.monotonic()
         for w in list(self._workers):
@@ -236,7 +162,7 @@ class Crew:
             message = self._inbox.popleft()
             if isinstance(message, CrewOrder):
                 if message.payload.failed is not None:
-                    _give_up(message, message.waiting, message.payload.failed)
+                    give_up(message, message.waiting, message.payload.failed)
                     continue
                 for task in message.waiting:
                     task.open = message.payload.places(task.items)
@@ -292,7 +218,7 @@ class Crew:
                 self._nursery.close()
                 self._nursery = None
             if not any(w.tasks for w in self._workers):
-                _give_up(order, order.waiting, failure(e, Reason.UNAVAILABLE))
+                give_up(order, order.waiting, failure(e, Reason.UNAVAILABLE))
                 order.waiting.clear()
             return None
 
@@ -312,7 +238,7 @@ class Crew:
             there.close()
             os.close(clock_fd)
         clock.ticket = IDLE
-        w = _Worker(pid, Connection(here.detach()), clock, time.monotonic())
+        w = _Worker(pid, Pipe(here), clock, time.monotonic())
         self._workers.append(w)
         return w
 
@@ -348,10 +274,15 @@ class Crew:
 
     def _receive(self, w: _Worker) -> None:
         try:
-            kind, *message = w.pipe.recv()
-        except Exception:  # noqa: BLE001  # it died, or what it sent cannot be read: then it is of no use
+            w.pipe.flush()
+            messages = w.pipe.receive()
+        except (OSError, EOFError, Garbled):  # it died, or its verifier wrote into the pipe
             self._end_dead(w)
             return
+        for message in messages:
+            self._take(w, *message)
+
+    def _take(self, w: _Worker, kind: str, *message: Any) -> None:
         w.since = time.monotonic()
         if kind == "judged":
             self._settle(w, message[0])
@@ -434,7 +365,7 @@ class Crew:
         if order is not None:
             order.payload.failed = verdict
         if order is not None:
-            _give_up(order, [*tasks, *order.waiting], verdict)
+            give_up(order, [*tasks, *order.waiting], verdict)
             order.waiting.clear()
 
     def _end_dead(self, w: _Worker) -> None:
@@ -461,9 +392,8 @@ class Crew:
 
     def _drain(self, w: _Worker) -> None:
         """Take in what a worker sent before it is ended."""
-        with contextlib.suppress(Exception):
-            while w.pipe.poll():
-                kind, *message = w.pipe.recv()
+        with contextlib.suppress(OSError, EOFError, Garbled):
+            for kind, *message in w.pipe.receive():
                 if kind == "judged":
                     self._settle(w, message[0])
                 else:
@@ -513,7 +443,6 @@ class Crew:
             self._nursery.abandon()
 
 
-_numbers = iter(range(1, 1 << 62))
 _crew: Crew | None = None
 _crew_lock = threading.RLock()
 
@@ -563,32 +492,3 @@ def _reset_after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_reset_after_fork)
-
-
-def _give_up(order: CrewOrder, tasks: Iterable[CrewTask], verdict: Verdict) -> None:
-    """Decide what is open in ``tasks`` by an abstention."""
-    ended = list(tasks)
-    for task in ended:
-        for place in order.payload.places(task.items) - set(task.cells):
-            count = len(task.items) if order.payload.whole[place[0]] else 1
-            task.cells[place] = Ruling(*place, [verdict] * count, 0.0)
-        task.open.clear()
-    if ended and not order.call.cancelled:
-        order.done(ended)
-
-
-def _pickled(verifiers: tuple[AnyVerifier, ...]) -> bytes:
-    try:
-        return pickle.dumps(verifiers)
-    except (pickle.PicklingError, AttributeError, TypeError) as e:
-        raise TypeError(
-            f"rubric must be picklable to be used in worker processes, got {e}: define its functions at the "
-            "top of a module (no lambdas, no closures), or pass workers=0 to score without deadlines"
-        ) from None
-
-
-def _modules(pickled: bytes) -> Iterator[str]:
-    """Yield the texts in a pickle that may name modules."""
-    for _, argument, _ in pickletools.genops(pickled):
-        if isinstance(argument, str):
-            yield argument.partition(" ")[0]

@@ -30,7 +30,8 @@ from referee.verifiers.scoring.asking import checked, evaluate
 from referee.verifiers.scoring.awaiting import CONCURRENCY, Awaiting
 from referee.verifiers.scoring.batches import Batches
 from referee.verifiers.scoring.call import Call
-from referee.verifiers.scoring.crew import CrewOrder, CrewTask, Payload, crew, release, wake
+from referee.verifiers.scoring.crew import crew, release, wake
+from referee.verifiers.scoring.crew_orders import CrewOrder, CrewTask, Payload
 from referee.verifiers.scoring.plan import Place, Plan, asks_batches, is_group, leaves, place, plan
 
 DEADLINE_S = 10.0
