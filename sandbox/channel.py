@@ -14,9 +14,11 @@ from typing import Any
 
 from referee.sandbox.inside.wire import Connection
 from referee.sandbox.records import Limits
-from referee.sandbox.starvation import starved
+from referee.sandbox.starvation import Account, read_account
 
 START_S = 30.0
+ANSWER_S = 5.0  # a server that takes longer to answer is stopped, or has no processor at all
+ENDING_S = 0.25
 COUNTED_TOO = 8  # of a solution's processes: the server, its spare children, and what is just ending
 
 
@@ -56,6 +58,7 @@ class Child:
     stderr: int
     exit: Exit | None = None
     released: bool = False
+    pidfd: int = -1  # where its account was asked for
 
     def text(self, fd: int) -> str:
         """Return what it wrote to one of its streams, up to its limit."""
@@ -72,8 +75,9 @@ class Child:
             return
         self.released = True
         self.connection.close()
-        for fd in (self.stdin, self.stdout, self.stderr):
-            os.close(fd)
+        for fd in (self.stdin, self.stdout, self.stderr, self.pidfd):
+            if fd >= 0:
+                os.close(fd)
 
 
 class Channel:
@@ -156,9 +160,38 @@ class Channel:
                 return None
         return child.exit
 
-    def starved(self, wall_s: float) -> bool:
-        """Tell whether a child hardly ran (:func:`starved`); False where the server is no process of ours."""
-        return self.process is not None and starved(self.process.pid, wall_s)
+    def account(self, child: Child, *, final: bool) -> Account:
+        """Return what a child ran and waited; with ``final`` it is ended first, and nothing is left out.
+
+        ServerDown where the server does not answer: then it, and maybe the child, was stopped from outside.
+        """
+        if child.exit is None and child.pidfd < 0:
+            child.pidfd = self._ask(f"P {child.number}")
+        if child.exit is not None or child.pidfd < 0:
+            return Account()
+        if final:
+            self._ask(f"H {child.number}")
+            ended = select.poll()
+            ended.register(child.pidfd, select.POLLIN)
+            ended.poll(ENDING_S * 1000)
+        return read_account(child.pidfd)
+
+    def _ask(self, request: str) -> int:
+        """Ask the server, and return the descriptor that it answers with; -1 where there is none."""
+        deadline = time.monotonic() + ANSWER_S
+        try:
+            self.control.send(request.encode())
+            while self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                data, descriptors, _, _ = socket.recv_fds(self.control, 1 << 16, 1)
+                if not data:
+                    raise ServerDown("the fork server ended" + self._last_words())
+                if data.decode() == request:
+                    return descriptors[0] if descriptors else -1
+                what, *words = data.decode().split()
+                self._note(what, words)
+        except OSError as e:
+            raise ServerDown(f"the fork server is gone: {e}") from e
+        raise ServerDown("the fork server does not answer: it may have been stopped")
 
     def bare(self, count: int) -> list[float]:
         """Return the milliseconds of ``count`` bare fork-and-waits of this very server."""
@@ -188,10 +221,11 @@ class Channel:
             self.errors = None
         if self.process is not None:
             try:
-                self.process.wait(5)
+                self.process.wait(1)
             except subprocess.TimeoutExpired:
                 self.process.kill()
-                self.process.wait()
+                with contextlib.suppress(subprocess.TimeoutExpired):  # one that is frozen ends when it thaws
+                    self.process.wait(5)
 
     def _read(self, deadline: float) -> None:
         what, *words = self._packet(deadline).split()

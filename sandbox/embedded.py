@@ -7,8 +7,10 @@ allowed, Landlock, seccomp and limits; where neither is, nothing is run.
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -93,6 +95,8 @@ class Embedded:
             modes = [True]
         elif self.namespaces is None and _refused:
             modes = [False]
+        if why := _unconfined.get((self.namespaces, role == "program")):
+            raise ServerDown(why)
         failures = []
         for namespaces in modes:
             try:
@@ -103,9 +107,14 @@ class Embedded:
                 if not (namespaces and str(e).startswith(("PermissionError", "OSError"))):
                     break  # only where the kernel says no is the weaker form taken, never for a hiccup
                 _refused.append(str(e))
-        raise ServerDown(f"{'; '.join(failures)}. {HELP}")
+        why = f"{'; '.join(failures)}. {HELP}"
+        if all(_KERNEL_SAYS_NO.match(failure) for failure in failures):
+            _unconfined[self.namespaces, role == "program"] = why
+        raise ServerDown(why)
 
 
+_KERNEL_SAYS_NO = re.compile(rf"\w+: \[Errno ({errno.EPERM}|{errno.EACCES}|{errno.ENOSYS})\]")
+_unconfined: dict[tuple[bool | None, bool], str] = {}  # why nothing can be run, once that was found out
 _refused: list[str] = []  # why namespaces could not be had, once that was found out
 
 

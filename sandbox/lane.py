@@ -6,9 +6,7 @@ Both keep spare children, forked and confined ahead of time, so that a job waits
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import time
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
@@ -16,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from referee.sandbox.channel import Channel, Child, Exit
+from referee.sandbox.endings import check_outcome, explain, failed, program_outcome, trial_outcome
 from referee.sandbox.inside import wire
 from referee.sandbox.inside.wire import Connection, Malformed
 from referee.sandbox.records import (
@@ -30,9 +29,11 @@ from referee.sandbox.records import (
     Source,
     Trial,
 )
+from referee.sandbox.starvation import Account, Clock, doubtful, waited_for_others
 
 COMPILE_S = 25.0
 GRACE_S = 0.25
+SENT_AT_ONCE, HAND_OVER_S = 1 << 15, 10.0
 SPARES = 2  # the fewest that wait for work
 MOST_TRIALS, MOST_BUSY_S = 64, 1.0  # of one judge
 AT_ONCE = 4  # forks: what the server's memory costs to share again is paid once for all
@@ -47,6 +48,15 @@ class _Kept:
     child: Child
     trials: int = 0
     busy_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """A process that a job waits for, and how long it may have waited before this job."""
+
+    role: str
+    child: Child
+    before_s: float = 0.0
 
 
 class Lane:
@@ -133,7 +143,9 @@ class Lane:
         role = "solution" if job.language == "python" else "program"
         child = self._take(role, limits)
         os.pwrite(child.stdin, job.stdin.encode("utf-8", "surrogatepass"), 0)
-        start = time.monotonic()
+        # a program that starts others may seem to wait while they run: of it nothing can be told
+        watched = [_Watched("solution", child)] if role == "solution" else []
+        clock = self._clock(limits, watched)
         request = {
             "mode": "program",
             "language": job.language,
@@ -144,8 +156,8 @@ class Lane:
         }
         _hand_over(child, request)
         if role == "program":
-            first, lost = _answer(child.stream, start + COMPILE_S)
-            start = time.monotonic()
+            first, lost = _answer(child.stream, self._clock(replace(limits, wall_s=COMPILE_S), []))
+            clock = self._clock(limits, watched)
             if "compiled" not in first:
                 self._finish(role, child)
                 why = first.get("missing") or lost  # nothing of the sample's ran: the machine's failure
@@ -153,25 +165,24 @@ class Lane:
                     outcome=Outcome.SANDBOX_UNAVAILABLE if why else Outcome.SYNTAX_ERROR,
                     error=str(why or first.get("error", "it did not compile")),
                 )
-        message, error = _answer(child.stream, start + limits.wall_s)
-        wall = time.monotonic() - start
-        ended = None if error == "timeout" else self.channel(role).wait(child, max(0.0, limits.wall_s - wall))
+        message, error = _answer(child.stream, clock)
+        ended = None
+        while error != "timeout" and ended is None:
+            ended = self.channel(role).wait(child, clock.left_s)
+            if ended is None and not clock.extend():
+                break
         late = ended is None
-        # a program that starts others may seem to wait while they run: of it nothing can be told
-        starved = late and role == "solution" and self._starved(limits, role)
+        waited = clock.final_wait() if late else 0.0
         if late:
             self.channel(role).end(child)
             ended = self.channel(role).wait(child, GRACE_S)
-        execution = _program_outcome(child, message, ended, late, time.monotonic() - start)
-        if starved:
-            execution = _unavailable(wall)
+        execution = program_outcome(child, message, ended, late, clock.wall_s)
         self._finish(role, child)
-        return execution
+        return replace(execution, waited_s=waited)
 
     def _calls(self, job: Calls, limits: Limits, on_value: OnValue | None) -> Execution:
         child = self._take("solution", limits)
-        start = time.monotonic()
-        deadline = start + limits.wall_s
+        clock = self._clock(limits, [_Watched("solution", child)])
         request = {
             "mode": "calls",
             "sources": _sources(job.sources),
@@ -181,10 +192,10 @@ class Lane:
         _hand_over(child, request)
         values: list[Any] = []
         done = False
-        message, error = _answer(child.stream, deadline)
+        message, error = _answer(child.stream, clock)
         if not error and message.get("loaded") is True:
             for i in range(len(job.arguments)):
-                message, error = _answer(child.stream, deadline)
+                message, error = _answer(child.stream, clock)
                 if error or "value" not in message:
                     break
                 values.append(message["value"])
@@ -192,10 +203,11 @@ class Lane:
                 if on_value is not None and not on_value(i, message["value"]):
                     done = True
                     break
-        wall = time.monotonic() - start
-        outcome, why = (Outcome.OK, "") if done else _failed(message, error)
+        wall = clock.wall_s
+        waited = clock.final_wait() if error == "timeout" and not done else 0.0
+        outcome, why = (Outcome.OK, "") if done else failed(message, error)
         ended = self._wait_if_lost(child, error)
-        outcome, why = _explain(outcome, why, child, ended)
+        outcome, why = explain(outcome, why, child, ended)
         execution = Execution(
             outcome=outcome,
             error=why,
@@ -204,17 +216,18 @@ class Lane:
             wall_s=wall,
             cpu_s=ended.cpu_s if ended else None,
             peak_bytes=ended.peak_bytes if ended else None,
+            waited_s=waited,
             values=tuple(values),
         )
-        if error == "timeout" and not done and self._starved(limits, "solution"):
-            execution = _unavailable(wall)
         self._finish("solution", child)
         return execution
 
     def _trial(self, job: Trial, limits: Limits) -> Execution:
         child = self._take("solution", limits)
         kept = self._take_judge((job.tests, job.entry_point, job.setup, job.stop_early, limits), limits)
-        judge, start = kept.child, time.monotonic()
+        judge = kept.child
+        # a judge may have waited in the trials before this one, but no longer than they took
+        clock = self._clock(limits, [_Watched("solution", child), _Watched("judge", judge, kept.busy_s)])
         request = {"mode": "serve", "sources": _sources(job.sources), "entry_point": job.entry_point}
         _hand_over(child, request)
         tests = {
@@ -225,20 +238,22 @@ class Lane:
             "stop_early": job.stop_early,
         }
         _hand_over(judge, tests, descriptor=child.connection.fileno())
-        report, error = _answer(judge.stream, start + limits.wall_s)
-        wall = time.monotonic() - start
-        # what a judge waited for in the trials before this one counts for nothing
-        starved = error == "timeout" and self._starved(
-            limits, "solution", *([] if kept.trials else ["judge"])
-        )
+        report, error = _answer(judge.stream, clock)
+        wall = clock.wall_s
+        waited = clock.final_wait() if error == "timeout" else 0.0
         if error:
             slate = os.pread(judge.stdin, 1, 0)
             report = {"gone": error, "slate": slate.decode("latin-1")}
         lost = error or report.get("gone") or ("ended" if report.get("unloaded", {}).get("ended") else "")
         ended = self._wait_if_lost(child, str(lost or ""))
-        outcome, why = _trial_outcome(report, error)
-        outcome, why = _explain(outcome, why, child, ended)
-        if error == "timeout" and not starved and report["slate"] == "L" and job.sources != _NOTHING:
+        outcome, why = trial_outcome(report, error)
+        outcome, why = explain(outcome, why, child, ended)
+        if (
+            error == "timeout"
+            and report["slate"] == "L"
+            and job.sources != _NOTHING
+            and not doubtful(waited, wall)
+        ):
             # loaded late, or tests that never call? only tests that do not call nothing either are at fault
             again = self._trial(replace(job, sources=_NOTHING), limits)
             if again.outcome is Outcome.TIMEOUT and again.report["slate"] == "L":
@@ -254,15 +269,17 @@ class Lane:
             wall_s=wall,
             cpu_s=ended.cpu_s if ended else None,
             peak_bytes=ended.peak_bytes if ended else None,
+            waited_s=waited,
             report=report,
         )
         self._keep_or_finish(kept, wall, clean=bool(report.pop("clean", False)))
         self._finish("solution", child)
-        return _unavailable(wall) if starved else execution
+        return execution
 
     def _check(self, job: Check, limits: Limits) -> Execution:
         kept = self._take_judge((job.checker, limits), limits)
-        judge, start = kept.child, time.monotonic()
+        judge = kept.child
+        clock = self._clock(limits, [_Watched("judge", judge, kept.busy_s)])
         request = {
             "mode": "check",
             "checker": job.checker,
@@ -271,34 +288,26 @@ class Lane:
             "expected": job.expected,
         }
         _hand_over(judge, request, descriptor=judge.stdin)
-        report, error = _answer(judge.stream, start + limits.wall_s)
-        wall = time.monotonic() - start
-        starved = error == "timeout" and not kept.trials and self._starved(limits, "judge")
+        report, error = _answer(judge.stream, clock)
+        wall = clock.wall_s
+        waited = clock.final_wait() if error == "timeout" else 0.0
         self._keep_or_finish(kept, wall, clean=bool(report.pop("clean", False)))
-        if starved:
-            return _unavailable(wall)
-        if error:  # on what the solution wrote, the checker never came back
-            return Execution(outcome=Outcome.WRONG, error=f"the checker did not answer: {error}", wall_s=wall)
-        if "bad_reference" in report:
-            return Execution(outcome=Outcome.BAD_REFERENCE, error=str(report["bad_reference"]), wall_s=wall)
-        good = report.get("score", 0.0) > 0
-        why = str(report.get("error", ""))
-        return Execution(outcome=Outcome.OK if good else Outcome.WRONG, error=why, wall_s=wall, report=report)
+        return replace(check_outcome(report, error), wall_s=wall, waited_s=waited)
 
-    def _starved(self, limits: Limits, *roles: str) -> bool:
-        """Tell whether what is late was hardly ever given a processor."""
-        return any(self.channel(role).starved(limits.wall_s) for role in roles)
+    def _clock(self, limits: Limits, watched: list[_Watched]) -> Clock:
+        """Return the clock of a job, which knows how long the processes that it watches had to wait."""
+
+        def waited(final: bool) -> float:
+            accounts = [(w, self.channel(w.role).account(w.child, final=final)) for w in watched]
+            return waited_for_others([Account(a.ran_s, a.waited_s - w.before_s) for w, a in accounts])
+
+        return Clock(limits.wall_s, waited)
 
     def _wait_if_lost(self, child: Child, error: str) -> Exit | None:
         """Where the child stopped answering without being late, learn how it ended."""
         if "ended" not in error:
             return None
         return self.channel("solution").wait(child, GRACE_S)
-
-
-def _unavailable(wall: float) -> Execution:
-    why = "the machine was too busy to run it: it waited for a processor nearly all the time"
-    return Execution(outcome=Outcome.SANDBOX_UNAVAILABLE, error=why, wall_s=wall)
 
 
 def _sources(sources: tuple[Source, ...]) -> list[Any]:
@@ -320,6 +329,8 @@ def _judge_limits(limits: Limits) -> Limits:
 def _hand_over(child: Child, message: dict[str, Any], *, descriptor: int | None = None) -> None:
     """Send the request. A child that dies meanwhile shows when its answer is awaited."""
     data = wire.frame(message)
+    if len(data) > SENT_AT_ONCE:  # one that is stopped reads nothing
+        child.connection.settimeout(HAND_OVER_S)
     try:
         if descriptor is None:
             child.connection.sendall(data)
@@ -328,92 +339,18 @@ def _hand_over(child: Child, message: dict[str, Any], *, descriptor: int | None 
             child.connection.sendall(data[sent:])
     except OSError:
         pass
+    finally:
+        child.connection.settimeout(None)
 
 
-def _answer(stream: Connection, deadline: float) -> tuple[dict[str, Any], str]:
+def _answer(stream: Connection, clock: Clock) -> tuple[dict[str, Any], str]:
     """Return one message, and why there is none: timeout, ended, or malformed."""
     try:
-        message = stream.receive(deadline=deadline)
+        message = stream.receive(deadline=clock.deadline)
     except TimeoutError:
-        return {}, "timeout"
+        return _answer(stream, clock) if clock.extend() else ({}, "timeout")
     except (EOFError, OSError):
         return {}, "ended"
     except Malformed as e:
         return {}, f"malformed: {e}"
     return (message, "") if isinstance(message, dict) else ({}, "malformed: an answer must be an object")
-
-
-def _how_it_went(message: dict[str, Any], error: str) -> tuple[Outcome, str]:
-    """Return the outcome that a solution's last message speaks of."""
-    if error == "timeout":
-        return Outcome.TIMEOUT, "it was still running when the time was up"
-    if error == "ended":
-        return Outcome.KILLED, "its process ended before it answered"
-    if error:
-        return Outcome.OUTPUT, error
-    why = str(message.get("error", ""))[:500]
-    if message.get("syntax"):
-        return Outcome.SYNTAX_ERROR, why
-    names = message.get("raised")
-    if isinstance(names, list):
-        return (Outcome.MEMORY if "MemoryError" in names else Outcome.RAISED), why
-    return Outcome.OK, ""
-
-
-def _failed(message: dict[str, Any], error: str) -> tuple[Outcome, str]:
-    """Return the outcome of a solution that did not answer: never OK, whatever it says."""
-    outcome, why = _how_it_went(message, error)
-    return (Outcome.KILLED, "it sent what is no answer") if outcome is Outcome.OK else (outcome, why)
-
-
-def _trial_outcome(report: dict[str, Any], error: str) -> tuple[Outcome, str]:
-    if error == "timeout":
-        return Outcome.TIMEOUT, "it was still running when the time was up"
-    if error:
-        return Outcome.WRONG, f"the judge did not answer: {error}"
-    if "unloaded" in report:
-        unloaded = report["unloaded"]
-        return _failed(unloaded, "ended" if unloaded.get("ended") else "")
-    if "bad_reference" in report:
-        return Outcome.BAD_REFERENCE, str(report["bad_reference"])
-    if report["gone"]:
-        return Outcome.KILLED, str(report["gone"])
-    if report["total"] > 0 and report["passed"] == report["total"] and not report.get("error"):
-        return Outcome.OK, ""
-    failures = report.get("failures") or [{}]
-    why = str(failures[0].get("error") or report.get("error") or "")
-    return (Outcome.MEMORY if report["out_of_memory"] else Outcome.WRONG), why
-
-
-def _program_outcome(
-    child: Child, message: dict[str, Any], ended: Exit | None, late: bool, wall: float
-) -> Execution:
-    code = ended.code if ended else None
-    outcome, why = _how_it_went(message, "timeout" if late else "")
-    if not late and outcome is Outcome.OK and code:
-        outcome, why = Outcome.RAISED, f"it ended with exit status {code}"
-    outcome, why = _explain(outcome, why, child, ended if not late else None)
-    return Execution(
-        outcome=outcome,
-        error=why,
-        exit_code=code,
-        stdout=child.text(child.stdout),
-        stderr=child.text(child.stderr),
-        wall_s=wall,
-        cpu_s=ended.cpu_s if ended else None,
-        peak_bytes=ended.peak_bytes if ended else None,
-    )
-
-
-def _explain(outcome: Outcome, why: str, child: Child, ended: Exit | None) -> tuple[Outcome, str]:
-    """Say more exactly what ended a run: its output, its processor time, or a signal."""
-    if outcome in (Outcome.OK, Outcome.BAD_REFERENCE, Outcome.SYNTAX_ERROR):
-        return outcome, why
-    if outcome is not Outcome.WRONG and child.flooded:
-        return Outcome.OUTPUT, f"it wrote more than {child.limits.output_bytes} bytes"
-    if ended is not None and ended.signal == signal.SIGXCPU:
-        return Outcome.TIMEOUT, f"it used more than {child.limits.cpu_seconds} s of processor time"
-    if ended is not None and ended.signal:
-        name = signal.Signals(ended.signal).name
-        return Outcome.KILLED, f"its process was ended by {name}"
-    return outcome, why

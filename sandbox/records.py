@@ -121,7 +121,7 @@ class Execution:
     ``error`` says why it ended as it did. ``values`` holds one item for each call that was answered:
     tagged plain data (:mod:`referee.sandbox.inside.wire`), never a live object. ``report`` is the
     judge's: tests passed and total, and the failures. ``cpu_s`` and ``peak_bytes`` are None where the
-    process was not waited for.
+    process was not waited for. ``waited_s`` is how long what was late had to wait for a processor.
     """
 
     outcome: Outcome
@@ -132,6 +132,7 @@ class Execution:
     wall_s: float = 0.0
     cpu_s: float | None = None
     peak_bytes: int | None = None
+    waited_s: float = 0.0
     values: tuple[Any, ...] = ()
     report: dict[str, Any] = field(default_factory=dict)
 
@@ -151,7 +152,8 @@ class Sandbox(Protocol):
     def execute(self, job: Job, *, limits: Limits = ..., on_value: OnValue | None = None) -> Execution:
         """Run one job. Never raises for what the job does: a sandbox that is down is an outcome.
 
-        ``on_value(index, value)`` is told each answered call of :class:`Calls`; False ends the run.
+        ``on_value(index, value)`` is told each answered call of :class:`Calls`; False ends the run. A run
+        that is made once more, for the machine's sake, tells from the first on again.
         """
         ...
 

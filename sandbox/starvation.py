@@ -1,38 +1,115 @@
-"""Whether what is late was kept from running, by the kernel's own account of each process."""
+"""How long a process waited for a processor that others had, by the kernel's own account of it.
+
+What a program did with its time is its own: sleeping, computing, and waiting behind its own threads.
+Only the delay in the run queue (``/proc/PID/schedstat``) is the machine's, less what the threads that it
+may have waited behind ran meanwhile. No state of a process is ever looked at: it can be chosen.
+"""
 
 from __future__ import annotations
 
 import os
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-LEAST_SHARE = 0.1  # of a processor
+DOUBT = 0.5  # of its time: so much waiting, and what is late is given that time on top
+STARVED = 0.9  # of its time: so much waiting, and it was never given a chance
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_PID = re.compile(r"^Pid:\t(\d+)$", re.MULTILINE)
 
 
-def starved(server: int, wall_s: float) -> bool:
-    """Tell whether a sample of ``server`` was ready to run for ``wall_s`` and hardly ever did.
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What one process ran, and what it waited for others' sake, in seconds."""
 
-    All its threads had less than a tenth of a processor, and the main one stood in line for one nearly
-    all the time, or stands there now. False where the kernel keeps no such account (``/proc/PID/schedstat``).
+    ran_s: float = 0.0
+    waited_s: float = 0.0
+
+
+def read_account(pidfd: int) -> Account:
+    """Read a process's account; nothing of it where the kernel keeps none, or it is gone.
+
+    The wait is that of the thread that waited longest, less all that its siblings ran. Of a process that
+    has ended and was not yet reaped it is the main thread's, and final: a wait is added up when it is over.
     """
-    below = _children(server)
-    # where the server is process 1 of a namespace it is itself a child, and its samples a level below
-    return any(_waits(pid, wall_s) for pid in (*below, *(c for pid in below for c in _children(pid))))
-
-
-def _waits(pid: int, wall_s: float) -> bool:
     try:
-        waited = int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
-        state, *figures = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ran = (int(figures[10]) + int(figures[11])) / _TICKS_PER_S  # all its threads
-    except (OSError, ValueError, IndexError):  # it ended meanwhile, or there is no account
-        return False
-    # a wait is added up when it is over
-    return ran < LEAST_SHARE * wall_s and (waited > (1 - LEAST_SHARE) * wall_s or state == "R")
+        pid = _number(pidfd)
+        threads = [_thread(pid, name) for name in os.listdir(f"/proc/{pid}/task")]
+        figures = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        if _number(pidfd) != pid:
+            return Account()
+    except (OSError, ValueError, IndexError):
+        return Account()
+    all_ran = max((int(figures[11]) + int(figures[12])) / _TICKS_PER_S, sum(ran for ran, _ in threads))
+    return Account(all_ran, max((waited - (all_ran - ran) for ran, waited in threads), default=0.0))
 
 
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
+def _thread(pid: int, name: str) -> tuple[float, float]:
+    ran, waited, *_ = Path(f"/proc/{pid}/task/{name}/schedstat").read_text().split()
+    return int(ran) / 1e9, int(waited) / 1e9
+
+
+def _number(pidfd: int) -> int:
+    """Return a process's number as this process sees it; ValueError where it has none."""
+    found = _PID.search(Path(f"/proc/self/fdinfo/{pidfd}").read_text())
+    if found is None or not int(found[1]):
+        raise ValueError("it is not to be seen from here")
+    return int(found[1])
+
+
+def waited_for_others(accounts: Sequence[Account]) -> float:
+    """Return the longest wait among processes that work together, less what the rest of them ran."""
+    together = sum(a.ran_s for a in accounts)
+    return max((a.waited_s - (together - a.ran_s) for a in accounts), default=0.0)
+
+
+def doubtful(waited_s: float, wall_s: float) -> bool:
+    """Tell whether what was late may have been so for want of a processor alone."""
+    return waited_s > DOUBT * wall_s
+
+
+def starved(waited_s: float, wall_s: float) -> bool:
+    """Tell whether what was late was hardly ever given a processor."""
+    return waited_s > STARVED * wall_s
+
+
+class Clock:
+    """When a job's time is up.
+
+    It is given once, on top, what it waited for a processor, where that was most of its time.
+    ``waited(final)`` tells how long that was; ``final`` ends what it asks about.
+    """
+
+    def __init__(self, wall_s: float, waited: Callable[[bool], float]) -> None:
+        self.start = time.monotonic()
+        self.deadline = self.start + wall_s
+        self._waited = waited
+        self._extended = False
+
+    @property
+    def wall_s(self) -> float:
+        """The time since it was started."""
+        return time.monotonic() - self.start
+
+    @property
+    def left_s(self) -> float:
+        """The time until it is up."""
+        return max(0.0, self.deadline - time.monotonic())
+
+    def extend(self) -> bool:
+        """Tell, when the time is up, whether there is more of it after all."""
+        if self._extended:
+            return False
+        self._extended = True
+        given = self.deadline - self.start
+        waited = self._waited(False)
+        if not doubtful(waited, given):
+            return False
+        self.deadline += min(waited, given)
+        return True
+
+    def final_wait(self) -> float:
+        """End what is late, and return what it waited for a processor in all."""
+        return max(0.0, self._waited(True))

@@ -5,7 +5,9 @@ is handed, so that nothing of one sample is left in the heap that the next one i
 host asks over a control socket (``SOCK_SEQPACKET``, one request a packet):
 
     F <n> <5 limits> + descriptors   fork children n, n + 1, ...: each one's socket, stdin, stdout, stderr
-    K <n>                            end that child, if it still runs
+    K <n>                            end that child, if it still runs, and reap it
+    P <n>                            show its pidfd (answers P <n> with it, or without where it has ended)
+    H <n>                            end it, but leave it unreaped until K: its account is then final
     B <count>                        time bare fork-and-waits of this process (answers B <ns> ...)
 
 and is told ``X <n> <status> <user s> <system s> <peak bytes>`` for each child that ended. A packet may
@@ -31,7 +33,7 @@ import select
 import struct
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeAlias
 
 from referee.sandbox.inside import files
@@ -74,6 +76,7 @@ class Server:
         self.counts_threads = self.own_scratch and _linux() >= (5, 14)
         self.base_bytes = 0  # of address space, before any sample ran
         self.children: dict[int, tuple[int, int]] = {}  # pidfd -> the host's number for it, pid
+        self.held: set[int] = set()  # pidfds of those that are not to be reaped yet
         self.filter = seccomp.Filter(_FILTERS[options["role"]]())
         self.enter = self.entrance()
         # fork handlers are those of the standard library alone, or it is for Python to run them
@@ -108,6 +111,10 @@ class Server:
                 self.fork([int(w) for w in words], descriptors)
             elif what == "K":
                 self.kill(int(words[0]))
+            elif what == "P":
+                self.show(int(words[0]))
+            elif what == "H":
+                self.hold(int(words[0]))
             else:
                 self.tell(f"B {' '.join(map(str, self.bare(int(words[0]))))}")
 
@@ -193,11 +200,32 @@ class Server:
 
     def kill(self, number: int) -> None:
         """End a child that still runs, and all that it started."""
-        for child, pid in self.children.values():
+        for pidfd, (child, pid) in list(self.children.items()):
             if child == number:
                 if self.program:
                     _kill_group(pid)
                 os.kill(pid, _signal.SIGKILL)
+                if pidfd in self.held:
+                    self.reap(pidfd)
+
+    def show(self, number: int) -> None:
+        """Hand the host a descriptor of a child, by which it may look at its account."""
+        for pidfd, (child, _) in self.children.items():
+            if child == number:
+                rights = pidfd.to_bytes(4, sys.byteorder)
+                self.tell(f"P {number}", [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
+                return
+        self.tell(f"P {number}")
+
+    def hold(self, number: int) -> None:
+        """End a child, and keep what the kernel knows of it."""
+        for pidfd, (child, pid) in self.children.items():
+            if child == number:
+                if pidfd not in self.held:
+                    self.held.add(pidfd)
+                    self.poll.unregister(pidfd)
+                os.kill(pid, _signal.SIGKILL)
+        self.tell(f"H {number}")
 
     def reap(self, pidfd: int) -> None:
         """Collect a child that has ended, and tell the host how."""
@@ -205,7 +233,10 @@ class Server:
         if self.program:
             _kill_group(pid)
         _, status, usage = os.wait4(pid, 0)
-        self.poll.unregister(pidfd)
+        if pidfd in self.held:
+            self.held.remove(pidfd)
+        else:
+            self.poll.unregister(pidfd)
         os.close(pidfd)
         if self.program:
             self.sweep()
@@ -232,10 +263,10 @@ class Server:
             out.append(time.perf_counter_ns() - start)
         return out
 
-    def tell(self, packet: str) -> None:
+    def tell(self, packet: str, rights: Sequence[tuple[int, int, bytes]] = ()) -> None:
         """Send the host one packet; a host that is gone ends the server."""
         try:
-            self.control.send(packet.encode())
+            self.control.sendmsg([packet.encode()], rights)
         except OSError:
             self.stop()
 
