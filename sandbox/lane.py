@@ -171,12 +171,12 @@ class Lane:
             ended = self.channel(role).wait(child, clock.left_s)
             if ended is None and not clock.extend():
                 break
-        late = ended is None
+        late, wall = ended is None, clock.wall_s
         waited = clock.final_wait() if late else 0.0
         if late:
             self.channel(role).end(child)
             ended = self.channel(role).wait(child, GRACE_S)
-        execution = program_outcome(child, message, ended, late, clock.wall_s)
+        execution = program_outcome(child, message, ended, late, wall)
         self._finish(role, child)
         return replace(execution, waited_s=waited)
 
