@@ -37,6 +37,7 @@ SENT_AT_ONCE, HAND_OVER_S = 1 << 15, 10.0
 SPARES = 2  # the fewest that wait for work
 MOST_TRIALS, MOST_BUSY_S = 64, 1.0  # of one judge
 AT_ONCE = 4  # forks: what the server's memory costs to share again is paid once for all
+_MESSAGE_BYTES = 1 << 16  # of a solution that says how it went, and nothing else
 _NOTHING = (Source(code="pass"),)
 
 
@@ -165,7 +166,7 @@ class Lane:
                     outcome=Outcome.SANDBOX_UNAVAILABLE if why else Outcome.SYNTAX_ERROR,
                     error=str(why or first.get("error", "it did not compile")),
                 )
-        message, error = _answer(child.stream, clock)
+        message, error = _answer(child.stream, clock, _MESSAGE_BYTES)
         ended = None
         while error != "timeout" and ended is None:
             ended = self.channel(role).wait(child, clock.left_s)
@@ -187,15 +188,18 @@ class Lane:
             "mode": "calls",
             "sources": _sources(job.sources),
             "entry_point": job.entry_point,
-            "calls": [[wire.encode(a) for a in arguments] for arguments in job.arguments],
+            "calls": encoded_calls(job),
         }
         _hand_over(child, request)
         values: list[Any] = []
-        done = False
-        message, error = _answer(child.stream, clock)
+        done, raised = False, None
+        message, error = _answer(child.stream, clock, _MESSAGE_BYTES)
         if not error and message.get("loaded") is True:
             for i in range(len(job.arguments)):
-                message, error = _answer(child.stream, clock)
+                message, error = _answer(child.stream, clock, job.answer_bytes)
+                if "raised" in message and not job.stop_early:
+                    raised = raised or message
+                    continue
                 if error or "value" not in message:
                     break
                 values.append(message["value"])
@@ -205,6 +209,8 @@ class Lane:
                     break
         wall = clock.wall_s
         waited = clock.final_wait() if error == "timeout" and not done else 0.0
+        if raised is not None and not error:
+            message, done = raised, False
         outcome, why = (Outcome.OK, "") if done else failed(message, error)
         ended = self._wait_if_lost(child, error)
         outcome, why = explain(outcome, why, child, ended)
@@ -310,6 +316,15 @@ class Lane:
         return self.channel("solution").wait(child, GRACE_S)
 
 
+def encoded_calls(job: Calls) -> list[Any]:
+    """Return the arguments of each call, positional and by keyword, as plain data."""
+    keywords = job.keywords or ({},) * len(job.arguments)
+    return [
+        [[wire.encode(a) for a in arguments], {k: wire.encode(a) for k, a in named.items()}]
+        for arguments, named in zip(job.arguments, keywords, strict=True)
+    ]
+
+
 def _sources(sources: tuple[Source, ...]) -> list[Any]:
     return [{"code": s.code, "before": s.before} for s in sources]
 
@@ -343,12 +358,12 @@ def _hand_over(child: Child, message: dict[str, Any], *, descriptor: int | None 
         child.connection.settimeout(None)
 
 
-def _answer(stream: Connection, clock: Clock) -> tuple[dict[str, Any], str]:
+def _answer(stream: Connection, clock: Clock, most_bytes: int = wire.MAX_FRAME) -> tuple[dict[str, Any], str]:
     """Return one message, and why there is none: timeout, ended, or malformed."""
     try:
-        message = stream.receive(deadline=clock.deadline)
+        message = stream.receive(deadline=clock.deadline, limit=most_bytes)
     except TimeoutError:
-        return _answer(stream, clock) if clock.extend() else ({}, "timeout")
+        return _answer(stream, clock, most_bytes) if clock.extend() else ({}, "timeout")
     except (EOFError, OSError):
         return {}, "ended"
     except Malformed as e:

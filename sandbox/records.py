@@ -79,11 +79,18 @@ class Program:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calls:
-    """Call ``entry_point`` once with each of ``arguments`` (each a list of positional arguments)."""
+    """Call ``entry_point`` once with each of ``arguments`` (positional) and, where given, ``keywords``.
+
+    An answer may be at most ``answer_bytes`` long. With ``stop_early`` the first call that raises ends the
+    run.
+    """
 
     sources: tuple[Source, ...]
     entry_point: str
     arguments: tuple[tuple[Any, ...], ...]
+    keywords: tuple[dict[str, Any], ...] = ()
+    stop_early: bool = True
+    answer_bytes: int = 4 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from referee.sandbox.endings import check_outcome
 from referee.sandbox.inside import wire
+from referee.sandbox.lane import encoded_calls
 from referee.sandbox.pool import TRIES
 from referee.sandbox.records import (
     Calls,
@@ -61,8 +63,8 @@ try:
 except BaseException as e:
     say({"raised": [type(e).__name__], "error": f"{type(e).__name__}: {e}"[:500]})
     os._exit(0)
-for arguments in request["calls"]:
-    say(solution._answer(None, module, request["entry_point"], arguments, {}))
+for arguments, named in request["calls"]:
+    say(solution.called(None, module, request["entry_point"], arguments, named))
 os._exit(0)
 """
 _TRIAL = """
@@ -77,7 +79,7 @@ say(request["nonce"])
 _CHECK = """
 namespace = {"__name__": "checker"}
 exec(compile(request["checker"], "<checker>", "exec"), namespace)
-say(float(namespace["check"](request["stdin"], request["stdout"], request["expected"])))
+say(float(namespace["check"](request["stdin"], request["stdout"], request["expected"]) or 0.0))
 """
 
 
@@ -121,25 +123,34 @@ class Remote:
         request = {
             "sources": _plain(job.sources),
             "entry_point": job.entry_point,
-            "calls": [[wire.encode(a) for a in arguments] for arguments in job.arguments],
+            "calls": encoded_calls(job),
         }
         run = self._run(_driver(_CALLS), json.dumps(request), "python", limits)
         if run.outcome not in (Outcome.OK, Outcome.RAISED):
             return run
         values: list[Any] = []
         outcome, error = Outcome.KILLED, "its process ended before it answered"
+        raised, i = "", -1
         for line in run.stdout.splitlines():
+            if len(line) > job.answer_bytes:
+                outcome, error = Outcome.OUTPUT, f"an answer must be at most {job.answer_bytes} bytes"
+                break
             message = _parsed(line)
             if not isinstance(message, dict):
                 continue
-            if "value" not in message:
-                outcome = Outcome.SYNTAX_ERROR if message.get("syntax") else Outcome.RAISED
-                error = str(message.get("error"))[:500]
-                break
-            values.append(message["value"])
-            wanted = on_value is None or on_value(len(values) - 1, message["value"])
-            if not wanted or len(values) == len(job.arguments):
-                outcome, error = Outcome.OK, ""
+            i += 1
+            wanted = True
+            if "value" in message:
+                values.append(message["value"])
+                wanted = on_value is None or on_value(i, message["value"])
+            else:
+                raised = raised or str(message.get("error"))[:500]
+                if message.get("syntax") or job.stop_early:
+                    outcome = Outcome.SYNTAX_ERROR if message.get("syntax") else Outcome.RAISED
+                    error = raised
+                    break
+            if not wanted or i + 1 == len(job.arguments):
+                outcome, error = (Outcome.RAISED, raised) if raised else (Outcome.OK, "")
                 break
         return replace(run, outcome=outcome, error=error, values=tuple(values), stdout="")
 
@@ -169,8 +180,9 @@ class Remote:
         score = _parsed(run.stdout.strip()) if run.outcome is Outcome.OK else None
         if run.outcome is Outcome.SANDBOX_UNAVAILABLE:
             return run
-        good = isinstance(score, int | float) and score > 0
-        return replace(run, outcome=Outcome.OK if good else Outcome.WRONG, stdout="")
+        good = isinstance(score, int | float) and 0 <= score <= 1
+        judged = check_outcome({"score": score if good else 0.0}, "")
+        return replace(run, outcome=judged.outcome, stdout="", report=judged.report)
 
     def _run(self, code: str, stdin: str, language: str, limits: Limits) -> Execution:
         body = {

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-DOUBT = 0.5  # of its time: so much waiting, and what is late is given that time on top
+DOUBT = 0.7  # of its time: so much waiting, and what is late is given that time on top
 STARVED = 0.9  # of its time: so much waiting, and it was never given a chance
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PID = re.compile(r"^Pid:\t(\d+)$", re.MULTILINE)

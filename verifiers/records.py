@@ -130,7 +130,7 @@ class Problem:
         if type(self.answer) is not str:
             _set(self, "answer", plain("answer", self.answer))
         _text("id", self.id)
-        _set(self, "info", _object("info", self.info))
+        _set(self, "info", _object("info", self.info, tagged=True))
         if self.thinking != ():
             _set(self, "thinking", as_marks(self.thinking))
 
@@ -285,8 +285,10 @@ def has_answer(completion: str | Completion, problem: Problem) -> bool:
     return not isinstance(completion, str) and bool(completion.tool_calls)
 
 
-def plain(name: str, value: Any, depth: int = 0) -> Json:
+def plain(name: str, value: Any, depth: int = 0, *, tagged: bool = False) -> Json:
     """Rebuild ``value`` as plain JSON data; tuples become lists.
+
+    With ``tagged``, infinities and NaN become ``{"t": "float", "v": "inf"}`` (or ``-inf``, ``nan``).
 
     Raises:
         TypeError: for anything that JSON cannot hold, named by where it stands.
@@ -297,6 +299,8 @@ def plain(name: str, value: Any, depth: int = 0) -> Json:
         return value  # type: ignore[no-any-return]
     if kind is float:
         if not math.isfinite(value):
+            if tagged:
+                return {"t": "float", "v": repr(value)}
             raise ValueError(f"{name} must hold finite numbers, got {value}")
         return value  # type: ignore[no-any-return]
     if depth >= MAX_DEPTH:
@@ -305,13 +309,13 @@ def plain(name: str, value: Any, depth: int = 0) -> Json:
         for k in value:
             if not isinstance(k, str):
                 raise TypeError(f"{name} must have text keys, got {k!r} ({type(k).__name__})")
-        return {str(k): plain(name, v, depth + 1) for k, v in value.items()}
+        return {str(k): plain(name, v, depth + 1, tagged=tagged) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(name, v, depth + 1) for v in value]
+        return [plain(name, v, depth + 1, tagged=tagged) for v in value]
     if isinstance(value, str):
         return str(value)
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a numpy or torch scalar
-        return plain(name, value.item(), depth + 1)
+        return plain(name, value.item(), depth + 1, tagged=tagged)
     raise TypeError(f"{name} must be JSON data, got {type(value).__name__}: {str(value)[:80]}")
 
 
@@ -324,12 +328,12 @@ def _text(name: str, value: object) -> None:
         raise TypeError(f"{name} must be a text, got {type(value).__name__}: {str(value)[:80]}")
 
 
-def _object(name: str, value: object) -> dict[str, Json]:
+def _object(name: str, value: object, *, tagged: bool = False) -> dict[str, Json]:
     if type(value) is dict and all(type(k) is str and type(v) is str for k, v in value.items()):
         return dict(value)  # what most details are
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a JSON object, got {type(value).__name__}: {str(value)[:80]}")
-    return plain(name, value)  # type: ignore[return-value]
+    return plain(name, value, tagged=tagged)  # type: ignore[return-value]
 
 
 def _finite(name: str, value: object) -> float:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from referee.sandbox.embedded import Embedded
 from referee.sandbox.records import Calls, Check, Execution, Limits, Outcome, Program, Sandbox, Source, Trial
+from referee.verifiers.code_tests import CallCase, CodeTests, StdioCase, one_of, read_code_tests
 from referee.verifiers.combine import Composable
 from referee.verifiers.outputs import MATCHES, same_output, same_value
 from referee.verifiers.protocol import UNIT, Item, failure
-from referee.verifiers.reading.code_blocks import LANGUAGES, extract_code
+from referee.verifiers.reading.code_blocks import extract_code
 from referee.verifiers.reading.fences import fenced_blocks
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, text_of
 
@@ -23,7 +25,8 @@ _REASONS = {
     Outcome.OUTPUT: Reason.RESOURCE_LIMIT,
 }
 _SHOWN = 2000
-_Judge: TypeAlias = "Callable[[UnitTests, tuple[Source, ...], Problem, str], Verdict]"
+_ROOM = 1 << 16  # bytes: what an answer may have beyond what is expected
+_Test = TypeVar("_Test", StdioCase, CallCase)
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
 
 
@@ -40,12 +43,16 @@ class UnitTests(Composable):
     - ``{"calls": [[arguments, expected], ...], "entry_point": name}``: compared outside.
 
     A case or call may carry ``"public": true`` and ``"weight"`` (a call then is ``{"args": ...,
-    "expected": ...}``). ``info`` may also set ``"match"``, ``"tolerance"`` and ``"language"``.
+    "kwargs": ..., "expected": ...}``). ``info`` may also set ``"match"``, ``"tolerance"``, ``"language"``,
+    and the problem's own ``"time_limit_s"`` and ``"memory_bytes"``, of which ``limits`` are the default
+    and the ceiling. The spellings of common data sets are read too (``input`` and ``output``, ``inputs``
+    and ``outputs``, ``expected_output``, ``fn_name``, ``input_output``).
 
-    ``score`` is ``all`` (1 or 0, and the first failure ends the run), ``fraction`` of the tests that
-    passed, or ``weighted``. ``match`` compares outputs: ``exact``, by ``whitespace``-separated words, or
-    words where numbers may differ by ``tolerance`` (``float``). ``which`` takes only the ``public`` or
-    the ``hidden`` tests.
+    ``score`` is ``all`` (1 or 0, and the first failure ends the run), the ``fraction`` of all tests that
+    passed, or ``weighted``. A checker's number is the share of its case: all of it is 1. ``match`` compares
+    outputs: ``exact``, by ``whitespace``-separated words, or words where numbers may differ by
+    ``tolerance`` (``float``), unless a whole number is expected. ``which`` takes only the ``public`` or the
+    ``hidden`` tests.
 
     The verdict's ``detail`` has the outcome, tests passed and total, the failing test, what was written,
     and ``guarantee``: ``isolated`` where the tests and expected values were never in the solution's
@@ -65,8 +72,8 @@ class UnitTests(Composable):
     - results that claim to equal everything, or are no plain data
     - a completion with no code, or only thinking: ``no_answer``
 
-    It abstains where the tests cannot be read or never call the solution (``bad_reference``) and where
-    the sandbox cannot run (``unavailable``).
+    It abstains where the tests cannot be read (a key that is missing, or none of ours) or never call the
+    solution (``bad_reference``) and where the sandbox cannot run (``unavailable``).
 
     >>> from referee.verifiers import Problem
     >>> problem = Problem(info={"calls": [[[3, 4], 7]], "entry_point": "add"})
@@ -85,9 +92,9 @@ class UnitTests(Composable):
     bounds_itself = True
 
     def __post_init__(self) -> None:
-        _one_of("score", self.score, ("all", "fraction", "weighted"))
-        _one_of("match", self.match, MATCHES)
-        _one_of("which", self.which, ("every", "public", "hidden"))
+        one_of("score", self.score, ("all", "fraction", "weighted"))
+        one_of("match", self.match, MATCHES)
+        one_of("which", self.which, ("every", "public", "hidden"))
         if not 0 <= self.tolerance < 1:
             raise ValueError(f"tolerance must be at least 0 and below 1, got {self.tolerance}")
         if self.sandbox is None:
@@ -97,24 +104,23 @@ class UnitTests(Composable):
 
     def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
         """Return the verdict on one completion."""
-        info: dict[str, Any] = problem.info
         try:
-            language = _one_of("language", info.get("language", "python"), LANGUAGES)
-            judge = _judge_for(info, language)
-        except (ValueError, TypeError, KeyError) as e:
+            tests = self._chosen(read_code_tests(problem.info))
+        except ValueError as e:
             return failure(f"problem.info: {e}", Reason.BAD_REFERENCE)
-        entry_point = str(info.get("entry_point") or "")
         found = extract_code(
-            text_of(completion), language=language, entry_point=entry_point, thinking=problem.thinking
+            text_of(completion),
+            language=tests.language,
+            entry_point=tests.entry_point,
+            thinking=problem.thinking,
         )
         if found.missing:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER, detail={"error": found.missing})
-        preamble = _preamble(problem, entry_point) if language == "python" else ""
+        preamble = _preamble(problem, tests.entry_point) if tests.language == "python" else ""
         sources = tuple(Source(code=code, before=preamble) for code in found.candidates)
-        try:
-            return judge(self, sources, problem, found.candidates[0])
-        except (ValueError, TypeError, KeyError) as e:
-            return failure(f"problem.info: {type(e).__name__}: {e}", Reason.BAD_REFERENCE)
+        if tests.cases:
+            return self._cases(sources, tests)
+        return self._calls(sources, tests) if tests.calls else self._tests(sources, tests, preamble)
 
     def verify_batch(self, items: Sequence[Item]) -> list[Verdict]:
         """Return the verdicts on many completions, as many at a time as the sandbox has workers."""
@@ -122,18 +128,15 @@ class UnitTests(Composable):
         with ThreadPoolExecutor(max(1, min(self.sandbox.workers, len(items)))) as threads:
             return list(threads.map(lambda item: self(item.completion, item.problem), items))
 
-    def _tests(self, sources: tuple[Source, ...], problem: Problem, code: str) -> Verdict:
-        info: dict[str, Any] = problem.info
-        tests = info["tests"]
-        entry_point = str(info.get("entry_point") or "")
+    def _tests(self, sources: tuple[Source, ...], tests: CodeTests, preamble: str) -> Verdict:
         trial = Trial(
             sources=sources,
-            tests=tests if isinstance(tests, str) else "\n".join(tests),
-            entry_point=entry_point,
-            setup=str(info.get("setup") or "") or _preamble(problem, entry_point),
+            tests=tests.source,
+            entry_point=tests.entry_point,
+            setup=tests.setup or preamble,
             stop_early=self.score == "all",
         )
-        run = self._execute(trial)
+        run = self._execute(trial, self._limits(tests))
         passed, total = int(run.report.get("passed") or 0), int(run.report.get("total") or 0)
         failures = run.report.get("failures") or [{}]
         extra: dict[str, Json] = {"guarantee": str(run.report.get("guarantee") or "isolated")}
@@ -141,134 +144,148 @@ class UnitTests(Composable):
             extra["failed"] = failures[0]
         done = run.outcome in (Outcome.OK, Outcome.WRONG, Outcome.KILLED, Outcome.MEMORY) and total > 0
         fraction = passed / total if done else 0.0
-        return self._verdict(run, code, fraction if self.score != "all" else None, passed, total, extra)
+        share = fraction if self.score != "all" else None
+        return self._verdict(run, sources, share, (passed, total), extra)
 
-    def _cases(self, sources: tuple[Source, ...], problem: Problem, code: str) -> Verdict:
-        info: dict[str, Any] = problem.info
-        cases = self._chosen(info["cases"])
-        language = str(info.get("language") or "python")
+    def _cases(self, sources: tuple[Source, ...], tests: CodeTests) -> Verdict:
+        limits = self._limits(tests)
         results: list[float] = []
         last = first_failure = None
         extra: dict[str, Json] = {"guarantee": "isolated"}
-        for i, case in enumerate(cases):
-            program = Program(sources=sources, stdin=_text(case.get("stdin", "")), language=language)
-            last = self._execute(program)
+        for i, case in enumerate(tests.cases):
+            program = Program(sources=sources, stdin=case.stdin, language=tests.language)
+            last = self._execute(program, limits)
+            share = 0.0
             if last.outcome is Outcome.OK:
-                last = self._compared(last, case, info)
+                last, share = self._compared(last, case, tests, limits)
             if last.outcome in (Outcome.SANDBOX_UNAVAILABLE, Outcome.BAD_REFERENCE):
-                return self._verdict(last, code, None, 0, len(cases), extra)
-            results.append(float(last.outcome is Outcome.OK))
+                return self._verdict(last, sources, None, (0, len(tests.cases)), extra)
+            results.append(share)
             if last.outcome is not Outcome.OK and first_failure is None:
                 first_failure = last
-                extra["failed"] = {"test": i, **_cut_case(case)}
+                extra["failed"] = {"test": i, "stdin": _cut(case.stdin), "stdout": _cut(case.stdout)}
             if first_failure and (self.score == "all" or first_failure.outcome is Outcome.SYNTAX_ERROR):
                 break
         run = first_failure or last
         assert run is not None
-        return self._verdict(run, code, self._share(results, cases), int(sum(results)), len(cases), extra)
+        counts = results.count(1.0), len(tests.cases)
+        return self._verdict(run, sources, self._share(dict(enumerate(results)), tests.cases), counts, extra)
 
-    def _compared(self, run: Execution, case: dict[str, Any], info: dict[str, Any]) -> Execution:
-        expected = _text(case.get("stdout", case.get("expected", "")))
-        if checker := info.get("checker"):
-            check = Check(
-                checker=checker, stdin=_text(case.get("stdin", "")), stdout=run.stdout, expected=expected
-            )
-            judged = self._execute(check)
-            return Execution(
-                outcome=judged.outcome,
-                error=judged.error,
-                stdout=run.stdout,
-                stderr=run.stderr,
-                report=judged.report,
-            )
-        match = _one_of("match", info.get("match", self.match), MATCHES)
-        tolerance = float(info.get("tolerance", self.tolerance or 1e-6 if match == "float" else 0.0))
-        if same_output(expected, run.stdout, match=match, tolerance=tolerance):
-            return run
-        return Execution(
-            outcome=Outcome.WRONG, error="the output differs", stdout=run.stdout, stderr=run.stderr
-        )
+    def _compared(
+        self, run: Execution, case: StdioCase, tests: CodeTests, limits: Limits
+    ) -> tuple[Execution, float]:
+        """Return what came of a case that ran, and the share of it that is paid."""
+        if tests.checker:
+            check = Check(checker=tests.checker, stdin=case.stdin, stdout=run.stdout, expected=case.stdout)
+            judged = self._execute(check, limits)
+            share = float(judged.report.get("score") or 0.0) if judged.outcome is not Outcome.TIMEOUT else 0.0
+            return replace(judged, stdout=run.stdout, stderr=run.stderr), share
+        match = tests.match or self.match
+        tolerance = tests.tolerance if tests.tolerance is not None else self.tolerance
+        if match == "float" and tests.tolerance is None:
+            tolerance = tolerance or 1e-6
+        if same_output(case.stdout, run.stdout, match=match, tolerance=tolerance):
+            return run, 1.0
+        return replace(run, outcome=Outcome.WRONG, error="the output differs"), 0.0
 
-    def _calls(self, sources: tuple[Source, ...], problem: Problem, code: str) -> Verdict:
-        info: dict[str, Any] = problem.info
-        pairs = self._chosen([_pair(c) for c in info["calls"]])
-        tolerance = float(info.get("tolerance", self.tolerance))
+    def _calls(self, sources: tuple[Source, ...], tests: CodeTests) -> Verdict:
+        calls = tests.calls
+        tolerance = tests.tolerance if tests.tolerance is not None else self.tolerance
         job = Calls(
             sources=sources,
-            entry_point=str(info["entry_point"]),
-            arguments=tuple(tuple(p["args"]) for p in pairs),
+            entry_point=tests.entry_point,
+            arguments=tuple(c.args for c in calls),
+            keywords=tuple(c.kwargs for c in calls),
+            stop_early=self.score == "all",
+            answer_bytes=_ROOM + 16 * max(_length(c.expected) for c in calls),
         )
-        results: list[float] = []
+        results: dict[int, float] = {}
 
         def on_value(i: int, value: Any) -> bool:
-            good = same_value(pairs[i]["expected"], value, tolerance=tolerance)
-            results.append(float(good))
+            good = any(same_value(e, value, tolerance=tolerance) for e in calls[i].expected)
+            results[i] = float(good)
             return good or self.score != "all"
 
-        run = self._execute(job, on_value)
+        run = self._execute(job, self._limits(tests), on_value)
         extra: dict[str, Json] = {"guarantee": "isolated"}
-        if run.outcome is Outcome.OK and not (len(results) == len(pairs) and all(results)):
-            run = Execution(
-                outcome=Outcome.WRONG,
-                error="the result differs",
-                stdout=run.stdout,
-                stderr=run.stderr,
-                values=run.values,
-            )
+        passed = sum(results.values())
+        if run.outcome is Outcome.OK and passed < len(calls):
+            run = replace(run, outcome=Outcome.WRONG, error="the result differs")
         if run.outcome is not Outcome.OK:
-            i = next((i for i, r in enumerate(results) if not r), min(len(results), len(pairs) - 1))
+            i = next((i for i in range(len(calls)) if not results.get(i)), len(calls) - 1)
             extra["failed"] = {
                 "test": i,
-                "args": _cut(pairs[i]["args"]),
-                "expected": _cut(pairs[i]["expected"]),
+                "args": _cut([*calls[i].args, *([calls[i].kwargs] if calls[i].kwargs else [])]),
+                "expected": _cut(calls[i].expected[0]),
             }
-        return self._verdict(run, code, self._share(results, pairs), int(sum(results)), len(pairs), extra)
+        counts = int(passed), len(calls)
+        return self._verdict(run, sources, self._share(results, calls), counts, extra)
 
-    def _execute(self, job: Any, on_value: Any = None) -> Execution:
+    def _execute(self, job: Any, limits: Limits, on_value: Any = None) -> Execution:
         assert self.sandbox is not None
-        return self.sandbox.execute(job, limits=self.limits, on_value=on_value)
+        return self.sandbox.execute(job, limits=limits, on_value=on_value)
 
-    def _chosen(self, tests: Any) -> list[dict[str, Any]]:
-        if self.which != "every":
-            tests = [t for t in tests if bool(t.get("public")) is (self.which == "public")]
-        if not tests:
+    def _limits(self, tests: CodeTests) -> Limits:
+        """Return the problem's limits, up to our own; output may be as long as what is expected."""
+        longest = max((len(c.stdout.encode("utf-8", "replace")) for c in tests.cases), default=0)
+        output_bytes = self.limits.output_bytes
+        return replace(
+            self.limits,
+            wall_s=min(tests.time_limit_s or self.limits.wall_s, self.limits.wall_s),
+            memory_bytes=min(tests.memory_bytes or self.limits.memory_bytes, self.limits.memory_bytes),
+            output_bytes=output_bytes if longest < output_bytes else 2 * longest + _ROOM,
+        )
+
+    def _chosen(self, tests: CodeTests) -> CodeTests:
+        """Return the tests that ``which`` takes."""
+        if tests.source:
+            return tests
+        cases, calls = self._of_those(tests.cases), self._of_those(tests.calls)
+        if not cases and not calls:
             raise ValueError(f"there must be at least one {self.which} test")
-        return list(tests)
+        if self.score == "weighted" and sum(t.weight for t in (*cases, *calls)) <= 0:
+            raise ValueError("weights must be at least 0, and one above 0")
+        return replace(tests, cases=cases, calls=calls)
 
-    def _share(self, results: list[float], tests: list[dict[str, Any]]) -> float | None:
-        """Return the (weighted) share of the tests that passed; None where only all of them count."""
+    def _of_those(self, tests: tuple[_Test, ...]) -> tuple[_Test, ...]:
+        return tuple(t for t in tests if self.which == "every" or t.public is (self.which == "public"))
+
+    def _share(
+        self, results: dict[int, float], tests: tuple[StdioCase, ...] | tuple[CallCase, ...]
+    ) -> float | None:
+        """Return the (weighted) share of all the tests; None where they must all pass."""
         if self.score == "all":
             return None
-        weights = [float(t.get("weight", 1.0)) if self.score == "weighted" else 1.0 for t in tests]
-        if min(weights) < 0 or sum(weights) <= 0:
-            raise ValueError("weights must be at least 0, and one above 0")
-        return sum(w * r for w, r in zip(weights, results, strict=False)) / sum(weights)
+        weights = [t.weight if self.score == "weighted" else 1.0 for t in tests]
+        return sum(w * results.get(i, 0.0) for i, w in enumerate(weights)) / sum(weights)
 
     def _verdict(
-        self, run: Execution, code: str, share: float | None, passed: int, total: int, extra: dict[str, Json]
+        self,
+        run: Execution,
+        sources: tuple[Source, ...],
+        share: float | None,
+        counts: tuple[int, int],
+        extra: dict[str, Json],
     ) -> Verdict:
+        """Return the verdict on a run; ``counts`` are the tests passed, and all of them."""
         if run.outcome is Outcome.SANDBOX_UNAVAILABLE:
             return failure(run.error, Reason.UNAVAILABLE)
         if run.outcome is Outcome.BAD_REFERENCE:
             return failure(run.error, Reason.BAD_REFERENCE)
         score = share if share is not None else float(run.outcome is Outcome.OK)
-        detail: dict[str, Json] = {"outcome": str(run.outcome), "passed": passed, "total": total, **extra}
+        detail: dict[str, Json] = {
+            "outcome": str(run.outcome),
+            "passed": counts[0],
+            "total": counts[1],
+            **extra,
+        }
         for name, text in (("error", run.error), ("stdout", run.stdout), ("stderr", run.stderr)):
             if text:
                 detail[name] = _cut(text)
         reason = Reason.CORRECT if score == 1.0 else Reason.PARTIAL
         if score == 0.0:
             reason = _REASONS.get(run.outcome, Reason.INCORRECT)
-        return Verdict(score=score, reason=reason, answer=code, detail=detail)
-
-
-def _judge_for(info: dict[str, Any], language: str) -> _Judge:
-    forms = [f for f in ("tests", "cases", "calls") if info.get(f)]
-    if len(forms) != 1:
-        raise ValueError(f"it must hold one of tests, cases and calls, got {', '.join(forms) or 'none'}")
-    if forms[0] != "cases" and language != "python":
-        raise ValueError(f"{forms[0]} need python; {language} is judged by cases")
-    return {"tests": UnitTests._tests, "cases": UnitTests._cases, "calls": UnitTests._calls}[forms[0]]
+        return Verdict(score=score, reason=reason, answer=sources[0].code, detail=detail)
 
 
 def _preamble(problem: Problem, entry_point: str) -> str:
@@ -285,30 +302,8 @@ def _preamble(problem: Problem, entry_point: str) -> str:
     return prompt if begins.search(prompt) else ""
 
 
-def _pair(call: Any) -> dict[str, Any]:
-    if isinstance(call, dict):
-        return call
-    arguments, expected = call
-    return {"args": arguments, "expected": expected}
-
-
-def _one_of(name: str, value: Any, allowed: Sequence[str]) -> str:
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
-    return str(value)
-
-
-def _text(value: Any) -> str:
-    """Return a stdin or stdout as text; some data sets hold a list of lines."""
-    if isinstance(value, list):
-        return "\n".join(str(line) for line in value)
-    if not isinstance(value, str):
-        raise TypeError(f"stdin and stdout must be text, got {type(value).__name__}")
-    return value
-
-
-def _cut_case(case: dict[str, Any]) -> dict[str, Json]:
-    return {k: _cut(case[k]) for k in ("stdin", "stdout") if k in case}
+def _length(expected: tuple[Any, ...]) -> int:
+    return max(len(json.dumps(e)) for e in expected)
 
 
 def _cut(value: Any) -> str:

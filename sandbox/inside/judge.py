@@ -75,19 +75,28 @@ def rehearse() -> None:
 
 
 def _check(request: dict[str, Any]) -> dict[str, Tree]:
-    """Run a special checker: ``check(stdin, stdout, expected) -> bool or number``."""
+    """Run a special checker: ``check(stdin, stdout, expected)``: whether it is right, or a share up to 1."""
     namespace: dict[str, Any] = {"__name__": "__checker__"}
     try:
         exec(compile(request["checker"], "<checker>", "exec"), namespace)  # noqa: S102  # the problem's own
         check = namespace["check"]
     except Exception as e:  # noqa: BLE001  # a checker that cannot be loaded is the problem's fault
         return {"bad_reference": f"the checker cannot be loaded: {type(e).__name__}: {e}"[:500]}
+    stdin, expected, error = request["stdin"], request["expected"], ""
     try:
-        return {"score": float(check(request["stdin"], request["stdout"], request["expected"]))}
+        said = check(stdin, request["stdout"], expected)
+        score = float(said or 0.0)
+        if not 0 <= score <= 1:
+            return {
+                "bad_reference": f"a checker must return True, False or a share up to 1, got {said!r:.80}"
+            }
+        if said is not None:
+            return {"score": score}
     except Exception as e:  # noqa: BLE001  # a checker may well choke on what is wrong; on what is right, never
         error = f"{type(e).__name__}: {e}"[:500]
     try:
-        check(request["stdin"], request["expected"], request["expected"])
+        if check(stdin, expected, expected) is None:
+            return {"bad_reference": "the checker returns None for the expected output itself"}
     except Exception:  # noqa: BLE001
         return {"bad_reference": f"the checker raises on the expected output itself: {error}"}
     return {"score": 0.0, "error": error}

@@ -201,13 +201,13 @@ class Scripted:
     ("workers", "waits", "outcome", "runs"),
     [
         (1, [0.3], Outcome.TIMEOUT, 1),
-        (1, [0.7], Outcome.TIMEOUT, 1),  # nothing of ours was beside it
-        (2, [0.7], Outcome.OK, 2),
-        (2, [0.7, 0.7], Outcome.TIMEOUT, 2),
+        (1, [0.8], Outcome.TIMEOUT, 1),  # nothing of ours was beside it
+        (2, [0.8], Outcome.OK, 2),
+        (2, [0.8, 0.8], Outcome.TIMEOUT, 2),
         (1, [0.95], Outcome.OK, 2),
         (1, [0.95, 0.2], Outcome.TIMEOUT, 2),
         (2, [0.95, 0.95], Outcome.SANDBOX_UNAVAILABLE, 2),
-        (2, [0.7, 0.95], Outcome.SANDBOX_UNAVAILABLE, 2),
+        (2, [0.8, 0.95], Outcome.SANDBOX_UNAVAILABLE, 2),
     ],
 )
 def test_in_doubt_it_is_run_once_more_and_then_decided(
