@@ -29,7 +29,7 @@ from referee.sandbox.records import (
     Source,
     Trial,
 )
-from referee.sandbox.starvation import Account, Clock, doubtful, waited_for_others
+from referee.sandbox.starvation import Account, TimeLimit, doubtful, waited_for_others
 
 COMPILE_S = 25.0
 GRACE_S = 0.25
@@ -300,14 +300,14 @@ class Lane:
         self._keep_or_finish(kept, wall, clean=bool(report.pop("clean", False)))
         return replace(check_outcome(report, error), wall_s=wall, waited_s=waited)
 
-    def _clock(self, limits: Limits, watched: list[_Watched]) -> Clock:
+    def _clock(self, limits: Limits, watched: list[_Watched]) -> TimeLimit:
         """Return the clock of a job, which knows how long the processes that it watches had to wait."""
 
         def waited(final: bool) -> float:
             accounts = [(w, self.channel(w.role).account(w.child, final=final)) for w in watched]
             return waited_for_others([Account(a.ran_s, a.waited_s - w.before_s) for w, a in accounts])
 
-        return Clock(limits.wall_s, waited)
+        return TimeLimit(limits.wall_s, waited)
 
     def _wait_if_lost(self, child: Child, error: str) -> Exit | None:
         """Where the child stopped answering without being late, learn how it ended."""
@@ -358,7 +358,9 @@ def _hand_over(child: Child, message: dict[str, Any], *, descriptor: int | None 
         child.connection.settimeout(None)
 
 
-def _answer(stream: Connection, clock: Clock, most_bytes: int = wire.MAX_FRAME) -> tuple[dict[str, Any], str]:
+def _answer(
+    stream: Connection, clock: TimeLimit, most_bytes: int = wire.MAX_FRAME
+) -> tuple[dict[str, Any], str]:
     """Return one message, and why there is none: timeout, ended, or malformed."""
     try:
         message = stream.receive(deadline=clock.deadline, limit=most_bytes)

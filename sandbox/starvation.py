@@ -75,7 +75,7 @@ def starved(waited_s: float, wall_s: float) -> bool:
     return waited_s > STARVED * wall_s
 
 
-class Clock:
+class TimeLimit:
     """When a job's time is up.
 
     It is given once, on top, what it waited for a processor, where that was most of its time.

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from referee.sandbox import Calls, Embedded, Execution, Limits, Outcome, Program, Source, Trial
 from referee.sandbox.pool import Lanes, lanes_of
-from referee.sandbox.starvation import Account, Clock, waited_for_others
+from referee.sandbox.starvation import Account, TimeLimit, waited_for_others
 
 GOOD = (Source(code="def f(x):\n    for _ in range(3_000_000): pass\n    return x"),)
 JOBS = {
@@ -173,7 +173,7 @@ def test_no_process_can_buy_a_wait_from_those_it_works_with(
 
 def test_the_time_is_extended_once_and_only_for_a_wait() -> None:
     for waited, extended in ((0.0, False), (0.04, False), (0.09, True), (9.0, True)):
-        clock = Clock(0.1, lambda final, waited=waited: waited)
+        clock = TimeLimit(0.1, lambda final, waited=waited: waited)
         assert clock.extend() is extended
         assert not clock.extend()
         assert clock.deadline <= clock.start + 0.2 + 1e-9
