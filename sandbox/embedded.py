@@ -29,6 +29,7 @@ FLAGS = ("-s", "-S", "-P", "-B")  # no user or site packages, no folder of the s
 ENVIRONMENT = {
     "PYTHONHASHSEED": "0",  # the same sets in the same order, for the same verdict
     "LD_BIND_NOW": "1",  # symbols are looked up once, not again in every child
+    "MALLOC_ARENA_MAX": "2",  # each further thread would reserve 64 MiB of what it may have
 }
 HELP = (
     "untrusted code is run only where the kernel confines it: allow user namespaces "

@@ -13,12 +13,15 @@ import os
 import sys
 import textwrap
 import types
+import typing
 from collections.abc import Callable
 from typing import Any
 
 from referee.sandbox.inside.wire import Connection, Tree, Unplain, decode, encode, frame
 
 REQUEST_LIMIT = 256 << 20
+# what the graders of functions put ahead of them; not what is made by calling, such as a Counter
+ANNOTATIONS = frozenset(typing.__all__) - {"ChainMap", "Counter", "NamedTuple", "OrderedDict", "TypedDict"}
 
 
 def main(fd: int) -> None:
@@ -29,15 +32,16 @@ def main(fd: int) -> None:
 def carry_out(connection: Connection) -> int:
     """Carry out one request and return the exit status."""
     request: Any = connection.receive(limit=REQUEST_LIMIT)
-    module = types.ModuleType("__main__" if request["mode"] == "program" else "solution")
-    sys.modules[module.__name__] = module
     try:
         code = load(request["sources"], request["entry_point"])
     except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError) as e:
         connection.send({"loaded": False, "syntax": True, "error": _one_line(e)})
         return 0
     if request["mode"] == "program":
-        return _program(connection, code, module)
+        return _program(connection, code)
+    module = _module("solution")
+    names = names_in(code)
+    module.__dict__.update({n: getattr(typing, n) for n in ANNOTATIONS if n in names})
     try:
         exec(code, module.__dict__)  # noqa: S102  # running it is what this process is for
     except BaseException as e:  # noqa: BLE001  # SystemExit and all
@@ -115,14 +119,24 @@ def _compiled(text: str) -> tuple[types.CodeType | None, BaseException | None]:
         return None, e
 
 
-def _program(connection: Connection, code: types.CodeType, module: types.ModuleType) -> int:
+def names_in(code: types.CodeType) -> set[str]:
+    """Return every name that code reads or sets other than its own variables."""
+    inner = [names_in(c) for c in code.co_consts if isinstance(c, types.CodeType)]
+    return set(code.co_names).union(*inner)
+
+
+def _module(name: str) -> types.ModuleType:
+    module = sys.modules[name] = types.ModuleType(name)
+    module.__file__ = "solution.py"
+    return module
+
+
+def _program(connection: Connection, code: types.CodeType) -> int:
     """Run the code as a program and return its exit status, as the interpreter would."""
     error: dict[str, Tree] = {}
     status = 0
     try:
-        exec(code, module.__dict__)  # noqa: S102  # running it is what this process is for
-        if threading := sys.modules.get("threading"):
-            threading._shutdown()  # waits for its threads
+        exec(code, _module("__main__").__dict__)  # noqa: S102  # running it is what this process is for
     except SystemExit as e:
         if e.code is not None and not isinstance(e.code, int):
             print(e.code, file=sys.stderr)  # noqa: T201  # as the interpreter does
@@ -130,12 +144,29 @@ def _program(connection: Connection, code: types.CodeType, module: types.ModuleT
     except BaseException as e:  # noqa: BLE001  # whatever ends it is what is reported
         _print_traceback()
         error, status = _raised(e), 1
+    _end(finalise="__del__" in names_in(code))
     try:
         sys.stdout.flush()
     except (OSError, ValueError) as e:
         error = error or _raised(e)
     connection.send({"loaded": True, "status": status & 0xFF, **error})
     return status & 0xFF
+
+
+def _end(*, finalise: bool) -> None:
+    """Do what the interpreter does at its end: wait for threads, then exit handlers, then finalisers."""
+    try:
+        if threading := sys.modules.get("threading"):
+            threading._shutdown()
+        if atexit := sys.modules.get("atexit"):
+            atexit._run_exitfuncs()
+        if finalise:
+            import gc
+
+            del sys.modules["__main__"]  # what it made is held by nothing else
+            gc.collect()
+    except BaseException:  # noqa: BLE001  # the interpreter reports it, and goes on ending
+        _print_traceback()
 
 
 def _serve(connection: Connection, module: types.ModuleType) -> None:
@@ -180,18 +211,26 @@ def _answer(
 
 
 def find(module: types.ModuleType, name: str) -> Callable[..., Any]:
-    """Return what a name stands for: ``f``, ``A.f``, ``A().f``, or ``f`` of a class ``Solution``."""
+    """Return what a name stands for: ``f``, ``A.f``, ``A().f``, or a method of a class ``Solution``."""
     value: Any = module
     for part in name.split("."):
         bare = part.removesuffix("()")
         if value is module and not hasattr(module, bare) and hasattr(getattr(module, "Solution", None), bare):
             value = module.Solution()
+        if value is getattr(module, "Solution", None) and isinstance(
+            vars(value).get(bare), types.FunctionType
+        ):
+            value = value()
         if value is module and not hasattr(module, bare):
             raise NameError(f"name {bare!r} is not defined")
         value = getattr(value, bare)
         if part.endswith("()"):
             value = value()
     return value  # type: ignore[no-any-return]
+
+
+def _is_method(owner: Any, name: str) -> bool:
+    return isinstance(owner, type) and isinstance(vars(owner).get(name), types.FunctionType)
 
 
 def _changed(argument: Any, before: Tree) -> Tree:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import _random
 import _signal  # type: ignore[import-not-found]  # signal itself makes hundreds of objects
 import _socket
+import _thread
 import contextlib
 import functools
 import gc
@@ -36,13 +37,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeAlias
 
-from referee.sandbox.inside import files
+from referee.sandbox.inside import files, interpreter
 from referee.sandbox.kernel import calls, landlock, namespaces, seccomp
 
 CONTROL = 3
 MOST_AT_ONCE = 8  # forks asked for in one packet
 SOCKET = 3  # in a child: the one socket it holds
 STACK_BYTES = 64 << 20
+THREAD_STACK_BYTES = 4 << 20  # of each further thread, or few would fit
 ROOM = _socket.CMSG_SPACE(4 * 4 * MOST_AT_ONCE)
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 PR_SET_CHILD_SUBREAPER = 36
@@ -339,6 +341,9 @@ def _prepare(options: dict[str, Any], control: _socket.socket, host: int) -> Ser
     facts, statm = _confine_server(options, readable)
     sys.path[:] = path
     sys.argv[:] = ["solution"]
+    interpreter.define_site_builtins()
+    interpreter.open_streams_by_name()
+    _thread.stack_size(THREAD_STACK_BYTES)
     for name in options["preload"]:
         importlib.import_module(name)
     for _ in range(REHEARSALS):
