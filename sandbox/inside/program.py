@@ -4,6 +4,7 @@ where that is needed, and becomes the program.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shutil
@@ -12,6 +13,7 @@ from typing import Any
 
 from referee.sandbox.inside.solution import REQUEST_LIMIT
 from referee.sandbox.inside.wire import Connection
+from referee.sandbox.kernel.namespaces import STDIN_FILE
 
 COMPILE_S = 20.0
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8"}
@@ -43,6 +45,9 @@ def main(fd: int) -> None:
             os._exit(0)
     with open(source, "w", encoding="utf-8", errors="surrogatepass") as f:
         f.write(request["sources"][0]["code"])
+    if "/dev/stdin" in request["sources"][0]["code"] and not os.path.exists("/dev/stdin"):
+        with contextlib.suppress(OSError), open(STDIN_FILE, "wb") as f:  # there may be no room for it
+            f.write(os.pread(0, os.fstat(0).st_size, 0))
     if compiler:
         try:
             done = subprocess.run(

@@ -38,7 +38,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeAlias
 
 from referee.sandbox.inside import files, interpreter
-from referee.sandbox.kernel import calls, landlock, namespaces, seccomp
+from referee.sandbox.inside.confinement import DEVICES, confine_server
+from referee.sandbox.inside.scratch import Scratch, empty_scratch
+from referee.sandbox.kernel import calls, landlock, seccomp
 
 CONTROL = 3
 MOST_AT_ONCE = 8  # forks asked for in one packet
@@ -46,8 +48,6 @@ SOCKET = 3  # in a child: the one socket it holds
 STACK_BYTES = 64 << 20
 THREAD_STACK_BYTES = 4 << 20  # of each further thread, or few would fit
 ROOM = _socket.CMSG_SPACE(4 * 4 * MOST_AT_ONCE)
-DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
-PR_SET_CHILD_SUBREAPER = 36
 REHEARSALS = 20  # the interpreter settles on how to run a function after some eight of its calls
 
 Body: TypeAlias = Callable[[int], None]
@@ -76,11 +76,12 @@ class Server:
         self.own_scratch = options["isolation"] == "namespaces"
         # elsewhere, and before Linux 5.14, the limit counts all that this user runs on the machine
         self.counts_threads = self.own_scratch and _linux() >= (5, 14)
+        self.scratch: Scratch | None = None
         self.base_bytes = 0  # of address space, before any sample ran
         self.children: dict[int, tuple[int, int]] = {}  # pidfd -> the host's number for it, pid
         self.held: set[int] = set()  # pidfds of those that are not to be reaped yet
-        self.filter = seccomp.Filter(_FILTERS[options["role"]]())
-        self.enter = self.entrance()
+        self.killed: set[int] = set()
+        self.filter = seccomp.Filter(_FILTERS[options["role"]](files=self.own_scratch))
         # fork handlers are those of the standard library alone, or it is for Python to run them
         self.reseed = functools.partial(_random.Random.seed, random._inst)
         self.fork_process = os.fork if options["preload"] else calls.fork
@@ -127,6 +128,8 @@ class Server:
             for pidfd, (number, _) in list(self.children.items()):
                 self.kill(number)
                 self.reap(pidfd)
+        if self.scratch is not None and self.scratch.crowded:
+            self.reap_killed()
         for i in range(len(descriptors) // 4):
             self.reseed()  # each child has random numbers of its own
             pid = self.fork_process()
@@ -158,6 +161,7 @@ class Server:
         # where process 1 ends, its namespace ends with it; elsewhere a child must be told
         die_with_parent = calls.prepared("prctl", calls.PR_SET_PDEATHSIG, _signal.SIGKILL)
         told = self.program or not self.own_scratch
+        get_scratch = self.scratch.entrance(SOCKET + 1) if self.scratch is not None else None
 
         def enter(limits: list[Limit], descriptors: list[int]) -> None:
             connection, stdin, stdout, stderr = descriptors
@@ -168,6 +172,8 @@ class Server:
             close_others()
             if told:
                 die_with_parent()
+            if get_scratch is not None:
+                get_scratch()
             if confine is not None:
                 confine()
             for which, soft_and_hard in limits:
@@ -207,6 +213,7 @@ class Server:
                 if self.program:
                     _kill_group(pid)
                 os.kill(pid, _signal.SIGKILL)
+                self.killed.add(pidfd)
                 if pidfd in self.held:
                     self.reap(pidfd)
 
@@ -239,10 +246,18 @@ class Server:
             self.held.remove(pidfd)
         else:
             self.poll.unregister(pidfd)
+        self.killed.discard(pidfd)
         os.close(pidfd)
+        if self.scratch is not None:
+            self.scratch.remove(pid)
         if self.program:
             self.sweep()
         self.tell(f"X {number} {status} {usage.ru_utime:.6f} {usage.ru_stime:.6f} {usage.ru_maxrss << 10}")
+
+    def reap_killed(self) -> None:
+        """Collect what was killed, as soon as it has ended."""
+        for pidfd in list(self.killed):
+            self.reap(pidfd)
 
     def sweep(self) -> None:
         """Reap what a program left behind, and empty its scratch folder."""
@@ -290,19 +305,6 @@ def _kill_group(leader: int) -> None:
         os.killpg(leader, _signal.SIGKILL)
 
 
-def empty_scratch(size: int, *, own: bool) -> None:
-    """Empty /tmp: by mounting another where the mount is ours, else by removing what is in it."""
-    if own:
-        namespaces.fresh_scratch(size)
-        return
-    for folder, folders, names in os.walk("/tmp", topdown=False):
-        for name in names:
-            os.unlink(os.path.join(folder, name))
-        for name in folders:
-            path = os.path.join(folder, name)
-            os.unlink(path) if os.path.islink(path) else os.rmdir(path)
-
-
 def main() -> NoReturn:
     """Confine this process as the host asks, tell it what came of it, and serve."""
     os.dup2(0, CONTROL)  # the control socket came as the standard input
@@ -338,7 +340,8 @@ def _prepare(options: dict[str, Any], control: _socket.socket, host: int) -> Ser
     if options["processor"] is not None:
         with contextlib.suppress(OSError):  # a container may have been given others
             os.sched_setaffinity(0, {options["processor"]})
-    facts, statm = _confine_server(options, readable)
+    facts, statm, server.scratch = confine_server(options, readable)
+    server.enter = server.entrance()
     sys.path[:] = path
     sys.argv[:] = ["solution"]
     interpreter.define_site_builtins()
@@ -353,50 +356,3 @@ def _prepare(options: dict[str, Any], control: _socket.socket, host: int) -> Ser
     os.close(statm)
     control.send(json.dumps(facts).encode())
     return server
-
-
-def _confine_server(options: dict[str, Any], readable: list[str]) -> tuple[dict[str, Any], int]:
-    """Return what is enforced, and a descriptor that tells this process's size."""
-    program, isolation = options["role"] == "program", options["isolation"]
-    if isolation == "namespaces":
-        if program and os.geteuid() == 0:  # it keeps the right to mount, so it must not be real root
-            _become_user_nobody()
-        real_root = namespaces.enter()
-        _become_first_process()
-        statm = os.open("/proc/self/statm", os.O_RDONLY)
-        namespaces.build_root(readable, scratch_bytes=options["scratch_bytes"] if program else 0)
-        if real_root:
-            namespaces.become_nobody()
-    else:
-        statm = os.open("/proc/self/statm", os.O_RDONLY)
-        calls.prctl(PR_SET_CHILD_SUBREAPER, 1)
-    if not (program and isolation == "namespaces"):
-        calls.drop_capabilities()
-    calls.prctl(calls.PR_SET_DUMPABLE, 0)
-    calls.prctl(calls.PR_SET_NO_NEW_PRIVS, 1)
-    abi = landlock.abi()
-    if program and isolation == "none":
-        raise OSError(38, "languages that are run by exec need namespaces, or Docker")
-    if not abi and isolation == "none":
-        raise OSError(38, "neither namespaces nor Landlock can be used here")
-    if abi and not program:
-        landlock.restrict(readable=[*readable, *DEVICES])
-    facts = {"isolation": isolation, "landlock": abi, "seccomp": True, "uid": os.getuid()}
-    return facts, statm
-
-
-def _become_user_nobody() -> None:
-    os.setgroups([])
-    os.setresgid(namespaces.NOBODY, namespaces.NOBODY, namespaces.NOBODY)
-    os.setresuid(namespaces.NOBODY, namespaces.NOBODY, namespaces.NOBODY)
-    calls.prctl(calls.PR_SET_DUMPABLE, 1)  # so that its own /proc files belong to it again
-
-
-def _become_first_process() -> None:
-    """Go on as process 1 of the new namespace; this process only waits for it."""
-    child = os.fork()
-    if child:
-        calls.closer(0)()
-        os.waitpid(child, 0)
-        os._exit(0)
-    calls.prctl(calls.PR_SET_PDEATHSIG, _signal.SIGKILL)

@@ -18,6 +18,8 @@ _READ = (1 << 2) | (1 << 3)  # read a file, list a folder
 _EXECUTE = 1 << 0
 _WRITE = (1 << 1) | (0x1FF << 4)  # write, and everything that makes or removes
 _FILE_ONLY = _EXECUTE | (1 << 1) | (1 << 2)
+_ANYWHERE = (1 << 13) | (1 << 14)  # move to another folder, cut short
+FILE_RIGHTS = (1 << 1) | (1 << 14)  # to write: those that a file can have
 _BITS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 
 
@@ -27,6 +29,11 @@ def abi() -> int:
         return call("landlock_create_ruleset", None, 0, 1)
     except OSError:
         return 0
+
+
+def write_rights() -> int:
+    """Return every right to change something that this kernel can take away."""
+    return (_WRITE | _ANYWHERE) & ((1 << _BITS_BY_ABI.get(abi(), 16)) - 1)
 
 
 def restrict(*, readable: Iterable[str], writable: Iterable[str] = (), executable: bool = False) -> int:
@@ -50,7 +57,7 @@ def restrict(*, readable: Iterable[str], writable: Iterable[str] = (), executabl
         for path in readable:
             _allow(ruleset, path, read & handled)
         for path in writable:
-            _allow(ruleset, path, (read | _WRITE | (1 << 13) | (1 << 14)) & handled)
+            _allow(ruleset, path, (read | _WRITE | _ANYWHERE) & handled)
         prctl(PR_SET_NO_NEW_PRIVS, 1)
         call("landlock_restrict_self", ruleset, 0)
     finally:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from referee.sandbox.kernel import calls
 
 NOBODY = 65534
+STDIN_FILE = "/tmp/.stdin"
 _WORLD = (
     calls.CLONE_NEWNS
     | calls.CLONE_NEWPID
@@ -46,10 +47,11 @@ def enter() -> bool:
     return False
 
 
-def build_root(readable: Iterable[str], *, scratch_bytes: int = 0) -> None:
+def build_root(readable: Iterable[str], *, scratch_bytes: int = 0, shared: bool = False) -> None:
     """Make the root a small read-only one that holds ``readable`` and nothing else.
 
-    With ``scratch_bytes`` there is also a /tmp of that size, which :func:`fresh_scratch` replaces.
+    With ``scratch_bytes`` there is also a /tmp of that size. Where it is ``shared`` nobody may list it; else
+    :func:`fresh_scratch` replaces it, and ``/dev/stdin`` is a file in it.
     """
     calls.mount("none", "/", "", calls.MS_REC | calls.MS_PRIVATE)
     base = "/dev" if os.path.isdir("/dev") else "/mnt"  # any folder serves to build on: it is left behind
@@ -63,18 +65,26 @@ def build_root(readable: Iterable[str], *, scratch_bytes: int = 0) -> None:
         _bind("/old", path)
     if scratch_bytes:
         os.mkdir("/tmp", 0o777)
-        fresh_scratch(scratch_bytes)
+        fresh_scratch(scratch_bytes, shared=shared)
+        if not shared:
+            os.symlink(STDIN_FILE, "/dev/stdin")
     calls.call("umount2", b"/old", calls.MNT_DETACH)
     os.rmdir("/old")
     _read_only("/", recursive=False)
 
 
-def fresh_scratch(size: int) -> None:
+def fresh_scratch(size: int, *, shared: bool = False) -> None:
     """Mount an empty /tmp, in place of the last one and all that was left in it."""
     with contextlib.suppress(OSError):  # nothing is mounted there yet, the first time
         calls.call("umount2", b"/tmp", calls.MNT_DETACH)
     flags = calls.MS_NOSUID | calls.MS_NODEV
-    calls.mount("tmpfs", "/tmp", "tmpfs", flags, f"size={size},nr_inodes=4096,mode=777")
+    calls.mount(
+        "tmpfs",
+        "/tmp",
+        "tmpfs",
+        flags,
+        f"size={size},{'nr_inodes=256,mode=333' if shared else 'nr_inodes=4096,mode=777'}",
+    )
 
 
 def become_nobody() -> None:

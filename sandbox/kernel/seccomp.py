@@ -5,8 +5,9 @@ number once) stays cheap. What is not allowed fails with EPERM, so that honest c
 exception. Calls of a foreign instruction set end the process.
 
 ``SOLUTION`` lets one process compute, read what it has open, and start threads: no exec, fork,
-sockets, signals to others, ptrace, io_uring, keyctl, bpf or userfaultfd. ``PROGRAM`` adds what
-compilers and shells need (fork, exec, files): it is for languages that are run by exec.
+sockets, signals to others, ptrace, io_uring, keyctl, bpf or userfaultfd. Where it has a folder of its own
+it may make and remove files. ``PROGRAM`` adds what compilers and shells need (fork, exec, files): it is
+for languages that are run by exec.
 """
 
 from __future__ import annotations
@@ -90,11 +91,13 @@ _COMPUTE = [
     "getsockopt", "getsockname", "getpeername", "fsync", "fdatasync", "ftruncate", "fadvise64",
 ]  # fmt: skip
 
+_FILES = ["mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat", "renameat2"]
+
 _FORK_AND_EXEC = [
-    "fork", "vfork", "execve", "execveat", "wait4", "waitid", "flock", "rename", "mkdir", "rmdir", "link",
-    "unlink", "symlink", "chmod", "fchmod", "fchdir", "mkdirat", "unlinkat", "renameat", "renameat2",
-    "linkat", "symlinkat", "fchmodat", "utime", "utimensat", "fallocate", "copy_file_range", "sendfile",
-    "splice", "clone", "getrlimit", "set_tid_address", "arch_prctl", "sendmsg", "recvmsg",
+    "fork", "vfork", "execve", "execveat", "wait4", "waitid", "flock", "link", "symlink", "chmod",
+    "fchmod", "fchdir", "linkat", "symlinkat", "fchmodat", "utime", "utimensat", "fallocate",
+    "copy_file_range", "sendfile", "splice", "clone", "getrlimit", "set_tid_address", "arch_prctl",
+    "sendmsg", "recvmsg",
     "get_robust_list", "pkey_alloc", "pkey_free", "pkey_mprotect", "timer_create", "timer_settime",
     "timer_gettime", "timer_delete", "mlock2", "setsockopt", "kill", "tgkill",
 ]  # fmt: skip
@@ -123,19 +126,19 @@ _PROGRAM_CHECKED: dict[str, list[_Test]] = {
 }
 
 
-def solution_filter() -> bytes:
+def solution_filter(*, files: bool = False) -> bytes:
     """Return the filter for a process that computes and starts threads; see :class:`Filter`."""
-    return _assemble(_COMPUTE, _CHECKED)
+    return _assemble([*_COMPUTE, *(_FILES if files else ())], _CHECKED)
 
 
-def judge_filter() -> bytes:
+def judge_filter(*, files: bool = False) -> bytes:
     """Return the filter for a judge: a solution's, and it is handed one connection."""
-    return _assemble([*_COMPUTE, "recvmsg"], _CHECKED)
+    return _assemble([*_COMPUTE, "recvmsg", *(_FILES if files else ())], _CHECKED)
 
 
-def program_filter() -> bytes:
+def program_filter(*, files: bool = True) -> bytes:
     """Return the filter for a tree of processes that compile and run a program."""
-    names = [n for n in (*_COMPUTE, *_FORK_AND_EXEC) if n not in _PROGRAM_CHECKED]
+    names = [n for n in (*_COMPUTE, *_FILES, *_FORK_AND_EXEC) if n not in _PROGRAM_CHECKED]
     return _assemble(names, _PROGRAM_CHECKED)
 
 
