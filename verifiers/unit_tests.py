@@ -243,7 +243,7 @@ class UnitTests(Composable):
         cases, calls = self._of_those(tests.cases), self._of_those(tests.calls)
         if not cases and not calls:
             raise ValueError(f"there must be at least one {self.which} test")
-        if self.score == "weighted" and sum(t.weight for t in (*cases, *calls)) <= 0:
+        if self.score == "weighted" and sum([t.weight for t in cases] + [t.weight for t in calls]) <= 0:
             raise ValueError("weights must be at least 0, and one above 0")
         return replace(tests, cases=cases, calls=calls)
 

@@ -41,7 +41,7 @@ def carry_out(connection: Connection) -> int:
         return _program(connection, code)
     module = _module("solution")
     names = names_in(code)
-    module.__dict__.update({n: getattr(typing, n) for n in ANNOTATIONS if n in names})
+    module.__dict__.update({n: getattr(typing, n) for n in ANNOTATIONS & names})
     try:
         exec(code, module.__dict__)  # noqa: S102  # running it is what this process is for
     except BaseException as e:  # noqa: BLE001  # SystemExit and all
@@ -178,9 +178,7 @@ def _serve(connection: Connection, module: types.ModuleType) -> None:
         connection.send(_answer(connection, module, call["name"], call["args"], call["kwargs"]))
 
 
-def called(
-    connection: Connection | None, module: types.ModuleType, name: str, args: Any, kwargs: Any
-) -> Tree:
+def called(connection: Any, module: types.ModuleType, name: str, args: Any, kwargs: Any) -> Tree:
     """Make one call whose arguments nobody looks at afterwards."""
     answer: Any = _answer(connection, module, name, args, kwargs)
     answer.pop("args", None)
@@ -217,9 +215,7 @@ def find(module: types.ModuleType, name: str) -> Callable[..., Any]:
         bare = part.removesuffix("()")
         if value is module and not hasattr(module, bare) and hasattr(getattr(module, "Solution", None), bare):
             value = module.Solution()
-        if value is getattr(module, "Solution", None) and isinstance(
-            vars(value).get(bare), types.FunctionType
-        ):
+        if _is_method(value, bare) and value is getattr(module, "Solution", None):
             value = value()
         if value is module and not hasattr(module, bare):
             raise NameError(f"name {bare!r} is not defined")

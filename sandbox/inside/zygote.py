@@ -64,6 +64,8 @@ _FILTERS = {
 class Server:
     """A confined process that forks children on request."""
 
+    enter: Callable[[list[Limit], list[int]], None]  # what a child does first
+
     def __init__(
         self, options: dict[str, Any], readable: list[str], control: _socket.socket, host: int, body: Body
     ) -> None:

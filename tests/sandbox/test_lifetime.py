@@ -169,3 +169,25 @@ def test_closing_touches_no_descriptor_that_is_no_longer_its_own():
     for fd in mine:
         os.fstat(fd)
         os.close(fd)
+
+
+def test_where_nothing_confines_is_found_out_once(monkeypatch):
+    from referee.sandbox import embedded
+    from referee.sandbox.channel import ServerDown
+
+    asked = []
+
+    def refuse(options):
+        asked.append(options["isolation"])
+        raise ServerDown("OSError: [Errno 38] neither namespaces nor Landlock can be used here")
+
+    monkeypatch.setattr(embedded, "start", refuse)
+    monkeypatch.setattr(embedded, "_refused", [])
+    monkeypatch.setattr(embedded, "_unconfined", {})
+    box = Embedded(workers=1, preload=("calendar",))
+    for _ in range(3):
+        run = box.execute(echo(1))
+        assert run.outcome is Outcome.SANDBOX_UNAVAILABLE
+        assert "user namespaces" in run.error
+    assert asked == ["namespaces", "none"]
+    box.close()
