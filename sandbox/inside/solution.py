@@ -211,11 +211,12 @@ def _answer(
 def find(module: types.ModuleType, name: str) -> Callable[..., Any]:
     """Return what a name stands for: ``f``, ``A.f``, ``A().f``, or a method of a class ``Solution``."""
     value: Any = module
+    solution: Any = getattr(module, "Solution", None)
     for part in name.split("."):
         bare = part.removesuffix("()")
-        if value is module and not hasattr(module, bare) and hasattr(getattr(module, "Solution", None), bare):
-            value = module.Solution()
-        if _is_method(value, bare) and value is getattr(module, "Solution", None):
+        if value is module and not hasattr(module, bare) and hasattr(solution, bare):
+            value = solution()
+        if value is solution and _is_method(value, bare):
             value = value()
         if value is module and not hasattr(module, bare):
             raise NameError(f"name {bare!r} is not defined")
