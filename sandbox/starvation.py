@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-DOUBT = 0.7  # of its time: so much waiting, and what is late is given that time on top
+DOUBT = 0.5  # of its time: so much waiting, and what is late is given more
+MOST = 4.0  # times its limit, for one that waits
 STARVED = 0.9  # of its time: so much waiting, and it was never given a chance
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PID = re.compile(r"^Pid:\t(\d+)$", re.MULTILINE)
@@ -78,15 +79,21 @@ def starved(waited_s: float, wall_s: float) -> bool:
 class TimeLimit:
     """When a job's time is up.
 
-    It is given once, on top, what it waited for a processor, where that was most of its time.
-    ``waited(final)`` tells how long that was; ``final`` ends what it asks about.
+    Where it waited for a processor most of its time, it is given what it waited on top, again and again,
+    up to ``MOST`` times its limit. ``waited(final)`` tells how long that was; ``final`` ends what it asks
+    about.
     """
 
     def __init__(self, wall_s: float, waited: Callable[[bool], float]) -> None:
         self.start = time.monotonic()
-        self.deadline = self.start + wall_s
+        self.limit_s = wall_s
+        self.given_s = wall_s
         self._waited = waited
-        self._extended = False
+
+    @property
+    def deadline(self) -> float:
+        """When the time is up, on the monotonic clock."""
+        return self.start + self.given_s
 
     @property
     def wall_s(self) -> float:
@@ -100,15 +107,11 @@ class TimeLimit:
 
     def extend(self) -> bool:
         """Tell, when the time is up, whether there is more of it after all."""
-        if self._extended:
+        most = MOST * self.limit_s
+        if self.given_s >= most or not doubtful(waited := self._waited(False), self.given_s):
             return False
-        self._extended = True
-        given = self.deadline - self.start
-        waited = self._waited(False)
-        if not doubtful(waited, given):
-            return False
-        self.deadline += min(waited, given)
-        return True
+        self.given_s = min(most, self.limit_s + waited)
+        return self.left_s > 0
 
     def final_wait(self) -> float:
         """End what is late, and return what it waited for a processor in all."""

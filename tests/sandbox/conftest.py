@@ -57,6 +57,16 @@ def docker(engine):
     box.close()
 
 
+@pytest.fixture(scope="session")
+def latest():
+    """The seconds by which a sample under a limit must be decided: a busy machine's wait comes on top."""
+
+    def seconds(wall_s: float) -> float:
+        return (4 * wall_s if os.getloadavg()[0] > len(os.sched_getaffinity(0)) else wall_s) + 0.5
+
+    return seconds
+
+
 BACKENDS = ["embedded", "landlocked", pytest.param("docker", marks=pytest.mark.docker)]
 
 

@@ -55,7 +55,7 @@ def is_untouched(listener: socket.socket) -> bool:
     return not any(p.info["name"] == LEFT for p in psutil.process_iter(["name"]))
 
 
-def no_attack_wins(sandbox, attacks, host):
+def no_attack_wins(sandbox, attacks, host, latest):
     verifier = UnitTests(sandbox, limits=LIMITS)
     for attack in attacks:
         problem = Problem(info={"tests": attack["tests"], "entry_point": attack["entry_point"]})
@@ -64,23 +64,23 @@ def no_attack_wins(sandbox, attacks, host):
         start = time.monotonic()
         verdict = verifier(attack["code"], problem)
         assert verdict.score == 0.0, (attack["id"], verdict)
-        assert time.monotonic() - start < LIMITS.wall_s + 0.5, attack["id"]
+        assert time.monotonic() - start < latest(LIMITS.wall_s), attack["id"]
         assert is_untouched(host), attack["id"]
         calls = Problem(info={"calls": [[[3, 4], 7]], "entry_point": "add"})
         assert verifier(RIGHT, calls).score == 1.0, attack["id"]
 
 
-def test_no_given_attack_wins(embedded, attacks, host):
-    no_attack_wins(embedded, attacks, host)
+def test_no_given_attack_wins(embedded, attacks, host, latest):
+    no_attack_wins(embedded, attacks, host, latest)
 
 
 @pytest.mark.slow
-def test_no_given_attack_wins_on_any_backend(sandbox, attacks, host):
-    no_attack_wins(sandbox, attacks, host)
+def test_no_given_attack_wins_on_any_backend(sandbox, attacks, host, latest):
+    no_attack_wins(sandbox, attacks, host, latest)
 
 
 AS_NOBODY = """
-import json, sys, time
+import json, os, sys, time
 from referee.sandbox import Embedded, Limits, Outcome, Source, Trial
 box = Embedded(workers=1, namespaces=%r)
 def judge(code, attack, limits):
@@ -95,7 +95,8 @@ for line in sys.stdin:
     start = time.monotonic()
     outcome = judge(attack["code"], attack, limits)
     lost = outcome not in (Outcome.OK, Outcome.SANDBOX_UNAVAILABLE, Outcome.BAD_REFERENCE)
-    if not lost or time.monotonic() - start > limits.wall_s + 0.5:
+    busy = os.getloadavg()[0] > os.cpu_count()
+    if not lost or time.monotonic() - start > limits.wall_s * (4 if busy else 1) + 0.5:
         out.append((attack["id"], outcome.value, time.monotonic() - start))
 tests = {"tests": "def check(candidate):\\n    assert candidate(3, 4) == 7\\n", "entry_point": "add"}
 print(out, judge("def add(a, b): return a + b", tests, Limits()).value)

@@ -171,12 +171,19 @@ def test_no_process_can_buy_a_wait_from_those_it_works_with(
     assert waited_for_others(accounts) <= wall - sum(a.ran_s for a in accounts) + 1e-6
 
 
-def test_the_time_is_extended_once_and_only_for_a_wait() -> None:
-    for waited, extended in ((0.0, False), (0.04, False), (0.09, True), (9.0, True)):
-        clock = TimeLimit(0.1, lambda final, waited=waited: waited)
-        assert clock.extend() is extended
-        assert not clock.extend()
-        assert clock.deadline <= clock.start + 0.2 + 1e-9
+@given(st.floats(0, 1.2), st.floats(1, 9))
+def test_the_time_is_extended_only_for_a_wait_and_not_for_ever(share: float, wall: float) -> None:
+    """A process that waits for that share of the time is done when it has had its limit, or four of them."""
+    limit = TimeLimit(wall, lambda final: share * limit.given_s)
+    for _ in range(1000):
+        given = limit.given_s
+        if not limit.extend():
+            break
+        assert given <= limit.given_s <= 4 * wall + 1e-9
+    if share < 0.5:
+        assert limit.given_s == wall
+    elif share > 0.51:
+        assert limit.given_s == pytest.approx(min(4 * wall, wall / max(1 - share, 1e-9)), rel=0.01)
 
 
 class Scripted:
