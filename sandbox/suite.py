@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -59,7 +60,9 @@ def _ends(code: str, *outcomes: Outcome) -> Callable[[Sandbox], str]:
         outcome, text, took = _program(sandbox, code, wall_s=wall_s)
         if outcome not in outcomes:
             return f"{outcome}: {text[:200]}"
-        return "" if took < wall_s + 0.5 else f"it took {took:.1f} s, with a limit of {wall_s} s"
+        busy = os.getloadavg()[0] > len(os.sched_getaffinity(0))  # what it waits for comes on top
+        latest = (4 * wall_s if busy else wall_s) + 0.5
+        return "" if took < latest else f"it took {took:.1f} s, with a limit of {wall_s} s"
 
     return check
 
