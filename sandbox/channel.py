@@ -9,6 +9,7 @@ import select
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,22 +94,31 @@ class Channel:
         self.process = process
         self.errors = errors  # a memory file with what the server wrote to stderr
         self.facts: dict[str, Any] = {}
+        self.world: list[int] = []  # the server's user and mount namespaces, where it has its own
         self._count = 0
         self._running: dict[int, Child] = {}
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
         _open_channels.add(self)
 
-    def start(self, options: dict[str, Any]) -> None:
-        """Send the options and wait until the server is confined; ServerDown says what was in the way."""
+    def start(self, options: dict[str, Any], world: Sequence[int] = ()) -> None:
+        """Send the options and wait until the server is confined; ServerDown says what was in the way.
+
+        ``world`` is that of another server, whose root it takes.
+        """
         host = os.pidfd_open(os.getpid())
         try:
-            socket.send_fds(self.control, [json.dumps(options).encode()], [host])
+            socket.send_fds(self.control, [json.dumps(options).encode()], [host, *world])
         except OSError as e:
             raise ServerDown(f"the fork server did not start: {e}") from e
         finally:
             os.close(host)
-        self.facts = json.loads(self._packet(time.monotonic() + START_S))
+        if not self._poll.poll(START_S * 1000):
+            raise TimeoutError("the fork server does not answer")
+        data, self.world, _, _ = socket.recv_fds(self.control, 1 << 16, 2)
+        if not data:
+            raise ServerDown("the fork server ended" + self._last_words())
+        self.facts = json.loads(data)
         if "error" in self.facts:
             raise ServerDown(str(self.facts["error"]))
 
@@ -216,6 +226,8 @@ class Channel:
             with contextlib.suppress(OSError):
                 child.release()
         self._running.clear()
+        while self.world:
+            os.close(self.world.pop())
         if self.errors is not None:
             os.close(self.errors)
             self.errors = None
@@ -267,6 +279,8 @@ def _close_after_fork() -> None:
         for child in channel._running.values():
             with contextlib.suppress(OSError):
                 child.release()
+        while channel.world:
+            os.close(channel.world.pop())
     _open_channels.clear()
 
 

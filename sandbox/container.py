@@ -14,6 +14,7 @@ import shutil
 import socket
 import tempfile
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,8 +90,8 @@ class _Container:
         self.host: socket.socket | None = None
         self.container: Any = None
 
-    def launch(self, role: str) -> Channel:
-        """Start a fork server in the container."""
+    def launch(self, role: str, world: Sequence[int] = ()) -> Channel:
+        """Start a fork server in the container, whose root they all have."""
         if self.host is None:
             self.host = self._start()
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

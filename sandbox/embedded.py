@@ -14,7 +14,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -89,8 +89,11 @@ class Embedded:
     def _lane(self, processor: int | None) -> Lane:
         return Lane(partial(self.launch, processor=processor), lambda: None)
 
-    def launch(self, role: str, *, processor: int | None = None) -> Channel:
-        """Start a fork server, with the strongest isolation that this machine allows."""
+    def launch(self, role: str, world: Sequence[int] = (), *, processor: int | None = None) -> Channel:
+        """Start a fork server, with the strongest isolation that this machine allows.
+
+        ``world`` is that of a server whose root, and with it whose /tmp, it takes.
+        """
         modes = [True, False] if self.namespaces is None else [self.namespaces]
         if role == "program":  # needs them: there is no weaker form
             modes = [True]
@@ -102,7 +105,8 @@ class Embedded:
         for namespaces in modes:
             try:
                 isolation = "namespaces" if namespaces else "none"
-                return start(server_options(role, self.preload, isolation=isolation, processor=processor))
+                options = server_options(role, self.preload, isolation=isolation, processor=processor)
+                return start(options, world if namespaces else ())
             except ServerDown as e:
                 failures.append(str(e))
                 if not (namespaces and str(e).startswith(("PermissionError", "OSError"))):
@@ -119,7 +123,7 @@ _unconfined: dict[tuple[bool | None, bool], str] = {}  # why nothing can be run,
 _refused: list[str] = []  # why namespaces could not be had, once that was found out
 
 
-def start(options: dict[str, Any]) -> Channel:
+def start(options: dict[str, Any], world: Sequence[int] = ()) -> Channel:
     """Start one fork server as a process of this machine."""
     mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     errors = os.memfd_create("errors")
@@ -141,7 +145,7 @@ def start(options: dict[str, Any]) -> Channel:
         theirs.close()
     channel = Channel(mine, process, errors)
     try:
-        channel.start(options)
+        channel.start(options, world)
     except (ServerDown, TimeoutError) as e:
         channel.close()
         raise ServerDown(str(e)) from e

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import socket
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -61,9 +61,9 @@ class _Watched:
 
 
 class Lane:
-    """Takes one job at a time. ``launch(role)`` starts a fork server, ``shut`` ends what held them."""
+    """Takes one job at a time. ``launch(role, world)`` starts a fork server, ``shut`` ends what held them."""
 
-    def __init__(self, launch: Callable[[str], Channel], shut: Callable[[], None]) -> None:
+    def __init__(self, launch: Callable[[str, Sequence[int]], Channel], shut: Callable[[], None]) -> None:
         self._launch = launch
         self._shut = shut
         self._channels: dict[str, Channel] = {}
@@ -73,7 +73,8 @@ class Lane:
     def channel(self, role: str) -> Channel:
         """Return the fork server for a role, starting it where it does not run."""
         if role not in self._channels:
-            self._channels[role] = self._launch(role)
+            world = self.channel("solution").world if role == "judge" else ()
+            self._channels[role] = self._launch(role, world)
         return self._channels[role]
 
     def run(self, job: Job, limits: Limits, on_value: OnValue | None) -> Execution:

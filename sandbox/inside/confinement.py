@@ -13,26 +13,41 @@ DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 PR_SET_CHILD_SUBREAPER = 36
 
 
-def confine_server(
-    options: dict[str, Any], readable: list[str]
-) -> tuple[dict[str, Any], int, Scratch | None]:
-    """Return what is enforced, a descriptor that tells this process's size, and where children may write."""
+class Confined:
+    """What is enforced, a descriptor that tells this process's size, and where its children may write.
+
+    ``world`` are its user and mount namespaces, which the judges' server joins: the two share one /tmp.
+    """
+
+    def __init__(self) -> None:
+        self.facts: dict[str, Any] = {}
+        self.statm = -1
+        self.scratch: Scratch | None = None
+        self.world: tuple[int, ...] = ()
+
+
+def confine_server(options: dict[str, Any], readable: list[str], world: tuple[int, ...]) -> Confined:
+    """Confine this process; ``world`` is that of a server to join, or empty."""
     program, isolation = options["role"] == "program", options["isolation"]
-    abi, scratch = landlock.abi(), None
+    abi, done = landlock.abi(), Confined()
     if isolation == "namespaces":
         if program and os.geteuid() == 0:  # it keeps the right to mount, so it must not be real root
             _become_user_nobody()
-        real_root = namespaces.enter()
+        real_root = namespaces.enter(world[0] if world else None)
         _become_first_process()
-        statm = os.open("/proc/self/statm", os.O_RDONLY)
-        size = options["scratch_bytes"] if program else BYTES if abi else 0
-        namespaces.build_root(readable, scratch_bytes=size, shared=not program)
-        if size and not program:
-            scratch = Scratch(os.open(HOME, os.O_RDONLY | os.O_DIRECTORY))
+        done.statm = os.open("/proc/self/statm", os.O_RDONLY)
+        if world:
+            namespaces.join_mounts(world[1])
+        else:
+            size = options["scratch_bytes"] if program else BYTES if abi else 0
+            done.world = tuple(os.open(f"/proc/self/ns/{n}", os.O_RDONLY) for n in ("user", "mnt"))
+            namespaces.build_root(readable, scratch_bytes=size, shared=not program)
+            if size and not program:
+                done.scratch = Scratch(os.open(HOME, os.O_RDONLY | os.O_DIRECTORY))
         if real_root:
             namespaces.become_nobody()
     else:
-        statm = os.open("/proc/self/statm", os.O_RDONLY)
+        done.statm = os.open("/proc/self/statm", os.O_RDONLY)
         calls.prctl(PR_SET_CHILD_SUBREAPER, 1)
     if not (program and isolation == "namespaces"):
         calls.drop_capabilities()
@@ -43,10 +58,10 @@ def confine_server(
     if not abi and isolation == "none":
         raise OSError(38, "neither namespaces nor Landlock can be used here")
     if abi and not program:
-        writable = [DEVICES[0], *([HOME] if scratch is not None else [])]
+        writable = [DEVICES[0], *([HOME] if done.scratch is not None or world else [])]
         landlock.restrict(readable=[*readable, *DEVICES], writable=writable)
-    facts = {"isolation": isolation, "landlock": abi, "seccomp": True, "uid": os.getuid()}
-    return facts, statm, scratch
+    done.facts = {"isolation": isolation, "landlock": abi, "seccomp": True, "uid": os.getuid()}
+    return done
 
 
 def _become_user_nobody() -> None:

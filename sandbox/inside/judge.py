@@ -22,6 +22,7 @@ from typing import Any
 
 from referee.sandbox.inside import checks
 from referee.sandbox.inside.proxy import SolutionGone, SolutionProxy
+from referee.sandbox.inside.scratch import go_to
 from referee.sandbox.inside.solution import REQUEST_LIMIT, flush
 from referee.sandbox.inside.wire import Connection, Malformed, Tree, frame
 
@@ -115,6 +116,7 @@ def _judge(request: dict[str, Any], connection: Connection) -> dict[str, Tree]:
         unloaded: Tree = loaded if isinstance(loaded, dict) else {"error": "no answer"}
         return {"unloaded": unloaded, "clean": connection.received <= MOST_KEPT}
     os.pwrite(STATUS, LOADED, 0)
+    go_to(loaded.get("folder"))
     before = {name: dict(vars(sys.modules[name])) for name in tests.modules}
     remote = SolutionProxy(connection)
     remote.on_first_call = _called

@@ -1,4 +1,4 @@
-"""A small private folder for each child: the only place where it may make files.
+"""A small private folder for each solution: the only place where it, and its judge, may make files.
 
 All folders lie in one /tmp that nobody may list, each under a name that nobody but its owner knows, and
 by Landlock no child may write anywhere but in its own. The server removes a child's folder when it reaps it.
@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
 import struct
+import sys
 from collections.abc import Callable
 
 from referee.sandbox.kernel import calls, landlock, namespaces
@@ -17,6 +19,18 @@ from referee.sandbox.kernel import calls, landlock, namespaces
 HOME = "/tmp"
 BYTES = 16 << 20  # for all that live at a time
 _DEVICE = "/dev/null"
+_FOLDER = re.compile(r"/tmp/[0-9]+-[0-9a-f]{32}")
+
+
+def go_to(folder: object) -> None:
+    """Go to the folder of the solution that is judged, so that the tests' files are there too."""
+    there = isinstance(folder, str) and _FOLDER.fullmatch(folder) is not None and os.path.isdir(folder)
+    os.chdir(folder if there and isinstance(folder, str) else "/")
+    os.environ.pop("TMPDIR", None)
+    if there:
+        os.environ["TMPDIR"] = str(folder)
+    if (tempfile := sys.modules.get("tempfile")) is not None:
+        tempfile.tempdir = None  # it is found anew
 
 
 class Scratch:

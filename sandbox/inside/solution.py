@@ -40,7 +40,7 @@ def carry_out(connection: Connection) -> int:
     if request["mode"] == "program":
         return _program(connection, code)
     module = _module("solution")
-    names = names_in(code)
+    names, folder = names_in(code), os.getcwd()
     module.__dict__.update({n: getattr(typing, n) for n in ANNOTATIONS & names})
     try:
         exec(code, module.__dict__)  # noqa: S102  # running it is what this process is for
@@ -49,7 +49,7 @@ def carry_out(connection: Connection) -> int:
         connection.send({"loaded": False, "syntax": False, **_raised(e)})
         return 0
     flush()
-    connection.send({"loaded": True})
+    connection.send({"loaded": True, "folder": folder})
     if request["mode"] == "calls":
         for arguments, named in request["calls"]:
             connection.send(called(connection, module, request["entry_point"], arguments, named))

@@ -315,10 +315,10 @@ def main() -> NoReturn:
     os.dup2(null, 1)
     os.close(null)
     control = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, CONTROL)
-    data, ancillary, _, _ = control.recvmsg(1 << 18, _socket.CMSG_SPACE(4))
-    options, host = json.loads(data), int.from_bytes(ancillary[0][2][:4], sys.byteorder)
+    data, ancillary, _, _ = control.recvmsg(1 << 18, _socket.CMSG_SPACE(4 * 3))
+    host, *world = struct.unpack(f"{len(ancillary[0][2]) // 4}i", ancillary[0][2])
     try:
-        server = _prepare(options, control, host)
+        server = _prepare(json.loads(data), control, host, tuple(world))
     except Exception as e:  # noqa: BLE001  # whatever it is, the host is told and nothing is run
         control.send(json.dumps({"error": f"{type(e).__name__}: {e}"}).encode())
         os._exit(1)
@@ -329,7 +329,7 @@ def main() -> NoReturn:
     server.serve()
 
 
-def _prepare(options: dict[str, Any], control: _socket.socket, host: int) -> Server:
+def _prepare(options: dict[str, Any], control: _socket.socket, host: int, world: tuple[int, ...]) -> Server:
     role = importlib.import_module(f"referee.sandbox.inside.{options['role']}")
     for name in options["modules"]:
         importlib.import_module(name)
@@ -342,7 +342,8 @@ def _prepare(options: dict[str, Any], control: _socket.socket, host: int) -> Ser
     if options["processor"] is not None:
         with contextlib.suppress(OSError):  # a container may have been given others
             os.sched_setaffinity(0, {options["processor"]})
-    facts, statm, server.scratch = confine_server(options, readable)
+    confined = confine_server(options, readable, world)
+    server.scratch = confined.scratch
     server.enter = server.entrance()
     sys.path[:] = path
     sys.argv[:] = ["solution"]
@@ -354,7 +355,12 @@ def _prepare(options: dict[str, Any], control: _socket.socket, host: int) -> Ser
     for _ in range(REHEARSALS):
         role.rehearse()
     os.environ.clear()
-    server.base_bytes = int(os.read(statm, 64).split()[0]) * resource.getpagesize()
-    os.close(statm)
-    control.send(json.dumps(facts).encode())
+    server.base_bytes = int(os.read(confined.statm, 64).split()[0]) * resource.getpagesize()
+    rights = struct.pack(f"{len(confined.world)}i", *confined.world)
+    control.sendmsg(
+        [json.dumps(confined.facts).encode()],
+        [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)] if rights else [],
+    )
+    for fd in (confined.statm, *confined.world, *world):
+        os.close(fd)
     return server

@@ -24,6 +24,7 @@ _NUMBERS = {
         "umount2": 166,
         "setgroups": 116,
         "prctl": 157,
+        "setns": 308,
     },
     "aarch64": {
         "pivot_root": 41,
@@ -33,6 +34,7 @@ _NUMBERS = {
         "umount2": 39,
         "setgroups": 159,
         "prctl": 167,
+        "setns": 268,
     },
 }
 _SHARED = {

@@ -27,24 +27,38 @@ _WORLD = (
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 
 
-def enter() -> bool:
+def enter(user: int | None = None) -> bool:
     """Enter new namespaces (the next child is process 1 of them); True where it took real root.
+
+    With ``user``, a user namespace that it joins unless it is real root, it takes no mounts of its own:
+    :func:`join_mounts` is for the child.
 
     Root needs no user namespace for this, and takes one only after it has become nobody, so that
     even outside its world the process would own nothing. Others map themselves to nobody.
     """
     uid, gid = os.geteuid(), os.getegid()
+    world = _WORLD if user is None else _WORLD & ~calls.CLONE_NEWNS
     if uid == 0:
         try:
-            calls.call("unshare", _WORLD)
+            calls.call("unshare", world)
             return True
         except PermissionError:
             pass  # root of a container without the right to mount: as anyone else
+    if user is not None:
+        calls.call("setns", user, calls.CLONE_NEWUSER)
+        calls.call("unshare", world)
+        return False
     calls.call("unshare", calls.CLONE_NEWUSER | _WORLD)
     _write("/proc/self/setgroups", "deny")
     _write("/proc/self/uid_map", f"{NOBODY} {uid} 1")
     _write("/proc/self/gid_map", f"{NOBODY} {gid} 1")
     return False
+
+
+def join_mounts(mounts: int) -> None:
+    """Take the root that another server has built."""
+    calls.call("setns", mounts, calls.CLONE_NEWNS)
+    os.chdir("/")
 
 
 def build_root(readable: Iterable[str], *, scratch_bytes: int = 0, shared: bool = False) -> None:

@@ -177,7 +177,7 @@ def test_where_nothing_confines_is_found_out_once(monkeypatch):
 
     asked = []
 
-    def refuse(options):
+    def refuse(options, world):
         asked.append(options["isolation"])
         raise ServerDown("OSError: [Errno 38] neither namespaces nor Landlock can be used here")
 

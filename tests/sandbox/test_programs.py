@@ -133,10 +133,39 @@ def test_nothing_outside_its_folder_can_be_changed(
         assert box.execute(Program(sources=(Source(code=code),))).stdout == "denied\n"
 
 
-def test_tests_have_a_folder_too(embedded: Embedded) -> None:
-    tests = "import tempfile\nwith tempfile.TemporaryDirectory() as d:\n    open(d + '/x', 'w').write('1')\nassert f(1) == 1"
-    job = Trial(sources=(Source(code="def f(x): return x"),), tests=tests, entry_point="f")
-    assert embedded.execute(job).outcome is Outcome.OK
+SHARED = """
+import os, tempfile
+open("a", "w").write("1")
+assert f("a") == "1"
+with tempfile.NamedTemporaryFile("w") as t:
+    t.write("2")
+    t.flush()
+    assert f(t.name) == "2"
+with tempfile.TemporaryDirectory() as d:
+    open(os.path.join(d, "x"), "w").write("3")
+    assert f(os.path.join(d, "x")) == "3"
+assert open("f_made").read() == "4"
+"""
+
+
+def test_tests_and_solution_share_a_folder(embedded: Embedded) -> None:
+    code = "def f(path):\n    open('f_made', 'w').write('4')\n    return open(path).read()"
+    job = Trial(sources=(Source(code=code),), tests=SHARED, entry_point="f")
+    for _ in range(4):
+        run = embedded.execute(job)
+        assert run.outcome is Outcome.OK, run
+
+
+@pytest.mark.parametrize("folder", ["/", "/usr", "/tmp", "/tmp/1-00", 7, None, ["/tmp"], "../.."])
+def test_a_solution_cannot_send_its_judge_elsewhere(embedded: Embedded, folder: object) -> None:
+    code = (
+        "import json, os\n"
+        f"d = json.dumps({{'loaded': True, 'folder': {folder!r}}}).encode()\n"
+        "os.write(3, len(d).to_bytes(4, 'big') + d)\ndef f(x): return x"
+    )
+    tests = "import os\ntry: where = os.getcwd()\nexcept OSError: where = ''\nassert where == '/' or where == f(1)"
+    run = embedded.execute(Trial(sources=(Source(code=code),), tests=tests, entry_point="f"))
+    assert run.outcome in (Outcome.OK, Outcome.BAD_REFERENCE), run  # it stays where nothing can be made
 
 
 def test_other_languages_read_their_input_by_name(embedded: Embedded) -> None:
