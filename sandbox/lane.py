@@ -31,7 +31,7 @@ from referee.sandbox.records import (
 )
 from referee.sandbox.starvation import Account, TimeLimit, doubtful, waited_for_others
 
-COMPILE_S = 25.0
+COMPILER_ENDS_S = 5.0  # after its time, at the latest
 GRACE_S = 0.25
 SENT_AT_ONCE, HAND_OVER_S = 1 << 15, 10.0
 SPARES = 2  # the fewest that wait for work
@@ -155,10 +155,13 @@ class Lane:
             "entry_point": "",
             "output_bytes": limits.output_bytes,
             "memory_bytes": limits.memory_bytes,
+            "compile_s": limits.compile_s,
         }
         _hand_over(child, request)
         if role == "program":
-            first, lost = _answer(child.stream, self._clock(replace(limits, wall_s=COMPILE_S), []))
+            first, lost = _answer(
+                child.stream, self._clock(replace(limits, wall_s=limits.compile_s + COMPILER_ENDS_S), [])
+            )
             clock = self._clock(limits, watched)
             if "compiled" not in first:
                 self._finish(role, child)

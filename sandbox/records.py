@@ -31,7 +31,7 @@ class Limits:
     processor time (None: as many as ``wall_s``, rounded up, and one); ``memory_bytes`` what the
     process may add to the bare interpreter; ``output_bytes`` what it may write to each of stdout and
     stderr; ``processes`` threads, and processes where a language is run by exec; ``files`` open
-    descriptors.
+    descriptors; ``compile_s`` seconds that a compiler may take.
     """
 
     wall_s: float = 3.0
@@ -40,6 +40,7 @@ class Limits:
     output_bytes: int = 1 << 20
     processes: int = 64
     files: int = 64
+    compile_s: float = 20.0
 
     def __post_init__(self) -> None:
         for f in fields(self):

@@ -34,7 +34,6 @@ from referee.sandbox.records import (
 )
 
 _LANGUAGES = {"python": "python", "bash": "bash", "javascript": "nodejs", "cpp": "cpp"}
-COMPILE_S = 20.0
 NETWORK_S = 10.0
 
 _PRELUDE = """
@@ -190,13 +189,13 @@ class Remote:
             "stdin": stdin,
             "language": _LANGUAGES[language],
             "run_timeout": limits.wall_s,
-            "compile_timeout": COMPILE_S,
+            "compile_timeout": limits.compile_s,
             "memory_limit_MB": max(1, limits.memory_bytes >> 20),
         }
         start, failure = time.monotonic(), ""
         for _ in range(TRIES):
             try:
-                answer = self._post(body, limits.wall_s + COMPILE_S + NETWORK_S)
+                answer = self._post(body, limits.wall_s + limits.compile_s + NETWORK_S)
                 return replace(_execution(answer, limits), wall_s=time.monotonic() - start)
             except (OSError, ValueError, TypeError, KeyError, http.client.HTTPException) as e:
                 failure = f"{self.url} does not serve: {type(e).__name__}: {e}"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from referee.sandbox.embedded import Embedded
@@ -27,6 +29,7 @@ _REASONS = {
 _SHOWN = 2000
 _ROOM = 1 << 16  # bytes: what an answer may have beyond what is expected
 _Test = TypeVar("_Test", StdioCase, CallCase)
+_MISSING = re.compile(r"No module named '([A-Za-z][A-Za-z0-9_]{0,63})['.]", re.ASCII)
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
 
 
@@ -279,7 +282,11 @@ class UnitTests(Composable):
             "total": counts[1],
             **extra,
         }
-        for name, text in (("error", run.error), ("stdout", run.stdout), ("stderr", run.stderr)):
+        for name, text in (
+            ("error", run.error + _hint(run.error)),
+            ("stdout", run.stdout),
+            ("stderr", run.stderr),
+        ):
             if text:
                 detail[name] = _cut(text)
         reason = Reason.CORRECT if score == 1.0 else Reason.PARTIAL
@@ -300,6 +307,19 @@ def _preamble(problem: Problem, entry_point: str) -> str:
         if begins.search(block):
             return block + "\n"
     return prompt if begins.search(prompt) else ""
+
+
+def _hint(error: str) -> str:
+    """Say of a package that is installed here, and that the sandbox lacks, how it would get there."""
+    missing = _MISSING.search(error)
+    name = missing[1] if missing is not None else ""
+    try:
+        here = bool(name) and name not in sys.stdlib_module_names and find_spec(name) is not None
+    except ValueError:  # a module that was made by hand
+        here = False
+    return (
+        f' ({name} is installed here, but not in the sandbox: preload=("{name}",) brings it)' if here else ""
+    )
 
 
 def _length(expected: tuple[Any, ...]) -> int:

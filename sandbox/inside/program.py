@@ -15,7 +15,6 @@ from referee.sandbox.inside.solution import REQUEST_LIMIT
 from referee.sandbox.inside.wire import Connection
 from referee.sandbox.kernel.namespaces import STDIN_FILE
 
-COMPILE_S = 20.0
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8"}
 
 
@@ -55,12 +54,12 @@ def main(fd: int) -> None:
                 env=ENVIRONMENT,
                 capture_output=True,
                 stdin=subprocess.DEVNULL,
-                timeout=COMPILE_S,
+                timeout=request["compile_s"],
                 check=False,
             )
             error = done.stderr.decode("utf-8", "replace") if done.returncode else ""
         except subprocess.TimeoutExpired:
-            error = f"it did not compile within {COMPILE_S:g} s"
+            error = f"it did not compile within {request['compile_s']:g} s"
         if error:
             connection.send({"loaded": False, "syntax": True, "error": error[:2000]})
             os._exit(0)

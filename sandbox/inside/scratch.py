@@ -13,6 +13,7 @@ import re
 import struct
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from referee.sandbox.kernel import calls, landlock, namespaces
 
@@ -29,7 +30,8 @@ def go_to(folder: object) -> None:
     os.environ.pop("TMPDIR", None)
     if there:
         os.environ["TMPDIR"] = str(folder)
-    if (tempfile := sys.modules.get("tempfile")) is not None:
+    tempfile: Any = sys.modules.get("tempfile")
+    if tempfile is not None:
         tempfile.tempdir = None  # it is found anew
 
 

@@ -185,9 +185,7 @@ def called(connection: Any, module: types.ModuleType, name: str, args: Any, kwar
     return answer  # type: ignore[no-any-return]
 
 
-def _answer(
-    connection: Connection | None, module: types.ModuleType, name: str, args: Any, kwargs: Any
-) -> Tree:
+def _answer(connection: Connection, module: types.ModuleType, name: str, args: Any, kwargs: Any) -> Tree:
     """Make one call, and return its result (and the arguments, where it changed them) as plain data."""
     try:
         arguments = [decode(a, 0, lambda key: _callback(connection, key)) for a in args]

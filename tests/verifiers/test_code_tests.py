@@ -175,3 +175,12 @@ def test_one_call_that_raises_costs_only_itself() -> None:
     assert (verdict.score, verdict.detail["passed"]) == (0.75, 3)
     assert verdict.detail["failed"]["test"] == 1
     assert "ZeroDivisionError" in str(verdict.detail["error"])
+
+
+def test_a_package_that_is_here_but_not_preloaded_is_named() -> None:
+    problem = Problem(info={"calls": [[[], 1]], "entry_point": "f"})
+    verdict = UnitTests()("import pytest\ndef f(): return 1", problem)
+    assert verdict.score == 0.0
+    assert 'preload=("pytest",)' in str(verdict.detail["error"])
+    for code in ("import nosuchmodule", "import sys\nraise ImportError(\"No module named 'sys'\")"):
+        assert "preload" not in str(UnitTests()(f"{code}\ndef f(): return 1", problem).detail["error"])
