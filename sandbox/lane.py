@@ -258,19 +258,6 @@ class Lane:
         ended = self._wait_if_lost(child, str(lost or ""))
         outcome, why = trial_outcome(report, error)
         outcome, why = explain(outcome, why, child, ended)
-        if (
-            error == "timeout"
-            and report["slate"] == "L"
-            and job.sources != _NOTHING
-            and not doubtful(waited, wall)
-        ):
-            # loaded late, or tests that never call? only tests that do not call nothing either are at fault
-            again = self._trial(replace(job, sources=_NOTHING), limits)
-            if again.outcome is Outcome.TIMEOUT and again.report["slate"] == "L":
-                outcome, why = (
-                    Outcome.BAD_REFERENCE,
-                    "the tests took all the time before they called the solution",
-                )
         execution = Execution(
             outcome=outcome,
             error=why,
@@ -283,8 +270,24 @@ class Lane:
             report=report,
         )
         self._keep_or_finish(kept, wall, clean=bool(report.pop("clean", False)))
+        in_doubt = job.sources != _NOTHING and not doubtful(waited, wall) and _uncalled(execution)
+        if in_doubt:  # its folder must be gone before the next one's is used
+            self.channel("solution").end(child)
+            self.channel("solution").wait(child, GRACE_S)
         self._finish("solution", child)
-        return execution
+        return self._blamed(execution, job, limits) if in_doubt else execution
+
+    def _blamed(self, first: Execution, job: Trial, limits: Limits) -> Execution:
+        """Decide about tests that never called: at fault only where they are so with no solution at all."""
+        again = self._trial(replace(job, sources=_NOTHING), limits)
+        if first.outcome is Outcome.TIMEOUT and _uncalled(again) and again.outcome is Outcome.TIMEOUT:
+            why = "the tests took all the time before they called the solution"
+            return replace(first, outcome=Outcome.BAD_REFERENCE, error=why)
+        if first.outcome is Outcome.BAD_REFERENCE and again.outcome is not Outcome.BAD_REFERENCE:
+            return replace(
+                first, outcome=Outcome.WRONG, error=f"the tests fail, and only beside it: {first.error}"
+            )
+        return first
 
     def _check(self, job: Check, limits: Limits) -> Execution:
         kept = self._take_judge((job.checker, limits), limits)
@@ -318,6 +321,13 @@ class Lane:
         if "ended" not in error:
             return None
         return self.channel("solution").wait(child, GRACE_S)
+
+
+def _uncalled(run: Execution) -> bool:
+    """Tell whether tests that had the solution loaded ended, or were late, before they called it."""
+    if run.outcome is Outcome.TIMEOUT:
+        return run.report.get("slate") == "L"
+    return run.outcome is Outcome.BAD_REFERENCE and run.report.get("calls") == 0
 
 
 def encoded_calls(job: Calls) -> list[Any]:

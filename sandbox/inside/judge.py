@@ -110,13 +110,15 @@ def _judge(request: dict[str, Any], connection: Connection) -> dict[str, Tree]:
         return {"bad_reference": f"the tests cannot be read: {type(e).__name__}: {e}"[:500]}
     try:
         loaded = connection.receive()
+        if isinstance(loaded, dict) and "folder" in loaded:
+            go_to(loaded["folder"])
+            loaded = connection.receive()
     except (EOFError, OSError, Malformed):
         loaded = {"error": "the solution's process ended while its code was loading", "ended": True}
     if not isinstance(loaded, dict) or loaded.get("loaded") is not True:
         unloaded: Tree = loaded if isinstance(loaded, dict) else {"error": "no answer"}
         return {"unloaded": unloaded, "clean": connection.received <= MOST_KEPT}
     os.pwrite(STATUS, LOADED, 0)
-    go_to(loaded.get("folder"))
     before = {name: dict(vars(sys.modules[name])) for name in tests.modules}
     remote = SolutionProxy(connection)
     remote.on_first_call = _called

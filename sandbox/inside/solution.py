@@ -40,7 +40,9 @@ def carry_out(connection: Connection) -> int:
     if request["mode"] == "program":
         return _program(connection, code)
     module = _module("solution")
-    names, folder = names_in(code), os.getcwd()
+    if request["mode"] == "serve":  # while nothing of the solution's has run, and the judge may believe it
+        connection.send({"folder": os.getcwd()})
+    names = names_in(code)
     module.__dict__.update({n: getattr(typing, n) for n in ANNOTATIONS & names})
     try:
         exec(code, module.__dict__)  # noqa: S102  # running it is what this process is for
@@ -49,7 +51,7 @@ def carry_out(connection: Connection) -> int:
         connection.send({"loaded": False, "syntax": False, **_raised(e)})
         return 0
     flush()
-    connection.send({"loaded": True, "folder": folder})
+    connection.send({"loaded": True})
     if request["mode"] == "calls":
         for arguments, named in request["calls"]:
             connection.send(called(connection, module, request["entry_point"], arguments, named))

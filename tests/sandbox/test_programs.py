@@ -156,16 +156,24 @@ def test_tests_and_solution_share_a_folder(embedded: Embedded) -> None:
         assert run.outcome is Outcome.OK, run
 
 
-@pytest.mark.parametrize("folder", ["/", "/usr", "/tmp", "/tmp/1-00", 7, None, ["/tmp"], "../.."])
-def test_a_solution_cannot_send_its_judge_elsewhere(embedded: Embedded, folder: object) -> None:
-    code = (
-        "import json, os\n"
-        f"d = json.dumps({{'loaded': True, 'folder': {folder!r}}}).encode()\n"
-        "os.write(3, len(d).to_bytes(4, 'big') + d)\ndef f(x): return x"
-    )
-    tests = "import os\ntry: where = os.getcwd()\nexcept OSError: where = ''\nassert where == '/' or where == f(1)"
-    run = embedded.execute(Trial(sources=(Source(code=code),), tests=tests, entry_point="f"))
-    assert run.outcome in (Outcome.OK, Outcome.BAD_REFERENCE), run  # it stays where nothing can be made
+NO_ROOM = {
+    "bytes": "for i in range(99): open(f'b{i}', 'wb').write(bytes(1_000_000))",
+    "files": "for i in range(9999): open(f'f{i}', 'w')",
+    "another folder": "d = b'{\"folder\": \"/usr\"}'\n    os.write(3, len(d).to_bytes(4, 'big') + d)",
+}
+
+
+@pytest.mark.parametrize("what", NO_ROOM)
+def test_no_solution_can_take_the_tests_folder_and_call_the_tests_bad(embedded: Embedded, what: str) -> None:
+    code = f"import os\ntry:\n    {NO_ROOM[what]}\nexcept OSError: pass\ndef f(path): return None"
+    job = Trial(sources=(Source(code=code),), tests=SHARED, entry_point="f")
+    run = embedded.execute(job)
+    assert run.outcome in (Outcome.WRONG, Outcome.KILLED), run
+
+
+def test_tests_that_fail_by_themselves_are_bad_whatever_the_solution(embedded: Embedded) -> None:
+    job = Trial(sources=(Source(code="def f(x): return x"),), tests="open('/no/such')\nf(1)", entry_point="f")
+    assert embedded.execute(job).outcome is Outcome.BAD_REFERENCE
 
 
 def test_other_languages_read_their_input_by_name(embedded: Embedded) -> None:
