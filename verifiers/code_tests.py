@@ -24,7 +24,8 @@ _SHARED = ("public", "is_public", "weight")
 _REMARKS = ("testtype", "type", "fn_name", "id", "name", "explanation", "note")  # they change nothing
 _SPELLINGS = {"test": "tests", "test_list": "tests", "test_cases": "cases", "fn_name": "entry_point"}
 _OPTIONS = (
-    "entry_point", "setup", "checker", "match", "tolerance", "language", "time_limit_s", "memory_bytes",
+    "entry_point", "setup", "import_statement", "checker", "match", "tolerance", "language", "time_limit_s",
+    "memory_bytes",
 )  # fmt: skip
 _FORMS = ("tests", "cases", "calls")
 _KNOWN = (*_FORMS, *_OPTIONS, *_SPELLINGS, "input_output", "inputs", "outputs")
@@ -57,12 +58,15 @@ class CallCase:
 class CodeTests:
     """The tests of one problem: ``source``, ``cases`` or ``calls``, and what belongs to them.
 
+    ``imports`` are those that the problem names: the tests too build on them.
+
     ``time_limit_s`` (seconds) and ``memory_bytes`` are None where the problem states none.
     """
 
     language: str = "python"
     entry_point: str = ""
     setup: str = ""
+    imports: str = ""
     source: str = ""
     cases: tuple[StdioCase, ...] = ()
     calls: tuple[CallCase, ...] = ()
@@ -113,6 +117,7 @@ def read_code_tests(info: Mapping[str, Any]) -> CodeTests:
         language=language,
         entry_point=entry_point,
         setup=_text_of(found, "setup"),
+        imports=_lines("import_statement", found.get("import_statement", "")),
         source=source,
         cases=tuple(cases),
         calls=tuple(calls),

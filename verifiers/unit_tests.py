@@ -136,7 +136,7 @@ class UnitTests(Composable):
             sources=sources,
             tests=tests.source,
             entry_point=tests.entry_point,
-            setup=tests.setup or preamble,
+            setup=(tests.imports + "\n" if tests.imports else "") + (tests.setup or preamble),
             stop_early=self.score == "all",
         )
         run = self._execute(trial, self._limits(tests))
