@@ -6,11 +6,13 @@ r"""Problems from files and ``datasets``: the layout is recognised, each row is 
 ``math``       ``problem``, ``solution`` with a ``\boxed{}``, perhaps ``answer``
 ``humaneval``  ``prompt``, ``test``, ``entry_point``, perhaps ``canonical_solution``
 ``mbpp``       ``text`` (or ``prompt``), ``code``, ``test_list``, perhaps ``test_setup_code`` (or
-               ``test_imports``)
+               ``test_imports``); with MBPP+'s ``test``, that
 ``game24``     ``Puzzles`` (CSV): four numbers
-``verl``       ``prompt`` (messages), ``reward_model`` with ``ground_truth``
+``verl``       ``prompt`` (messages), ``reward_model`` with ``ground_truth``, of code its tests
 ``qa``         ``question`` and ``answer``
 =============  ================================================================================
+
+More sets of code are read by :mod:`referee.envs.code_rows`.
 
 ``info["format"]`` names the layout, ``info["solution"]`` holds a worked solution where the row has one,
 ``info["tests"]`` and ``info["entry_point"]`` the tests of ``humaneval`` and ``mbpp`` and what they call, as
@@ -28,6 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from referee.envs.code_rows import CODE_COLUMNS, CODE_LAYOUTS, stubs, tests_of_ground_truth
 from referee.verifiers.cells import jsonable, read_info
 from referee.verifiers.errors import UserMistake
 from referee.verifiers.jsonl import key
@@ -36,6 +39,7 @@ from referee.verifiers.reading.box_spans import find_boxes
 from referee.verifiers.records import Completion, Json, Problem, plain
 
 ProblemRow = Mapping[str, Any]
+_TESTS = ("tests", "cases", "calls", "input_output")
 
 
 class BadRow(UserMistake, ValueError):
@@ -102,7 +106,7 @@ def recognise(row: ProblemRow) -> str:
 def gold(problem: Problem) -> str | None:
     """Return a completion that should be right for a loaded problem; None where its row holds none."""
     solution = problem.info.get("solution")
-    if problem.info.get("format") in ("humaneval", "mbpp", "math", "gsm8k"):
+    if problem.info.get("format") in ("humaneval", "mbpp", "math", "gsm8k", *CODE_LAYOUTS):
         return solution if isinstance(solution, str) and solution else None
     return problem.answer if isinstance(problem.answer, str) else None
 
@@ -116,14 +120,15 @@ def lint(
     """Return what is wrong with references: missing ones, doubled prompts, golds that do not score 1.
 
     A doubled prompt with another answer is an issue; so is one id for two problems. With ``verifier``
-    the row's own solution must score 1, and the empty completion must not.
+    the row's own solution must score 1, and the empty completion must not; nor must, where there are
+    tests of code, a program that does nothing.
     """
     from referee.verifiers.scoring.asking import evaluate
 
     out: list[Lint] = []
     seen: dict[str, Json] = {}
     ids: set[str] = set()
-    golds: list[tuple[int, Problem, str]] = []
+    tried: list[tuple[int, Problem, str, str]] = []
     listed = list(problems)
     for number, problem in enumerate(listed, 1):
 
@@ -135,7 +140,7 @@ def lint(
         blank = problem.answer in (None, []) or (
             isinstance(problem.answer, str) and not problem.answer.strip()
         )
-        if blank and not problem.info.get("tests"):
+        if blank and not any(problem.info.get(name) for name in _TESTS):
             report("there is no answer")
         asked = key(Problem(prompt=problem.prompt))
         if asked in seen and problem.info.get("format") != "game24":
@@ -145,16 +150,21 @@ def lint(
         if problem.id in ids:
             report("the id is that of an earlier row")
         ids.add(problem.id)
-        if verifier is not None and (text := gold(problem)) is not None:
-            golds.append((number, problem, text))
+        if verifier is not None:
+            if (text := gold(problem)) is not None:
+                tried.append((number, problem, text, "its own solution"))
+                tried.append((number, problem, "", "the empty completion"))
+            if any(problem.info.get(name) for name in _TESTS):
+                tried += [(number, problem, text, "a program that does nothing") for text in stubs(problem)]
     if verifier is not None:
-        verdicts = evaluate(verifier, [Item(Completion(text=t), p, i) for i, (_, p, t) in enumerate(golds)])
-        empty = evaluate(verifier, [Item(Completion(), p, i) for i, (_, p, _) in enumerate(golds)])
-        for (number, problem, _), verdict, nothing in zip(golds, verdicts, empty, strict=True):
-            if verdict.score != 1.0:
-                out.append(Lint(row=number, id=problem.id, issue=f"its own solution is {verdict.reason}"))
-            if nothing.score == 1.0:
-                out.append(Lint(row=number, id=problem.id, issue="the empty completion is correct"))
+        items = [Item(Completion(text=t), p, i) for i, (_, p, t, _) in enumerate(tried)]
+        for (number, problem, _, what), verdict in zip(tried, evaluate(verifier, items), strict=True):
+            if what == "its own solution" and verdict.score != 1.0:
+                why = str(verdict.detail.get("error") or "") if verdict.score is None else ""
+                said = f"{verdict.reason}: {why[:200]}" if why else str(verdict.reason)
+                out.append(Lint(row=number, id=problem.id, issue=f"its own solution is {said}"))
+            if what != "its own solution" and verdict.score == 1.0:
+                out.append(Lint(row=number, id=problem.id, issue=f"{what} is correct"))
     return sorted(out, key=lambda issue: issue.row)
 
 
@@ -235,6 +245,8 @@ def _mbpp(row: ProblemRow) -> Problem:
     defined = set(re.findall(r"^\s*def (\w+)", code, re.MULTILINE))
     if called := [name for name in re.findall(r"(\w+)\s*\(", asserts[0]) if name in defined]:
         info["entry_point"] = called[0]
+    if row.get("test"):
+        info["tests"] = str(row["test"])
     shown = "\n".join(asserts)
     return Problem(
         prompt=f"{row.get('text') or row['prompt']}\nYour code should pass these tests:\n{shown}",
@@ -263,8 +275,11 @@ def _verl(row: ProblemRow) -> Problem:
     if not isinstance(judged, Mapping) or "ground_truth" not in judged:
         raise ValueError("reward_model must have a ground_truth")
     info = read_info({k: row.get(k) for k in ("data_source", "ability", "extra_info")})
+    tests = tests_of_ground_truth(judged["ground_truth"])
     return Problem(
-        prompt=_prompt(row["prompt"]), answer=judged["ground_truth"], info={"format": "verl", **info}
+        prompt=_prompt(row["prompt"]),
+        answer=None if tests else judged["ground_truth"],
+        info={"format": "verl", **info, **tests},
     )
 
 
@@ -281,9 +296,11 @@ LAYOUTS: dict[str, Callable[[ProblemRow], Problem]] = {
     "game24": _game24,
     "verl": _verl,
     "qa": _qa,
+    **CODE_LAYOUTS,
 }
 
 _COLUMNS: tuple[tuple[str, frozenset[str]], ...] = (  # the most telling first
+    *CODE_COLUMNS,
     ("humaneval", frozenset({"prompt", "test", "entry_point"})),
     ("mbpp", frozenset({"code", "test_list"})),
     ("math", frozenset({"problem", "solution"})),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from referee.envs.code_rows import CODE_LAYOUTS
 from referee.envs.families import family
 from referee.envs.loaders import LAYOUTS, BadRow, gold, lint, load, load_rows, recognise
 from referee.verifiers.records import Problem
@@ -149,7 +150,7 @@ def test_the_real_sets_load_whole_with_a_gold_for_every_row(
 
 
 def test_every_layout_has_a_test_row() -> None:
-    assert {r[0] for r in ROWS} | {"game24"} == set(LAYOUTS)
+    assert {r[0] for r in ROWS} | {"game24"} | set(CODE_LAYOUTS) == set(LAYOUTS)
 
 
 def test_info_is_read_at_the_same_door_as_everywhere() -> None:
