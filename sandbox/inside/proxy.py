@@ -27,6 +27,10 @@ class SolutionGone(Exception):
     """The solution's process ended, or what it sent is no answer."""
 
 
+class SteeredByIt(BaseException):
+    """Marks an exception that would steer the tests, had they raised it themselves."""
+
+
 class SolutionProxy:
     """The connection to a solution that answers calls."""
 
