@@ -30,7 +30,8 @@ class Tests:
     """A test source: its code, the global names that it reads and binds, and what there is to run.
 
     ``may_import`` is true where it may import the solution as a module; ``modules`` are those it names.
-    ``functions`` are the tests that are functions; ``own_checks`` whether the module itself checks
+    ``only_called`` are those names that nothing else is done with; ``functions`` are the tests that are
+    functions; ``own_checks`` whether the module itself checks
     anything; ``fixtures`` whether only pytest can run it; ``refused`` why nobody can.
     """
 
@@ -38,6 +39,7 @@ class Tests:
     tree: ast.Module
     code: types.CodeType
     used: set[str]
+    only_called: set[str]
     bound: set[str]
     may_import: bool
     modules: set[str]
@@ -94,6 +96,7 @@ def read(source: str, entry_point: str = "", setup: str = "") -> Tests:
         tree=tree,
         code=code,
         used=used,
+        only_called=_only_called(tree),
         bound=bound,
         may_import=may_import,
         modules=modules,
@@ -121,6 +124,13 @@ def _names(source: str) -> tuple[set[str], set[str]]:
                 if flags & _symtable.DEF_BOUND:
                     bound.add(name)
     return used, bound
+
+
+def _only_called(tree: ast.Module) -> set[str]:
+    """Return the names, not those of classes, that are called wherever they stand."""
+    calls = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
+    names = [n for n in ast.walk(tree) if isinstance(n, ast.Name)]
+    return {n.id for n in names if not n.id[:1].isupper()} - {n.id for n in names if id(n) not in calls}
 
 
 def _attributes(code: types.CodeType) -> set[str]:

@@ -12,6 +12,7 @@ import builtins
 import contextlib
 import copy
 import gc
+import importlib
 import io
 import os
 import sys
@@ -117,6 +118,7 @@ def _judge(request: dict[str, Any], connection: Connection) -> dict[str, Tree]:
     before = {name: dict(vars(sys.modules[name])) for name in tests.modules}
     remote = SolutionProxy(connection)
     remote.on_first_call = _called
+    remote.stops = "StopIteration" in tests.used
     run = CheckTally(remote, tests.source, stop_early=request["stop_early"])
     _run(tests, request, remote, run)
     report: dict[str, Tree] = {
@@ -133,8 +135,10 @@ def _judge(request: dict[str, Any], connection: Connection) -> dict[str, Tree]:
         report["bad_reference"] = run.error or "the tests never called the solution"
     elif not run.total:
         report["bad_reference"] = "every test is skipped"
-    if run.refused:
-        report["bad_reference"] = run.refused
+    if run.refused or remote.refused:
+        report["bad_reference"] = run.refused or remote.refused
+    if remote.best_effort:
+        report["guarantee"] = "best effort"
     report["clean"] = _clean(remote, tests) and all(vars(sys.modules[n]) == was for n, was in before.items())
     return report
 
@@ -156,9 +160,7 @@ def _clean(remote: SolutionProxy, tests: checks.Tests) -> bool:
     threading = sys.modules.get("threading")
     flush()
     return not (
-        remote.gone
-        or remote.changed
-        or remote.callbacks
+        remote.touched
         or remote.connection.received > MOST_KEPT
         or tests.may_import
         or (threading is not None and threading.active_count() > 1)
@@ -197,21 +199,58 @@ def _run(tests: checks.Tests, request: dict[str, Any], remote: SolutionProxy, ru
 
 def _bind(tests: checks.Tests, entry_point: str, namespace: dict[str, Any], remote: SolutionProxy) -> Any:
     """Bind the names that are the solution's; return its entry point, where there is one."""
-    for name in tests.used:
-        if name in namespace:
-            if isinstance(namespace[name], types.FunctionType) and name != entry_point:
-                namespace[name] = _helper(name, namespace[name], remote)
-        elif name not in tests.bound and not hasattr(builtins, name):
+    entry = entry_point.split(".")[-1]
+    remote.classes = {
+        k: v for k, v in namespace.items() if isinstance(v, type) and v.__module__ == "__tests__"
+    }
+    for name in [entry, entry_point.split(".")[0].removesuffix("()"), *_stubs(remote.classes)]:
+        if isinstance(namespace.get(name), type):  # the starter's, which the solution fills in
+            del namespace[name], remote.classes[name]
+    wanted = []
+    for name in sorted(tests.used):
+        if isinstance(namespace.get(name), types.FunctionType) and name != entry_point:
+            namespace[name] = _helper(name, namespace[name], remote)
+        elif name not in namespace and name not in tests.bound and not hasattr(builtins, name):
+            wanted.append(name)
+    seen = remote.look([name for name in wanted if name != "candidate" and name not in tests.only_called])
+    for name in wanted:
+        kind, value = seen.get(name, ("function", None))
+        if kind == "module":
+            value = _module(value)
+        if value is not None or kind == "value":
+            namespace[name] = value
+        elif kind == "function":
             namespace[name] = remote.function(entry_point if name == "candidate" and entry_point else name)
     if tests.may_import:
         _importable(tests.tree, remote)
-    if entry_point.startswith("Solution().") or "Solution" in namespace:
-        namespace["Solution"] = lambda: _Methods(remote)
     if not entry_point:
         return None
-    candidate = remote.function(entry_point)
-    namespace[entry_point.split(".")[-1]] = namespace.setdefault("candidate", candidate)
+    if entry not in wanted:
+        namespace[entry] = remote.function(entry_point)
+    namespace.setdefault("candidate", namespace[entry])
     return namespace["candidate"]
+
+
+def _module(name: Any) -> Any:
+    """Return the judge's own module of a name, where there is one; never what the solution calls so."""
+    if not isinstance(name, str) or name.split(".")[0] in ("referee", "antigravity", "this"):
+        return None
+    if name in sys.modules or name.split(".")[0] in sys.stdlib_module_names:
+        with contextlib.suppress(ImportError):
+            return importlib.import_module(name)
+    return None
+
+
+def _stubs(classes: dict[str, type]) -> list[str]:
+    """Return the classes whose methods do nothing: those of a starter."""
+    empty = [name for name, kind in classes.items() if (found := _bodies(kind)) and not any(found)]
+    return empty
+
+
+def _bodies(kind: type) -> list[bool]:
+    """Tell of each function of a class whether it does anything."""
+    functions = [v for v in vars(kind).values() if isinstance(v, types.FunctionType)]
+    return [bool(f.__code__.co_names or f.__code__.co_varnames[f.__code__.co_argcount :]) for f in functions]
 
 
 def _trusted_setup(setup: str, namespace: dict[str, Any]) -> None:
@@ -254,7 +293,7 @@ def _importable(tree: ast.Module, remote: SolutionProxy) -> None:
         if isinstance(node, ast.ImportFrom) and node.module in checks.SOLUTION_MODULES:
             module = sys.modules.setdefault(node.module, types.ModuleType(node.module))
             for alias in node.names:
-                setattr(module, alias.name, remote.function(alias.name))
+                setattr(module, alias.name, getattr(_Solution(module.__name__, remote), alias.name))
         elif isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name in checks.SOLUTION_MODULES:
@@ -270,15 +309,3 @@ class _Solution(types.ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         return self._remote.function(name)
-
-
-class _Methods:
-    """An instance of the solution's class ``Solution``, made anew for every call."""
-
-    def __init__(self, remote: SolutionProxy) -> None:
-        self._remote = remote
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self._remote.function(f"Solution().{name}")

@@ -16,6 +16,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from referee.sandbox.inside.serving import JudgeProxy
 from referee.sandbox.inside.wire import Connection, Tree, Unplain, decode, encode, frame
 
 REQUEST_LIMIT = 256 << 20
@@ -50,7 +51,7 @@ def carry_out(connection: Connection) -> int:
         for arguments in request["calls"]:
             connection.send(_answer(connection, module, request["entry_point"], arguments, {}))
     else:
-        _serve(connection, module)
+        JudgeProxy(connection, module, find, flush).serve_all(REQUEST_LIMIT)
     return 0
 
 
@@ -137,20 +138,11 @@ def _program(connection: Connection, code: types.CodeType, module: types.ModuleT
     return status & 0xFF
 
 
-def _serve(connection: Connection, module: types.ModuleType) -> None:
-    while True:
-        try:
-            call: Any = connection.receive(limit=REQUEST_LIMIT)
-        except (EOFError, OSError):
-            return
-        connection.send(_answer(connection, module, call["name"], call["args"], call["kwargs"]))
-
-
 def _answer(connection: Connection, module: types.ModuleType, name: str, args: Any, kwargs: Any) -> Tree:
     """Make one call, and return its result (and the arguments, where it changed them) as plain data."""
     try:
-        arguments = [decode(a, 0, lambda key: _callback(connection, key)) for a in args]
-        named = {k: decode(a, 0, lambda key: _callback(connection, key)) for k, a in kwargs.items()}
+        arguments = [decode(a) for a in args]
+        named = {k: decode(a) for k, a in kwargs.items()}
         result = find(module, name)(*arguments, **named)
         awaited = isinstance(result, types.CoroutineType)
         if awaited:
@@ -191,17 +183,6 @@ def _changed(argument: Any, before: Tree) -> Tree:
     except Unplain:
         pass  # it now holds what cannot cross: the judge keeps what it had
     return None
-
-
-def _callback(connection: Connection, key: Tree) -> Callable[..., Any]:
-    def callback(*args: Any) -> Any:
-        connection.send({"callback": key, "args": [encode(a) for a in args]})
-        reply: Any = connection.receive(limit=REQUEST_LIMIT)
-        if "value" not in reply:
-            raise RuntimeError(str(reply.get("error")))
-        return decode(reply["value"])
-
-    return callback
 
 
 def _raised(error: BaseException) -> dict[str, Tree]:

@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import Any
 
 from referee.sandbox.inside import rewriting
-from referee.sandbox.inside.proxy import SolutionGone, SolutionProxy, SteeredByIt
+from referee.sandbox.inside.proxy import SolutionGone, SolutionProxy
+from referee.sandbox.inside.raised import SteeredByIt
 from referee.sandbox.inside.wire import Tree
 
 MOST_SHOWN = 20
