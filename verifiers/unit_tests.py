@@ -130,7 +130,7 @@ class UnitTests(Composable):
             sources=sources,
             tests=tests if isinstance(tests, str) else "\n".join(tests),
             entry_point=entry_point,
-            setup=str(info.get("setup") or "") or _preamble(problem, entry_point),
+            setup=_imports(info) + (str(info.get("setup") or "") or _preamble(problem, entry_point)),
             stop_early=self.score == "all",
         )
         run = self._execute(trial)
@@ -269,6 +269,12 @@ def _judge_for(info: dict[str, Any], language: str) -> _Judge:
     if forms[0] != "cases" and language != "python":
         raise ValueError(f"{forms[0]} need python; {language} is judged by cases")
     return {"tests": UnitTests._tests, "cases": UnitTests._cases, "calls": UnitTests._calls}[forms[0]]
+
+
+def _imports(info: dict[str, Any]) -> str:
+    """Return the imports that the problem names, which the tests too build on."""
+    named = info.get("import_statement") or ""
+    return named + "\n" if isinstance(named, str) and named else "".join(f"{line}\n" for line in named)
 
 
 def _preamble(problem: Problem, entry_point: str) -> str:

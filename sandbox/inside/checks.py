@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from referee.sandbox.inside import rewriting
+from referee.sandbox.inside.needs import uses_objects
 from referee.sandbox.inside.refusals import refusal
 from referee.sandbox.inside.rewriting import FUNCTIONS
 
@@ -31,8 +32,9 @@ class Tests:
 
     ``may_import`` is true where it may import the solution as a module; ``modules`` are those it names.
     ``only_called`` are those names that nothing else is done with; ``functions`` are the tests that are
-    functions; ``own_checks`` whether the module itself checks
-    anything; ``fixtures`` whether only pytest can run it; ``refused`` why nobody can.
+    functions; ``own_checks`` whether the module itself checks anything; ``fixtures`` whether only pytest
+    can run it; ``objects`` whether it uses objects that the solution makes; ``refused`` why nobody can run
+    it.
     """
 
     source: str
@@ -47,6 +49,7 @@ class Tests:
     watched: frozenset[str]
     own_checks: bool
     fixtures: bool
+    objects: bool
     refused: str
 
     def counted(self) -> types.CodeType:
@@ -104,6 +107,7 @@ def read(source: str, entry_point: str = "", setup: str = "") -> Tests:
         watched=watched,
         own_checks=checks,
         fixtures=fixtures,
+        objects=uses_objects([tree, *_setup_trees(setup)], used - bound, entry_point),
         refused=refusal(tree, used, bound, setup) or why or ("" if there else "the tests check nothing"),
     )
 
@@ -124,6 +128,15 @@ def _names(source: str) -> tuple[set[str], set[str]]:
                 if flags & _symtable.DEF_BOUND:
                     bound.add(name)
     return used, bound
+
+
+def _setup_trees(setup: str) -> list[ast.Module]:
+    for text in (setup, setup + "\n    pass\n"):
+        try:
+            return [ast.parse(text)]
+        except (SyntaxError, ValueError):
+            continue
+    return []
 
 
 def _only_called(tree: ast.Module) -> set[str]:

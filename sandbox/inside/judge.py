@@ -118,6 +118,7 @@ def _judge(request: dict[str, Any], connection: Connection) -> dict[str, Tree]:
     before = {name: dict(vars(sys.modules[name])) for name in tests.modules}
     remote = SolutionProxy(connection)
     remote.on_first_call = _called
+    remote.plain = not tests.objects
     remote.stops = "StopIteration" in tests.used
     run = CheckTally(remote, tests.source, stop_early=request["stop_early"])
     _run(tests, request, remote, run)
@@ -180,7 +181,11 @@ def _run(tests: checks.Tests, request: dict[str, Any], remote: SolutionProxy, ru
     namespace = module.__dict__
     if request["setup"]:
         _trusted_setup(request["setup"], namespace)
-    candidate = _bind(tests, request["entry_point"], namespace, remote)
+    candidate = None
+    with run.check(counts=False):
+        candidate = _bind(tests, request["entry_point"], namespace, remote)
+    if run.total:
+        return
     namespace.update(run.names(), __name__="__main__", __file__="tests.py")
     counted = not run.stop_early
     sys.argv[:] = ["tests"]

@@ -73,7 +73,11 @@ class SolutionProxy(Peer):
         if self.gone:
             raise SolutionGone(self.gone)
         if do in ("describe", "look"):
-            return super().ask(do, number, name, args, kwargs)
+            try:
+                return super().ask(do, number, name, args, kwargs)
+            except BaseException:
+                self.calls += 1  # no tests were at fault
+                raise
         if not self.calls:
             self.on_first_call()
         self.calls += 1
@@ -134,6 +138,19 @@ class SolutionProxy(Peer):
             return {"t": "named", "v": object.__getattribute__(value, "_referee_name")}
         return super()._special(value)
 
+    def accepted(self, described: Any) -> dict[str, Any]:
+        """Return what is believed of a description: among plain data there are only iterators."""
+        if self.plain:
+            nothing: dict[str, Any] = {
+                "bases": [],
+                "own": [],
+                "methods": [],
+                "plain": None,
+                "unhashable": False,
+            }
+            return {"name": "iterator", "module": "", "specials": ["__iter__", "__next__"], **nothing}
+        return super().accepted(described)
+
     def namesake(self, module: str, name: str) -> type | None:
         """Return the problem's own class of that name, or the standard library's."""
         if module == "solution":
@@ -173,7 +190,11 @@ class SolutionProxy(Peer):
                 raise Malformed("that class may not be called")
             return target(*args, **kwargs)
         if isinstance(target, (*_FUNCTIONS, type)) or not isinstance(name, str):
-            raise Malformed("of a function it may only ask its result")
+            if do == "get" and name == "__dict__":  # functools.wraps asks for both
+                return {}
+            if do == "get" and name in ("__name__", "__qualname__"):
+                return getattr(target, "__name__", "")
+            raise AttributeError("of a function it may only ask its result")
         if do in ("get", "set", "del", "call") and (name.startswith("_") or not name.isidentifier()):
             raise AttributeError(name)
         if do not in ("get", "set", "del", "call", "special"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import types
+from collections.abc import Iterator
 from typing import Any
 
 from referee.sandbox.inside.live import Peer
@@ -41,6 +42,7 @@ class JudgeProxy(Peer):
 
     def serve(self, request: dict[str, Any]) -> dict[str, Tree]:
         """Do what the judge asks, and return the answer, with what was written meanwhile where it asks."""
+        self.plain = request.get("plain") is True
         answer = super().serve(request)
         self._flush()
         echoed: list[Tree] = []
@@ -69,6 +71,10 @@ class JudgeProxy(Peer):
         if isinstance(value, types.ModuleType):
             return [name, "module", value.__name__]
         return [name, "function", None] if isinstance(value, _PLAIN_FUNCTIONS) else [name, "value", value]
+
+    def exports(self, value: Any) -> bool:
+        """Tell whether an object is to stay here, rather than to be no answer."""
+        return not self.plain or (isinstance(value, Iterator) and not self.is_own(type(value)))
 
     def _rebuilt(self, tag: str, inner: Any) -> Any:
         return self._find(self.module, inner) if tag == "named" else super()._rebuilt(tag, inner)

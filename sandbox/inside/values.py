@@ -18,7 +18,7 @@ Inner = Callable[[Any], Any]
 _PATHS = ("PurePosixPath", "PureWindowsPath", "PosixPath", "WindowsPath")
 _DTYPES = "biufcmMSU"
 _OWN_MODULES = frozenset(
-    {"unittest", "_pytest", "pytest", "referee", "__main__", "__tests__", "doctest", "bdb"}
+    {"solution", "unittest", "_pytest", "pytest", "referee", "__main__", "__tests__", "doctest", "bdb"}
 )
 
 
