@@ -63,6 +63,7 @@ def read(source: str, entry_point: str = "", setup: str = "") -> Tests:
     """Compile a test source and find its names as the compiler sees them; raises what compile raises."""
     code = compile(source, "<tests>", "exec", dont_inherit=True)
     tree = ast.parse(source)
+    nodes = list(ast.walk(tree))
     used, bound = _names(source)
     tops = list(_definitions(tree.body))
     functions = {n.name: n for n in tops if isinstance(n, FUNCTIONS)}
@@ -79,7 +80,7 @@ def read(source: str, entry_point: str = "", setup: str = "") -> Tests:
     fixtures = "fixture" in source and any(
         isinstance(n, ast.Attribute | ast.Name)
         and (n.attr if isinstance(n, ast.Attribute) else n.id) in ("fixture", "usefixtures")
-        for n in ast.walk(tree)
+        for n in nodes
     )
     fixtures = fixtures or any(
         _uncovered(m, c, entry_point) for c, m in [(None, n) for n in tests] + _plain_methods(classes)
@@ -99,7 +100,7 @@ def read(source: str, entry_point: str = "", setup: str = "") -> Tests:
         tree=tree,
         code=code,
         used=used,
-        only_called=_only_called(tree),
+        only_called=_only_called(nodes),
         bound=bound,
         may_import=may_import,
         modules=modules,
@@ -107,8 +108,8 @@ def read(source: str, entry_point: str = "", setup: str = "") -> Tests:
         watched=watched,
         own_checks=checks,
         fixtures=fixtures,
-        objects=uses_objects([tree, *_setup_trees(setup)], used - bound, entry_point),
-        refused=refusal(tree, used, bound, setup) or why or ("" if there else "the tests check nothing"),
+        objects=uses_objects([nodes, *_setup_nodes(setup)], used - bound, entry_point),
+        refused=refusal(nodes, used, bound, setup) or why or ("" if there else "the tests check nothing"),
     )
 
 
@@ -130,19 +131,19 @@ def _names(source: str) -> tuple[set[str], set[str]]:
     return used, bound
 
 
-def _setup_trees(setup: str) -> list[ast.Module]:
-    for text in (setup, setup + "\n    pass\n"):
+def _setup_nodes(setup: str) -> list[list[ast.AST]]:
+    for text in (setup, setup + "\n    pass\n") if setup else ():
         try:
-            return [ast.parse(text)]
+            return [list(ast.walk(ast.parse(text)))]
         except (SyntaxError, ValueError):
             continue
     return []
 
 
-def _only_called(tree: ast.Module) -> set[str]:
+def _only_called(nodes: list[ast.AST]) -> set[str]:
     """Return the names, not those of classes, that are called wherever they stand."""
-    calls = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
-    names = [n for n in ast.walk(tree) if isinstance(n, ast.Name)]
+    calls = {id(n.func) for n in nodes if isinstance(n, ast.Call)}
+    names = [n for n in nodes if isinstance(n, ast.Name)]
     return {n.id for n in names if not n.id[:1].isupper()} - {n.id for n in names if id(n) not in calls}
 
 

@@ -170,11 +170,9 @@ def make_class(peer: Asks, number: int, described: dict[str, Any], bases: list[t
         namespace["__slots__"] = ()
     own = [b for b in bases if issubclass(b, Handle)]
     others = [b for b in bases if not issubclass(b, Handle)]
-    for parents in (
-        [*own, *([] if any(issubclass(b, root) for b in own) else [root]), *others],
-        [root, *others],
-        [root],
-    ):
+    whole: list[type] = [*own, *([] if any(issubclass(b, root) for b in own) else [root]), *others]
+    tried: list[list[type]] = [whole, [root, *others], [root]]
+    for parents in tried:
         if plain in PLAIN and not any(issubclass(p, PLAIN[plain]) for p in parents):
             parents = [*parents, PLAIN[plain]]
         try:

@@ -27,20 +27,20 @@ _OF_ARRAYS = frozenset([  # and of what else crosses as data, or is the tests' o
 ])  # fmt: skip
 
 
-def uses_objects(trees: Iterable[ast.Module], foreign: set[str], entry_point: str) -> bool:
+def uses_objects(sources: Iterable[list[ast.AST]], foreign: set[str], entry_point: str) -> bool:
     """Tell whether tests use classes, attributes, methods or callables that the solution makes.
 
-    ``foreign`` are the names that the tests use and do not define.
+    ``sources`` are the nodes of the tests and of the problem's own code; ``foreign`` are the names that
+    the tests use and do not define.
     """
     entry = entry_point.split(".")[-1]
     ours = {n for n in foreign if not hasattr(builtins, n) and n not in sys.stdlib_module_names}
     if entry[:1].isupper() or any(n[:1].isupper() for n in ours):
         return True
-    return any(_in_tree(tree, ours | {entry, "candidate"}) for tree in trees)
+    return any(_among(nodes, ours | {entry, "candidate"}) for nodes in sources)
 
 
-def _in_tree(tree: ast.Module, ours: set[str]) -> bool:
-    nodes = list(ast.walk(tree))
+def _among(nodes: list[ast.AST], ours: set[str]) -> bool:
     imported = {
         (a.asname or a.name).split(".")[0]
         for n in nodes

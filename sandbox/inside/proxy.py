@@ -230,19 +230,15 @@ class RemoteFunction:
         return getattr(self._referee_remote.ask("find", None, self._referee_name), name)
 
 
-_repr = reprlib.Repr()
+class _Repr(reprlib.Repr):
+    """Shows a handle by its class, without asking for its text."""
+
+    def repr1(self, x: Any, level: int) -> str:
+        return f"<{type(x).__name__}>" if handles.is_handle(x) else super().repr1(x, level)
+
+
+_repr = _Repr()
 _repr.maxstring = _repr.maxother = 120
-
-
-def _instance(value: Any, level: int) -> str:
-    return (
-        f"<{type(value).__name__}>"
-        if handles.is_handle(value)
-        else _repr.__class__.repr_instance(_repr, value, level)
-    )
-
-
-_repr.repr_instance = _instance  # type: ignore[method-assign]
 
 
 def _short(value: Any) -> str:

@@ -112,7 +112,7 @@ class _Approx:
         self, expected: Any, rel: float | None = None, abs: float | None = None, nan_ok: bool = False
     ) -> None:
         self.expected = expected
-        self.options = {"rel": rel, "abs": abs, "nan_ok": nan_ok}
+        self.options: dict[str, Any] = {"rel": rel, "abs": abs, "nan_ok": nan_ok}
 
     def __eq__(self, other: Any) -> bool:
         expected = self.expected
@@ -138,11 +138,11 @@ class _Approx:
         if math.isnan(expected):
             return bool(self.options["nan_ok"]) and math.isnan(other)
         if math.isinf(expected) or expected == other:
-            return expected == other
+            return bool(expected == other)
         within = max(1e-12 if absolute is None else absolute, 0.0)
         if rel is not None or absolute is None:
             within = max(within, (1e-6 if rel is None else rel) * abs(expected))
-        return abs(expected - other) <= within
+        return bool(abs(expected - other) <= within)
 
     def _same(self, expected: Any, other: Any) -> bool:
         return _Approx(expected, **self.options) == other

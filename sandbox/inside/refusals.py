@@ -17,10 +17,10 @@ _OF_MONKEYPATCH = frozenset({"setattr", "delattr", "setitem", "delitem", "setenv
 _OF_SOURCE = frozenset({"getsource", "getsourcelines", "getmodule", "getsourcefile"})
 
 
-def refusal(tree: ast.Module, used: set[str], bound: set[str], setup: str) -> str:
+def refusal(nodes: list[ast.AST], used: set[str], bound: set[str], setup: str) -> str:
     """Return why a test source can't be judged; an empty text where it can be."""
-    modules = {a.asname or a.name.split(".")[0] for a in _imports(tree)}
-    for node in ast.walk(tree):
+    modules = {a.asname or a.name.split(".")[0] for a in _imports(nodes)}
+    for node in nodes:
         if isinstance(node, ast.Call) and (why := _call(node, modules)):
             return f"{why} (line {node.lineno})"
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and _name(node) in _OWN:
@@ -34,8 +34,8 @@ def refusal(tree: ast.Module, used: set[str], bound: set[str], setup: str) -> st
     return ""
 
 
-def _imports(tree: ast.Module) -> Iterator[ast.alias]:
-    for node in ast.walk(tree):
+def _imports(nodes: list[ast.AST]) -> Iterator[ast.alias]:
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from node.names
 
@@ -62,11 +62,11 @@ def _call(node: ast.Call, modules: set[str]) -> str:
         ):
             return f"the tests patch {target}, which the solution has its own of"
     if whole.startswith("monkeypatch.") and name in _OF_MONKEYPATCH:
-        target = first.value if isinstance(first, ast.Constant) else _name(first) if first else ""
+        target = str(first.value) if isinstance(first, ast.Constant) else _name(first) if first else ""
         if (
             name in ("setenv", "delenv", "chdir")
             or isinstance(first, ast.Constant)
-            or (str(target).split(".")[0] in {*modules, "builtins"})
+            or (target.split(".")[0] in {*modules, "builtins"})
         ):
             return f"the tests patch {target}, which the solution has its own of"
     if whole.split(".")[0] == "inspect" and name in _OF_SOURCE:

@@ -123,7 +123,7 @@ class _Watching(ast.NodeTransformer):
         node.body = [ast.copy_location(watch, node.body[0])]
         return node
 
-    visit_AsyncFunctionDef = visit_FunctionDef  # type: ignore[assignment]
+    visit_AsyncFunctionDef = visit_FunctionDef
 
 
 def _counted(body: list[ast.stmt]) -> list[ast.stmt]:

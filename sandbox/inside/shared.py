@@ -44,7 +44,8 @@ class SharedContainers:
         """Return the value that such a tree stands for."""
         if not (isinstance(tree, dict) and tree.get("t") == "shared"):
             return self._decode(tree)
-        number, content = tree["v"]  # type: ignore[misc]
+        parts: Any = tree["v"]
+        number, content = parts
         if content is None:
             return self._entries[number][0]
         if type(number) is not int or number in self._entries or number % 2 == self._next % 2:

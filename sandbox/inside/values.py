@@ -182,7 +182,7 @@ def _column(series: Any, inner: Inner) -> Tree:
 
 
 def _of_column(parts: Any, inner: Inner) -> Any:
-    import pandas
+    pandas: Any = sys.modules["pandas"]
 
     dtype, array = parts
     return pandas.Series(_of_array(array, inner), dtype="object" if dtype == "object" else str(dtype)[:40])
@@ -209,7 +209,7 @@ def _index(value: Any, inner: Inner) -> Tree:
 
 
 def _of_index(parts: Any, inner: Inner) -> Any:
-    import pandas
+    pandas: Any = sys.modules["pandas"]
 
     kind, content, name = parts
     if kind == "range":
@@ -221,7 +221,7 @@ def _of_index(parts: Any, inner: Inner) -> Any:
 
 
 def _of_frame(parts: Any, inner: Inner) -> Any:
-    import pandas
+    pandas: Any = sys.modules["pandas"]
 
     names, name, index, columns = parts
     made = {i: _of_column(c, inner) for i, c in enumerate(columns)}
