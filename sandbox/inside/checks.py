@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from referee.sandbox.inside import rewriting
 from referee.sandbox.inside.needs import uses_objects
-from referee.sandbox.inside.refusals import refusal
+from referee.sandbox.inside.refusals import refusal, uses_files
 from referee.sandbox.inside.rewriting import FUNCTIONS
 
 SOLUTION_MODULES = frozenset({"solution", "candidate", "main", "your_module", "answer", "submission"})
@@ -33,8 +33,8 @@ class Tests:
     ``may_import`` is true where it may import the solution as a module; ``modules`` are those it names.
     ``only_called`` are those names that nothing else is done with; ``functions`` are the tests that are
     functions; ``own_checks`` whether the module itself checks anything; ``fixtures`` whether only pytest
-    can run it; ``objects`` whether it uses objects that the solution makes; ``refused`` why nobody can run
-    it.
+    can run it; ``objects`` whether it uses objects that the solution makes, ``files`` whether
+    it uses files; ``refused`` why nobody can run it.
     """
 
     source: str
@@ -50,6 +50,7 @@ class Tests:
     own_checks: bool
     fixtures: bool
     objects: bool
+    files: bool
     refused: str
 
     def counted(self) -> types.CodeType:
@@ -109,6 +110,7 @@ def read(source: str, entry_point: str = "", setup: str = "") -> Tests:
         own_checks=checks,
         fixtures=fixtures,
         objects=uses_objects([nodes, *_setup_nodes(setup)], used - bound, entry_point),
+        files=uses_files(nodes, used),
         refused=refusal(nodes, used, bound, setup) or why or ("" if there else "the tests check nothing"),
     )
 

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from typing import Any
 
 from referee.sandbox.inside import checks, pytest_reader, pytest_runner
+from referee.sandbox.inside.folder import SharedFolder
 from referee.sandbox.inside.proxy import SolutionProxy
 from referee.sandbox.inside.runners import run_cases, run_classes, run_functions
 from referee.sandbox.inside.solution import REQUEST_LIMIT, flush
@@ -119,6 +120,10 @@ def _judge(request: dict[str, Any], connection: Connection) -> dict[str, Tree]:
     remote = SolutionProxy(connection)
     remote.on_first_call = _called
     remote.plain = not tests.objects
+    if tests.files:
+        remote.folder = SharedFolder()
+        if not remote.folder.there:
+            return {"bad_reference": "the tests use files, and there is no folder for them here"}
     remote.stops = "StopIteration" in tests.used
     run = CheckTally(remote, tests.source, stop_early=request["stop_early"])
     _run(tests, request, remote, run)
@@ -164,6 +169,7 @@ def _clean(remote: SolutionProxy, tests: checks.Tests) -> bool:
         remote.touched
         or remote.connection.received > MOST_KEPT
         or tests.may_import
+        or tests.files
         or (threading is not None and threading.active_count() > 1)
         or os.fstat(1).st_size
         or os.fstat(2).st_size

@@ -8,6 +8,14 @@ from collections.abc import Iterator
 
 from referee.sandbox.inside.rewriting import called
 
+_FILE_MODULES = frozenset({"open", "tempfile", "sqlite3", "shutil", "zipfile", "tarfile", "glob"})
+_OF_OS = frozenset([
+    "remove", "unlink", "mkdir", "makedirs", "rmdir", "exists", "isfile", "isdir", "listdir", "scandir", "walk",
+    "rename", "replace", "stat",
+])  # fmt: skip
+_OF_PATHS = frozenset(["write_text", "read_text", "write_bytes", "read_bytes", "iterdir"])
+_FIXTURES = frozenset(["tmp_path", "tmpdir", "tmp_path_factory"])
+_RUNNING = frozenset({"pickle", "shelve", "dill", "joblib", "marshal", "runpy", "importlib", "subprocess"})
 _STREAMS = frozenset({"sys.stdout", "sys.stderr"})
 _OWN = frozenset(
     {"builtins.input", "builtins.open", "builtins.print", "sys.stdin", "time.time", "time.sleep"}
@@ -20,6 +28,8 @@ _OF_SOURCE = frozenset({"getsource", "getsourcelines", "getmodule", "getsourcefi
 def refusal(nodes: list[ast.AST], used: set[str], bound: set[str], setup: str) -> str:
     """Return why a test source can't be judged; an empty text where it can be."""
     modules = {a.asname or a.name.split(".")[0] for a in _imports(nodes)}
+    if uses_files(nodes, used) and (running := sorted((modules & _RUNNING) | (used & {"exec", "eval"}))):
+        return f"the tests use files, and {running[0]}, which may run what the solution wrote"
     for node in nodes:
         if isinstance(node, ast.Call) and (why := _call(node, modules)):
             return f"{why} (line {node.lineno})"
@@ -32,6 +42,18 @@ def refusal(nodes: list[ast.AST], used: set[str], bound: set[str], setup: str) -
                 if name and "." not in name and name in used and not there and f" {name}" not in setup:
                     return f"the tests derive {node.name} from {name}, a class of the solution"
     return ""
+
+
+def uses_files(nodes: list[ast.AST], used: set[str]) -> bool:
+    """Tell whether a test source makes, removes or looks for files."""
+    if used & _FILE_MODULES:
+        return True
+    return any(
+        n.attr in _OF_PATHS or (n.attr in _OF_OS and _name(n).startswith("os."))
+        if isinstance(n, ast.Attribute)
+        else isinstance(n, ast.arg) and n.arg in _FIXTURES
+        for n in nodes
+    )
 
 
 def _imports(nodes: list[ast.AST]) -> Iterator[ast.alias]:
