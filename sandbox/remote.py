@@ -35,6 +35,7 @@ _LANGUAGES = {"python": "python", "bash": "bash", "javascript": "nodejs", "cpp":
 COMPILE_S = 20.0
 NETWORK_S = 10.0
 
+_SENT = ("wire", "values", "raised", "handles", "shared", "folder", "live", "serving", "solution")  # in order
 _PRELUDE = """
 import json, os, sys, types
 for name, source in json.loads({sources!r}).items():
@@ -231,7 +232,7 @@ def _driver(body: str) -> str:
     here = Path(__file__).parent / "inside"
     names = ("referee", "referee.sandbox", "referee.sandbox.inside")
     sources = dict.fromkeys(names, "")
-    sources |= {f"referee.sandbox.inside.{n}": (here / f"{n}.py").read_text() for n in ("wire", "solution")}
+    sources |= {f"referee.sandbox.inside.{n}": (here / f"{n}.py").read_text() for n in _SENT}
     return _PRELUDE.format(sources=json.dumps(sources)) + body
 
 

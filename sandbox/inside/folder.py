@@ -18,7 +18,7 @@ _STAYS = (".py", ".pyc", ".pyi", ".so", ".pth", "-journal", "-wal", "-shm")
 
 
 class SharedFolder:
-    """This process's copy of the folder: where it was started."""
+    """The copy that one process has: where it was started."""
 
     def __init__(self) -> None:
         self.home = os.getcwd()

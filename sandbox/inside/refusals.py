@@ -10,8 +10,8 @@ from referee.sandbox.inside.rewriting import called
 
 _FILE_MODULES = frozenset({"open", "tempfile", "sqlite3", "shutil", "zipfile", "tarfile", "glob"})
 _OF_OS = frozenset([
-    "remove", "unlink", "mkdir", "makedirs", "rmdir", "exists", "isfile", "isdir", "listdir", "scandir", "walk",
-    "rename", "replace", "stat",
+    "remove", "unlink", "mkdir", "makedirs", "rmdir", "exists", "isfile", "isdir", "listdir", "scandir",
+    "walk", "rename", "replace", "stat",
 ])  # fmt: skip
 _OF_PATHS = frozenset(["write_text", "read_text", "write_bytes", "read_bytes", "iterdir"])
 _FIXTURES = frozenset(["tmp_path", "tmpdir", "tmp_path_factory"])
