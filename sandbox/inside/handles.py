@@ -36,7 +36,12 @@ SPECIALS = frozenset(
 
 
 class Asks(Protocol):
-    """What a proxy asks of the connection to where its object lives."""
+    """What a proxy asks of the connection to where its object lives.
+
+    ``replaced`` are the names, by an object's number, that were set from here.
+    """
+
+    replaced: set[tuple[int, str]]
 
     def ask(self, do: str, number: int, name: str = "", args: Any = (), kwargs: Any = None) -> Any:
         """Have something done with an object there."""
@@ -65,6 +70,7 @@ class HandleType(type):
         if name.startswith(("__", "_referee", "_abc")):
             super().__setattr__(name, value)
         else:
+            cls.__dict__[PEER].replaced.add((cls.__dict__[CLASS], name))
             cls.__dict__[PEER].ask("set", cls.__dict__[CLASS], name, (value,))
 
     def __delattr__(cls, name: str) -> None:
@@ -100,6 +106,7 @@ class Handle(metaclass=HandleType):
         if name.startswith("__") and isinstance(self, BaseException):
             super().__setattr__(name, value)
         else:
+            peer_of(self).replaced.add((number_of(self), name))
             peer_of(self).ask("set", number_of(self), name, (value,))
 
     def __delattr__(self, name: str) -> None:
@@ -159,7 +166,7 @@ def make_class(peer: Asks, number: int, described: dict[str, Any], bases: list[t
         namespace["__hash__"] = None if described["unhashable"] else object.__hash__
     for method in described["methods"]:
         if isinstance(method, str) and method.isidentifier() and not method.startswith(("__", "_referee")):
-            namespace[method] = _method(method)
+            namespace[method] = _Method(method)
     if error:
         namespace["__str__"] = lambda self: object.__getattribute__(self, "_referee_text")
         namespace.pop("__eq__", None), namespace.pop("__hash__", None)
@@ -198,12 +205,24 @@ def make_instance(kind: type, number: int, base: Any, *, arguments: Any = None, 
     return handle
 
 
-def _method(name: str) -> Callable[..., Any]:
-    def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        return peer_of(self).ask("call", number_of(self), name, args, kwargs)
+class _Method:
+    """A method of the object's class, called in one step, unless the tests put something in its place."""
 
-    method.__name__ = method.__qualname__ = name
-    return method
+    def __init__(self, name: str) -> None:
+        def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+            return peer_of(self).ask("call", number_of(self), name, args, kwargs)
+
+        method.__name__ = method.__qualname__ = self.name = name
+        self.function = method
+
+    def __get__(self, handle: Any, owner: Any) -> Any:
+        peer = getattr(owner, PEER)
+        if handle is None:
+            kind = owner.__dict__.get(CLASS)
+            return peer.ask("get", kind, self.name) if (kind, self.name) in peer.replaced else self.function
+        if {(number_of(handle), self.name), (type(handle).__dict__.get(CLASS), self.name)} & peer.replaced:
+            return peer.ask("get", number_of(handle), self.name)
+        return self.function.__get__(handle)
 
 
 def _special(name: str) -> Callable[..., Any]:

@@ -45,6 +45,7 @@ class Peer:
         self.connection = connection
         self.folder: SharedFolder | None = None  # where the tests use files
         self.shared = SharedContainers(self.first, self.encode, self.decode)
+        self.replaced: set[tuple[int, str]] = set()
         self._objects: list[Any] = []
         self._numbers: dict[int, int] = {}
         self._proxies: dict[int, Any] = {}
