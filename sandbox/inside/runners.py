@@ -216,7 +216,7 @@ class _CaseResult(unittest.TestResult):
             )
 
     def _note(self, test: Any, err: Any) -> None:
-        self._failure = self.tally.describe(err[1], str(test))
+        self._failure = self._failure or self.tally.describe(err[1], str(test))
         self.tally.error = self.tally.error or f"{err[0].__name__}: {err[1]}"[:500]
         if not isinstance(test, unittest.TestCase) and not hasattr(test, "test_case"):
             if len(self.tally.failures) < 20:
