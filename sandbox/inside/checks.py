@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from referee.sandbox.inside import rewriting
 from referee.sandbox.inside.needs import uses_objects
-from referee.sandbox.inside.refusals import refusal, uses_files
+from referee.sandbox.inside.refusals import names_files, refusal, uses_files
 from referee.sandbox.inside.rewriting import FUNCTIONS
 
 SOLUTION_MODULES = frozenset({"solution", "candidate", "main", "your_module", "answer", "submission"})
@@ -34,7 +34,7 @@ class Tests:
     ``only_called`` are those names that nothing else is done with; ``functions`` are the tests that are
     functions; ``own_checks`` whether the module itself checks anything; ``fixtures`` whether only pytest
     can run it; ``objects`` whether it uses objects that the solution makes, ``files`` whether
-    it uses files; ``refused`` why nobody can run it.
+    it uses files, ``names_files`` whether it may name some; ``refused`` why nobody can run it.
     """
 
     source: str
@@ -51,6 +51,7 @@ class Tests:
     fixtures: bool
     objects: bool
     files: bool
+    names_files: bool
     refused: str
 
     def counted(self) -> types.CodeType:
@@ -111,6 +112,7 @@ def read(source: str, entry_point: str = "", setup: str = "") -> Tests:
         fixtures=fixtures,
         objects=uses_objects([nodes, *_setup_nodes(setup)], used - bound, entry_point),
         files=uses_files(nodes, used),
+        names_files=names_files(nodes),
         refused=refusal(nodes, used, bound, setup) or why or ("" if there else "the tests check nothing"),
     )
 

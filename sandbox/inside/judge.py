@@ -120,9 +120,11 @@ def _judge(request: dict[str, Any], connection: Connection) -> dict[str, Tree]:
     remote = SolutionProxy(connection)
     remote.on_first_call = _called
     remote.plain = not tests.objects
-    if tests.files:
-        remote.folder = SharedFolder()
-        if not remote.folder.there:
+    if tests.files or tests.names_files:
+        folder = SharedFolder()
+        if folder.there:
+            remote.folder = folder
+        elif tests.files:
             return {"bad_reference": "the tests use files, and there is no folder for them here"}
     remote.stops = "StopIteration" in tests.used
     run = CheckTally(remote, tests.source, stop_early=request["stop_early"])
@@ -169,7 +171,7 @@ def _clean(remote: SolutionProxy, tests: checks.Tests) -> bool:
         remote.touched
         or remote.connection.received > MOST_KEPT
         or tests.may_import
-        or tests.files
+        or remote.folder is not None
         or (threading is not None and threading.active_count() > 1)
         or os.fstat(1).st_size
         or os.fstat(2).st_size
