@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from referee.sandbox.inside import handles
-from referee.sandbox.inside.live import Peer, loaded_class
+from referee.sandbox.inside.peer import Peer, loaded_class
 from referee.sandbox.inside.wire import Connection, Malformed, TooDeep, Tree, Unplain
 
 _FUNCTIONS = (

@@ -145,7 +145,7 @@ class _Approx:
         return bool(abs(expected - other) <= within)
 
     def _same(self, expected: Any, other: Any) -> bool:
-        return _Approx(expected, **self.options) == other
+        return bool(_Approx(expected, **self.options) == other)
 
     def __repr__(self) -> str:
         return f"approx({self.expected!r})"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from referee.sandbox.inside.folder import SharedFolder, at_home
-from referee.sandbox.inside.live import Peer
+from referee.sandbox.inside.peer import Peer
 from referee.sandbox.inside.wire import Connection, Tree
 
 _PLAIN_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)

@@ -363,3 +363,35 @@ def test_the_tests_have_the_modules_that_the_problem_names_and_no_others_of_the_
 def test_tests_that_need_more_are_refused_for_every_solution(box, tests):
     for code in (STACK, "class Stack:\n    def __init__(self, *a): pass\n    def pop(self): return 1\n"):
         assert judged(box, code, tests, "").reason is Reason.BAD_REFERENCE
+
+
+def test_files_that_either_side_makes_are_found_by_the_other(box):
+    code = (
+        "import os\ndef save(path, text):\n    with open(path, 'w') as f:\n        f.write(text)\n"
+        "def load(path):\n    with open(path) as f:\n        return f.read()\ndef there(path): return os.path.exists(path)\n"
+    )
+    tests = (
+        "import os, sqlite3, tempfile\nsave('a.txt', 'x')\nwith open('a.txt') as f:\n    assert f.read() == 'x'\n"
+        "with open('b.txt', 'w') as f:\n    f.write('yy')\nassert load('b.txt') == 'yy'\nos.remove('b.txt')\n"
+        "assert not there('b.txt') and there('a.txt')\nname = os.path.join(tempfile.gettempdir(), 'c.txt')\n"
+        "save(name, 'z')\nassert open(name).read() == 'z' and load(name) == 'z'\n"
+    )
+    verdict = judged(box, code, tests, entry_point="")
+    if verdict.reason is Reason.BAD_REFERENCE:
+        assert "no folder" in verdict.detail["error"]
+        pytest.skip("there is no folder of one's own here")
+    assert verdict.score == 1.0, verdict
+    assert judged(box, code.replace("f.write(text)", "f.write('')"), tests, entry_point="").score == 0.0
+
+
+@pytest.mark.parametrize("running", ["import pickle", "import importlib"])
+def test_tests_that_may_run_what_the_solution_wrote_are_refused(box, running):
+    tests = f"{running}\nsave('a.txt', 'x')\nassert open('a.txt').read() == 'x'\n"
+    verdict = judged(box, "def save(path, text): open(path, 'w').write(text)", tests, entry_point="")
+    assert verdict.reason is Reason.BAD_REFERENCE
+
+
+def test_a_lying_comparison_of_two_objects_is_paid_as_best_effort_alone(box):
+    lie = "class Point:\n    def __init__(self, *a): pass\n    def __eq__(self, o): return True\ndef points(): return [0, Point()]\n"
+    verdict = judged(box, lie, "assert points()[1] == Point(3)\n", entry_point="")
+    assert (verdict.score, verdict.detail["guarantee"]) == (1.0, "best effort")
