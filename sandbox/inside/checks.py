@@ -31,10 +31,11 @@ class Tests:
     """A test source: its code, the global names that it reads and binds, and what there is to run.
 
     ``may_import`` is true where it may import the solution as a module; ``modules`` are those it names.
-    ``only_called`` are those names that nothing else is done with; ``functions`` are the tests that are
-    functions; ``own_checks`` whether the module itself checks anything; ``fixtures`` whether only pytest
-    can run it; ``objects`` whether it uses objects that the solution makes, ``files`` whether
-    it uses files, ``names_files`` whether it may name some; ``refused`` why nobody can run it.
+    ``only_called`` are those names that nothing else is done with. ``functions`` are the tests that are
+    functions, ``decorated`` those that a decorator may keep from running; ``own_checks`` is whether the
+    module itself checks anything, ``fixtures`` whether only pytest can run it, ``objects`` whether it uses
+    objects that the solution makes, ``files`` whether it uses files, ``names_files`` whether it may name
+    some, and ``refused`` why nobody can run it.
     """
 
     source: str
@@ -47,6 +48,7 @@ class Tests:
     modules: set[str]
     functions: tuple[str, ...]
     watched: frozenset[str]
+    decorated: frozenset[str]
     own_checks: bool
     fixtures: bool
     objects: bool
@@ -76,7 +78,9 @@ def read(source: str, entry_point: str = "", setup: str = "") -> Tests:
     watched = frozenset([*(n.name for n in tests), *(name for name, _ in methods), *helpers])
     module = [n for n in tree.body if not isinstance(n, (*FUNCTIONS, ast.ClassDef))]
     calls = any(isinstance(n, ast.Call) for n in rewriting.own_nodes(module))
-    if (calls and watched & used) or "print" in used:
+    named = [(n.name, n) for n in tests] + methods
+    decorated = frozenset(name for name, n in named if any(not _is_mark(d) for d in n.decorator_list))
+    if (calls and watched & used) or "print" in used or decorated:
         whole = rewriting.rewrite(ast.parse(source), watched=set(watched), count=False)
         code = compile(whole, "<tests>", "exec", dont_inherit=True)
     fixtures = "fixture" in source and any(
@@ -108,6 +112,7 @@ def read(source: str, entry_point: str = "", setup: str = "") -> Tests:
         modules=modules,
         functions=tuple(n.name for n in tests),
         watched=watched,
+        decorated=decorated,
         own_checks=checks,
         fixtures=fixtures,
         objects=uses_objects([nodes, *_setup_nodes(setup)], used - bound, entry_point),
@@ -115,6 +120,10 @@ def read(source: str, entry_point: str = "", setup: str = "") -> Tests:
         names_files=names_files(nodes),
         refused=refusal(nodes, used, bound, setup) or why or ("" if there else "the tests check nothing"),
     )
+
+
+def _is_mark(decorator: ast.expr) -> bool:
+    return ".mark." in ast.unparse(decorator)
 
 
 def _names(source: str) -> tuple[set[str], set[str]]:

@@ -31,6 +31,7 @@ from referee.sandbox.inside.wire import Connection, Malformed, Tree, frame
 
 STATUS = 0  # the standard input is a slate that the host reads where a judge never answered
 MOST_KEPT = 1 << 20  # bytes of answers that a judge may have read, and judge again
+_OWN_FAULTS = ("ImportError", "ModuleNotFoundError", "OSError", "FileNotFoundError", "PermissionError")
 LOADED, CALLED = b"L", b"C"
 
 
@@ -139,7 +140,7 @@ def _judge(request: dict[str, Any], connection: Connection) -> dict[str, Tree]:
     }
     if run.error:
         report["error"] = run.error
-    if not remote.calls:
+    if not remote.calls and (not remote.looked or run.error.startswith(_OWN_FAULTS)):
         report["bad_reference"] = run.error or "the tests never called the solution"
     elif not run.total:
         report["bad_reference"] = "every test is skipped"

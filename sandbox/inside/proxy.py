@@ -46,6 +46,7 @@ class SolutionProxy(Peer):
         self.best_effort = False
         self.callbacks = False  # something of the tests was used from there
         self.refused = ""  # why the tests can't be judged: what they pass can't cross
+        self.looked = False  # names that the tests use were looked up
         self.gone = ""
         self.last = ""
         self.on_first_call: Callable[[], None] = lambda: None
@@ -65,6 +66,7 @@ class SolutionProxy(Peer):
         """Return what names are bound to in the solution: ``function``, ``module`` or ``value``, and that."""
         if not names:
             return {}
+        self.looked = True
         found = self.ask("look", None, "", (names,))
         return {name: (kind, value) for name, kind, value in found}
 
@@ -134,6 +136,8 @@ class SolutionProxy(Peer):
         return SolutionGone(self.gone)
 
     def _special(self, value: Any) -> Tree:
+        if type(value) is types.CoroutineType:
+            raise TypeError("a coroutine was never awaited")
         if type(value) is RemoteFunction:
             return {"t": "named", "v": object.__getattribute__(value, "_referee_name")}
         return super()._special(value)
@@ -173,7 +177,9 @@ class SolutionProxy(Peer):
             isinstance(value, (*_FUNCTIONS, io.IOBase, Iterator))
             or self.is_own(kind)
             or (mock is not None and isinstance(value, mock.NonCallableMock))
-            or (callable(value) and kind.__module__ == "functools")
+            or kind is types.SimpleNamespace
+            or (callable(value) and kind.__module__ in ("functools", "operator"))
+            or (kind.__module__ == "random" and kind.__name__ == "Random")
         )
 
     def perform(self, do: str, number: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:

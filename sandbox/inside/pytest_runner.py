@@ -22,18 +22,23 @@ def run_module(run: CheckTally, module: ModuleType) -> None:
 
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     plugin = _plugin(run, module)
+    status = 3
     with run.check(counts=False):
         options = [*_OPTIONS, *(["-x"] if run.stop_early else [])]
         status = _pytest.config.main(options, plugins=[plugin])
-        if status not in (0, 1, 2, 5):
-            run.refused = f"pytest could not run the tests: exit status {int(status)}"
-    if plugin.collected is not None:
-        for _ in range(plugin.collected - plugin.finished if not run.stop_early else 0):
-            run.add(passed=False)
+    if plugin.collected is None or not run.remote.calls:
+        if status not in (0, 1, 5):
+            run.refused = run.refused or f"pytest could not run the tests: exit status {int(status)}"
+        return
+    missing = plugin.collected - plugin.finished
+    if missing and not run.stopped:
+        for _ in range(1 if run.stop_early else missing):
+            run.add(passed=False)  # what the solution did ended pytest itself
 
 
 def _plugin(run: CheckTally, module: ModuleType) -> Any:
     import pytest
+    from _pytest.fixtures import FixtureLookupError
 
     class Module(pytest.Module):
         def _getobj(self) -> ModuleType:
@@ -63,7 +68,7 @@ def _plugin(run: CheckTally, module: ModuleType) -> Any:
         def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
             if call.excinfo is not None and not call.excinfo.errisinstance(pytest.skip.Exception):
                 self.failure = run.describe(call.excinfo.value, item.name)
-                if call.excinfo.typename == "FixtureLookupError":
+                if isinstance(call.excinfo.value, FixtureLookupError):
                     run.refused = f"{item.name}: {str(call.excinfo.value)[:300]}"
 
         def pytest_runtest_logreport(self, report: Any) -> None:
@@ -84,7 +89,7 @@ def _plugin(run: CheckTally, module: ModuleType) -> Any:
                 run.add(passed=self.failure is None, failure=self.failure)
 
         def pytest_collectreport(self, report: Any) -> None:
-            if report.failed:
+            if report.failed and not run.remote.calls:
                 run.refused = f"pytest cannot collect the tests: {str(report.longrepr)[-300:]}"
 
     return Plugin()

@@ -26,6 +26,7 @@ def run_functions(run: CheckTally, tests: Tests, namespace: dict[str, Any], cand
             with run.check(name, counts=name != "check"):
                 _hook(hooks, "setup_function", "setup", function=function)
                 finish(_with_candidate(function, name, arguments, candidate))
+                _was_run(run, tests, name)
                 _hook(hooks, "teardown_function", "teardown", function=function)
             if name == "check" and run.total == before:
                 run.add(passed=True)
@@ -39,7 +40,7 @@ def run_classes(run: CheckTally, tests: Tests, namespace: dict[str, Any], candid
     """Run every test method of the plain classes of a module, in pytest's style."""
     for owner in own_classes(namespace):
         if not issubclass(owner, unittest.TestCase):
-            _run_class(run, owner, owner.__name__)
+            _run_class(run, tests, owner, owner.__name__)
 
 
 def own_classes(namespace: dict[str, Any]) -> list[type]:
@@ -48,7 +49,12 @@ def own_classes(namespace: dict[str, Any]) -> list[type]:
     return list(dict.fromkeys(found))
 
 
-def _run_class(run: CheckTally, owner: type, path: str) -> None:
+def _was_run(run: CheckTally, tests: Tests, name: str) -> None:
+    if name in tests.decorated and name not in run.entered:
+        raise AssertionError("its decorator kept the test from running")
+
+
+def _run_class(run: CheckTally, tests: Tests, owner: type, path: str) -> None:
     names = [n for n in dir(owner) if n.startswith("test") and callable(getattr(owner, n))]
     new = [n for n in names if f"{path}.{n}" not in run.entered]
     if new:
@@ -62,6 +68,7 @@ def _run_class(run: CheckTally, owner: type, path: str) -> None:
                     _hook_of(instance, "setup_method", "setup", function=method)
                     try:
                         finish(method(**arguments))
+                        _was_run(run, tests, f"{path}.{name}")
                     finally:
                         _hook_of(instance, "teardown_method", "teardown", function=method)
                 if run.stopped:
@@ -70,7 +77,7 @@ def _run_class(run: CheckTally, owner: type, path: str) -> None:
             _hook_of(owner, "teardown_class")
     for name, inner in list(vars(owner).items()):
         if isinstance(inner, type) and inner.__module__ == "__main__" and not run.stopped:
-            _run_class(run, inner, f"{path}.{name}")
+            _run_class(run, tests, inner, f"{path}.{name}")
 
 
 def finish(result: Any) -> None:
@@ -123,6 +130,8 @@ def _with_candidate(function: Any, name: str, arguments: dict[str, Any], candida
 def _runs(function: Any, outer: Any) -> Iterator[dict[str, Any]]:
     """Yield the keyword arguments of each run that pytest's marks ask for: none where it is skipped."""
     runs: list[dict[str, Any]] = [{}]
+    if not isinstance(function, types.FunctionType | types.MethodType | type):
+        function = None  # a decorator's, which may be the solution's
     marks = [*(outer if isinstance(outer, list | tuple) else [outer]), *getattr(function, "pytestmark", ())]
     for mark in marks:
         mark = getattr(mark, "mark", mark)

@@ -17,8 +17,19 @@ from referee.sandbox.inside.wire import Malformed, Tree
 Inner = Callable[[Any], Any]
 _PATHS = ("PurePosixPath", "PureWindowsPath", "PosixPath", "WindowsPath")
 _DTYPES = "biufcmMSU"
-_OWN_MODULES = frozenset(
-    {"solution", "unittest", "_pytest", "pytest", "referee", "__main__", "__tests__", "doctest", "bdb"}
+_OWN_MODULES = frozenset(  # what is raised here may steer tests, or is a program's own
+    {
+        "solution",
+        "unittest",
+        "_pytest",
+        "pytest",
+        "referee",
+        "__main__",
+        "__tests__",
+        "doctest",
+        "bdb",
+        "hypothesis",
+    }
 )
 
 
@@ -263,6 +274,7 @@ _ENCODERS: dict[str, dict[str, Callable[[Any, Inner], Any]]] = {
         "timedelta": lambda v, f: [v.days, v.seconds, v.microseconds],
         "timezone": lambda v, f: [_timezone(v)],
     },
+    "re": {"Pattern": lambda v, f: [f(v.pattern), v.flags]},
     "uuid": {"UUID": lambda v, f: [v.hex]},
     "pathlib": {name: lambda v, f: [str(v)] for name in _PATHS},
     "collections": {
@@ -297,6 +309,7 @@ _DECODERS: dict[str, Callable[[Any, Inner], Any]] = {
     "datetime.time": _of_moment("time"),
     "datetime.timedelta": _of_loaded("datetime", "timedelta"),
     "datetime.timezone": lambda v, f: _zone(v[0]),
+    "re.Pattern": _of_loaded("re", "compile"),
     "uuid.UUID": _of_loaded("uuid", "UUID"),
     **{f"pathlib.{name}": _of_loaded("pathlib", name) for name in _PATHS},
     "collections.OrderedDict": lambda v, f: __import__("collections").OrderedDict(_items(v, f)),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from referee.sandbox import Embedded
 from referee.verifiers import Problem, Reason, UnitTests
@@ -134,6 +136,10 @@ STYLES = {
     "lambdatests": ("tests = [(1, 1), (2, 4)]\nfor x, y in tests:\n    assert f(x) == y\n"),
     "setupmod": ("def setup_module():\n    global B\n    B = f(2)\ndef test_b(): assert B == 4\n"),
 }
+FIXTURE = (
+    "import pytest\n@pytest.fixture\ndef x(): return 2\ndef test_a(x): assert f(x) == 4\n"
+    "def test_b(x): assert f(x).real == 4\n"
+)
 FIXTURES = {
     "a fixture": "import pytest\n@pytest.fixture\ndef x(): return 2\ndef test_b(x): assert f(x) == 4\n",
     "capsys": "def test_b(capsys):\n    assert f(2) == 4\n",
@@ -232,3 +238,97 @@ def test_what_a_failed_statement_should_have_bound_fails_every_check_of_it(plain
 def test_a_test_that_asks_the_solution_and_then_skips_has_not_passed(plain, tests):
     assert judged(plain, "def f(x): return 7", tests).score == 0.0
     assert judged(plain, RIGHT, tests).score == 1.0
+
+
+BOUGHT = {
+    "KeyboardInterrupt": ("def f(x): raise KeyboardInterrupt", FIXTURE),
+    "SystemExit": ("def f(x): raise SystemExit(0)", FIXTURE),
+    "a text that exits": (
+        "class R:\n    real = 3\n    def __repr__(s): raise SystemExit\n    __str__ = __repr__\ndef f(x): return R()",
+        FIXTURE,
+    ),
+    "an exception named as pytest's": (
+        "class FixtureLookupError(Exception): pass\ndef f(x): raise FixtureLookupError('x')",
+        FIXTURE,
+    ),
+    "an exception named as a skip": ("class Skipped(Exception): pass\ndef f(x): raise Skipped('x')", FIXTURE),
+    "a constant that is not there": (
+        "def g(): pass",
+        "assert ANSWER == 42\n",
+    ),
+    "a wrong constant": (
+        "ANSWER = 3",
+        "assert ANSWER == 42\n",
+    ),
+    "a class that is not there": (
+        "x = 1",
+        "s = Stack()\nassert s.pop() == 1\n",
+    ),
+    "a coroutine for a function": (
+        "async def g(x): return x\ndef f(x): return 4",
+        "assert f(g(1)) == 5\n",
+    ),
+    "nested as deep as may be": (
+        "def f(x=None):\n    r = []\n    for _ in range(199): r = [r]\n    return r",
+        "y = f()\nassert f([y, y]) == 5\n",
+    ),
+    "names that interrupt": (
+        "def __getattr__(n): raise KeyboardInterrupt\n",
+        "assert isinstance(3, Foo)\n",
+    ),
+    "names that end the process": (
+        "import os\ndef __getattr__(n): os._exit(0)\n",
+        "assert isinstance(3, Foo)\n",
+    ),
+    "a module for a class": (
+        "import sys\nFoo = sys",
+        "assert Foo().x == 3\n",
+    ),
+    "a decorator that keeps the test from running": (
+        "class D:\n    pytestmark = [type('M', (), {'name': 'skip', 'args': (), 'kwargs': {}})()]\n    def __call__(s): pass\ndef f(g): return D()",
+        "@f\ndef test_a():\n    assert f(1) == 3\n",
+    ),
+    "a class named as a test's": (
+        "class TestFoo:\n    def __getattr__(s, n): raise SystemExit\n    def x(s): return 0",
+        FIXTURE.replace("f(x)", "TestFoo().x()"),
+    ),
+}
+
+
+@pytest.mark.parametrize("how", BOUGHT)
+def test_no_solution_makes_the_tests_look_at_fault(with_pytest, how):
+    code, tests = BOUGHT[how]
+    assert judged(with_pytest, code, tests, entry_point="").score == 0.0
+
+
+PARTS = [  # each asks about f(3) = 9 once
+    "assert f({0}) == {1}\n",
+    "def test_{2}():\n    assert f({0}) == {1}\n",
+    "def all_of_{2}():\n    assert f({0}) == {1}\n",
+    "async def test_{2}():\n    assert f({0}) == {1}\n",
+    "def test_{2}():\n    yield\n    assert f({0}) == {1}\n",
+    "class Test{2}:\n    def test_a(self):\n        assert f({0}) == {1}\n",
+    "class Test{2}:\n    class TestIn:\n        def test_a(self):\n            assert f({0}) == {1}\n",
+    "class Case{2}(unittest.TestCase):\n    def test_a(self):\n        self.assertEqual(f({0}), {1})\n",
+    "if __name__ == '__main__':\n    assert f({0}) == {1}\n",
+    "print('right:', f({0}) == {1})\n",
+    "@pytest.mark.parametrize('x, y', [({0}, {1})])\ndef test_{2}(x, y):\n    assert f(x) == y\n",
+    "def test_{2}(x, y):\n    assert f(x) == y\ntest_{2}({0}, {1})\n",
+    "if f({0}) != {1}:\n    raise ValueError('wrong')\n",
+    "for x, y in [({0}, {1})]:\n    assert f(x) == y\n",
+]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(PARTS), min_size=1, max_size=6), st.data())
+def test_of_whatever_styles_are_mixed_each_test_counts(plain, parts, data):
+    hard = data.draw(st.integers(0, len(parts) - 1))
+    tests = "import unittest, pytest\n" + "".join(
+        part.format(*((3, 9) if i == hard else (1, 1)), i) for i, part in enumerate(parts)
+    )
+    assert judged(plain, RIGHT, tests).score == 1.0
+    assert judged(plain, WRONG, tests).score == 0.0
+    share = judged(plain, WRONG, tests, score="fraction")
+    assert (share.detail["passed"], share.detail["total"]) == (len(parts) - 1, len(parts))
+    raises = judged(plain, "def f(x): return 1 if x == 1 else 1/0", tests, score="fraction")
+    assert raises.score == share.score
