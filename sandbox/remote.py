@@ -35,7 +35,7 @@ _LANGUAGES = {"python": "python", "bash": "bash", "javascript": "nodejs", "cpp":
 COMPILE_S = 20.0
 NETWORK_S = 10.0
 
-_SENT = ("wire", "values", "raised", "handles", "shared", "folder", "peer", "serving", "solution")  # in order
+_SENT = ("wire", "values", "raised", "handles", "shared", "peer", "serving", "solution")  # in order
 _PRELUDE = """
 import json, os, sys, types
 for name, source in json.loads({sources!r}).items():

@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from referee.sandbox.inside import rewriting
 from referee.sandbox.inside.needs import uses_objects
-from referee.sandbox.inside.refusals import names_files, refusal, uses_files
+from referee.sandbox.inside.refusals import refusal, uses_files
 from referee.sandbox.inside.rewriting import FUNCTIONS
 
 SOLUTION_MODULES = frozenset({"solution", "candidate", "main", "your_module", "answer", "submission"})
@@ -34,8 +34,7 @@ class Tests:
     ``only_called`` are those names that nothing else is done with. ``functions`` are the tests that are
     functions, ``decorated`` those that a decorator may keep from running; ``own_checks`` is whether the
     module itself checks anything, ``fixtures`` whether only pytest can run it, ``objects`` whether it uses
-    objects that the solution makes, ``files`` whether it uses files, ``names_files`` whether it may name
-    some, and ``refused`` why nobody can run it.
+    objects that the solution makes, ``files`` whether it uses files, and ``refused`` why nobody can run it.
     """
 
     source: str
@@ -53,7 +52,6 @@ class Tests:
     fixtures: bool
     objects: bool
     files: bool
-    names_files: bool
     refused: str
 
     def counted(self) -> types.CodeType:
@@ -117,7 +115,6 @@ def read(source: str, entry_point: str = "", setup: str = "") -> Tests:
         fixtures=fixtures,
         objects=uses_objects([nodes, *_setup_nodes(setup)], used - bound, entry_point),
         files=uses_files(nodes, used),
-        names_files=names_files(nodes),
         refused=refusal(nodes, used, bound, setup) or why or ("" if there else "the tests check nothing"),
     )
 

@@ -22,7 +22,6 @@ from collections.abc import Callable
 from typing import Any
 
 from referee.sandbox.inside import checks, pytest_reader, pytest_runner
-from referee.sandbox.inside.folder import SharedFolder
 from referee.sandbox.inside.proxy import SolutionProxy
 from referee.sandbox.inside.runners import run_cases, run_classes, run_functions
 from referee.sandbox.inside.solution import REQUEST_LIMIT, flush
@@ -121,12 +120,8 @@ def _judge(request: dict[str, Any], connection: Connection) -> dict[str, Tree]:
     remote = SolutionProxy(connection)
     remote.on_first_call = _called
     remote.plain = not tests.objects
-    if tests.files or tests.names_files:
-        folder = SharedFolder()
-        if folder.there:
-            remote.folder = folder
-        elif tests.files:
-            return {"bad_reference": "the tests use files, and there is no folder for them here"}
+    if tests.files and (os.getcwd() == "/" or not os.access(".", os.W_OK)):
+        return {"bad_reference": "the tests use files, and there is no folder for them here"}
     remote.stops = "StopIteration" in tests.used
     run = CheckTally(remote, tests.source, stop_early=request["stop_early"])
     _run(tests, request, remote, run)
@@ -172,7 +167,7 @@ def _clean(remote: SolutionProxy, tests: checks.Tests) -> bool:
         remote.touched
         or remote.connection.received > MOST_KEPT
         or tests.may_import
-        or remote.folder is not None
+        or tests.files
         or (threading is not None and threading.active_count() > 1)
         or os.fstat(1).st_size
         or os.fstat(2).st_size

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Any
 
 from referee.sandbox.inside import handles, raised
-from referee.sandbox.inside.folder import SharedFolder
 from referee.sandbox.inside.handles import Handle, HandleType
 from referee.sandbox.inside.shared import CONTAINERS, SharedContainers
 from referee.sandbox.inside.values import decoder, encode_value
@@ -43,7 +42,6 @@ class Peer:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.folder: SharedFolder | None = None  # where the tests use files
         self.shared = SharedContainers(self.first, self.encode, self.decode)
         self.replaced: set[tuple[int, str]] = set()
         self._objects: list[Any] = []
@@ -229,8 +227,6 @@ class Peer:
             "drop": self.forget(),
             "plain": self.plain,
         }
-        if self.folder is not None:
-            message.update(files=self.folder.changes(), home=self.folder.home)
         value, error = self.read(self.exchange(message), name)
         if error is not None:
             raise error
@@ -257,8 +253,6 @@ class Peer:
 
     def read(self, answer: dict[str, Any], name: str) -> tuple[Any, BaseException | None]:
         """Return the value of an answer, or what it says was raised."""
-        if self.folder is not None:
-            self.folder.apply(answer.get("files") or ())
         self.shared.apply(answer.get("writes") or ())
         if "raised" in answer:
             return None, self.rebuild_error(answer["raised"])

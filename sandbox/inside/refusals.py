@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import re
 from collections.abc import Iterator
 
 from referee.sandbox.inside.rewriting import called
@@ -15,7 +14,6 @@ _OF_OS = frozenset([
     "walk", "rename", "replace", "stat",
 ])  # fmt: skip
 _OF_PATHS = frozenset(["write_text", "read_text", "write_bytes", "read_bytes", "iterdir"])
-_FILE = re.compile(r"[\w./-]{1,80}\.[a-zA-Z][a-zA-Z0-9]{1,4}")
 _FIXTURES = frozenset(["tmp_path", "tmpdir", "tmp_path_factory"])
 _RUNNING = frozenset({"pickle", "shelve", "dill", "joblib", "marshal", "runpy", "importlib", "subprocess"})
 _STREAMS = frozenset({"sys.stdout", "sys.stderr"})
@@ -55,13 +53,6 @@ def uses_files(nodes: list[ast.AST], used: set[str]) -> bool:
         if isinstance(n, ast.Attribute)
         else isinstance(n, ast.arg) and n.arg in _FIXTURES
         for n in nodes
-    )
-
-
-def names_files(nodes: list[ast.AST]) -> bool:
-    """Tell whether a test source has a text that may be the name of a file."""
-    return any(
-        isinstance(n, ast.Constant) and type(n.value) is str and _FILE.fullmatch(n.value) for n in nodes
     )
 
 

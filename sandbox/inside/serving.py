@@ -11,7 +11,6 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-from referee.sandbox.inside.folder import SharedFolder, at_home
 from referee.sandbox.inside.peer import Peer
 from referee.sandbox.inside.wire import Connection, Tree
 
@@ -44,12 +43,6 @@ class JudgeProxy(Peer):
     def serve(self, request: dict[str, Any]) -> dict[str, Tree]:
         """Do what the judge asks, and return the answer, with what was written meanwhile where it asks."""
         self.plain = request.get("plain") is True
-        home = ""
-        if "files" in request:
-            self.folder = self.folder or SharedFolder()
-            home, mine = request["home"], self.folder.home
-            self.folder.apply(request.pop("files"))
-            request = at_home(request, home, mine)
         answer = super().serve(request)
         self._flush()
         echoed: list[Tree] = []
@@ -59,9 +52,6 @@ class JudgeProxy(Peer):
                 echoed.append(os.pread(fd, self._written[i] - before, before).decode("utf-8", "replace"))
         if any(echoed):
             answer["echoed"] = echoed
-        if home and self.folder is not None:
-            answer = at_home(answer, self.folder.home, home)
-            answer["files"] = self.folder.changes()
         return answer
 
     def perform(self, do: str, number: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
