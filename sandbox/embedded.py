@@ -169,6 +169,8 @@ def server_options(
 
 def _folder_of(name: str) -> str:
     spec = importlib.util.find_spec(name)
+    if spec is not None and not spec.has_location and not spec.submodule_search_locations:
+        return os.path.dirname(os.path.realpath(os.__file__))  # it is part of the interpreter
     place = None if spec is None else spec.submodule_search_locations
     origin = next(iter(place), None) if place else (spec.origin if spec else None)
     if origin is None:

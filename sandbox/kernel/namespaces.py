@@ -75,13 +75,13 @@ def build_root(readable: Iterable[str], *, scratch_bytes: int = 0, shared: bool 
     os.mkdir(root + "/old", 0o755)
     calls.call("pivot_root", root.encode(), (root + "/old").encode())
     os.chdir("/")
-    for path in [*_without_nested(readable), *_DEVICES]:
-        _bind("/old", path)
-    if scratch_bytes:
+    if scratch_bytes:  # first: what is readable may lie in it
         os.mkdir("/tmp", 0o777)
         fresh_scratch(scratch_bytes, shared=shared)
-        if not shared:
-            os.symlink(STDIN_FILE, "/dev/stdin")
+    for path in [*_without_nested(readable), *_DEVICES]:
+        _bind("/old", path)
+    if scratch_bytes and not shared:
+        os.symlink(STDIN_FILE, "/dev/stdin")
     calls.call("umount2", b"/old", calls.MNT_DETACH)
     os.rmdir("/old")
     _read_only("/", recursive=False)

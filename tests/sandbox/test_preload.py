@@ -80,3 +80,15 @@ def test_no_large_module_is_imported_by_the_fork_servers():
         [sys.executable, "-s", "-S", "-P", "-c", code, folder], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == ""
+
+
+def test_a_package_may_lie_where_the_samples_have_their_folders(tmp_path, monkeypatch):
+    (tmp_path / "packed").mkdir()
+    (tmp_path / "packed" / "__init__.py").write_text("X = 41")
+    monkeypatch.syspath_prepend(tmp_path)
+    box = Embedded(workers=1, preload=("packed",))
+    code = "import os, packed\ntry: open(os.path.dirname(packed.__file__) + '/z', 'w')\nexcept OSError: print(packed.X)"
+    try:
+        assert box.execute(Program(sources=(Source(code=code),))).stdout == "41\n"
+    finally:
+        box.close()
