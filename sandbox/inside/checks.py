@@ -12,7 +12,7 @@ import sys
 import types
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from referee.sandbox.inside import rewriting
 from referee.sandbox.inside.needs import uses_objects
@@ -26,7 +26,7 @@ HOOKS = frozenset(
 ) | {"setUpModule", "tearDownModule", "setup", "teardown", "setUp", "tearDown"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tests:
     """A test source: its code, the global names that it reads and binds, and what there is to run.
 
@@ -54,6 +54,7 @@ class Tests:
     files: bool
     refused: str
 
+    @cached_property
     def counted(self) -> types.CodeType:
         """Return the code with every assert of the module and of ``check`` counted."""
         whole = rewriting.rewrite(ast.parse(self.source), watched=set(self.watched), count=True)

@@ -207,7 +207,7 @@ def _run(tests: checks.Tests, request: dict[str, Any], remote: SolutionProxy, ru
     counted = not run.stop_early
     sys.argv[:] = ["tests"]
     with run.check(counts=tests.own_checks and not counted):
-        exec(tests.counted() if counted else tests.code, namespace)  # noqa: S102  # the problem's own tests
+        exec(tests.counted if counted else tests.code, namespace)  # noqa: S102  # the problem's own tests
     run.swallowed(set(tests.functions))
     if not run.stopped and tests.fixtures:
         pytest_runner.run_module(run, module)

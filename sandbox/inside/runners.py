@@ -120,11 +120,19 @@ def _call_hook(hook: Callable[..., Any], function: Any) -> None:
 
 def _with_candidate(function: Any, name: str, arguments: dict[str, Any], candidate: Any) -> Any:
     if not arguments and candidate is not None:
-        required = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
+        required = _required(function)
         entry_point = getattr(candidate, "__name__", "")
-        if len(required) == 1 and takes_candidate(name, required[0].name, entry_point):
+        if len(required) == 1 and takes_candidate(name, required[0], entry_point):
             return function(candidate)
     return function(**arguments)
+
+
+def _required(function: Any) -> list[str]:
+    """Return the names of the parameters that have no default."""
+    if type(function) is types.FunctionType and not function.__kwdefaults__ and not function.__dict__:
+        code = function.__code__  # much quicker than a signature
+        return list(code.co_varnames[: code.co_argcount - len(function.__defaults__ or ())])
+    return [n for n, p in inspect.signature(function).parameters.items() if p.default is p.empty]
 
 
 def _runs(function: Any, outer: Any) -> Iterator[dict[str, Any]]:
