@@ -29,7 +29,6 @@ class JudgeProxy(Peer):
         self._find = find
         self._flush = flush
         self._loop: Any = None
-        self._written = [0, 0]
 
     def serve_all(self, limit: int) -> None:
         """Answer until the judge has no more to ask."""
@@ -43,15 +42,15 @@ class JudgeProxy(Peer):
     def serve(self, request: dict[str, Any]) -> dict[str, Tree]:
         """Do what the judge asks, and return the answer, with what was written meanwhile where it asks."""
         self.plain = request.get("plain") is True
+        echo = request.get("echo") is True
+        before = [os.fstat(fd).st_size for fd in (1, 2)] if echo else []
         answer = super().serve(request)
         self._flush()
-        echoed: list[Tree] = []
-        for i, fd in enumerate((1, 2)):
-            before, self._written[i] = self._written[i], os.fstat(fd).st_size
-            if request.get("echo"):
-                echoed.append(os.pread(fd, self._written[i] - before, before).decode("utf-8", "replace"))
-        if any(echoed):
-            answer["echoed"] = echoed
+        if echo:
+            written = [
+                os.pread(fd, os.fstat(fd).st_size - n, n) for fd, n in zip((1, 2), before, strict=True)
+            ]
+            answer["echoed"] = [text.decode("utf-8", "replace") for text in written]
         return answer
 
     def perform(self, do: str, number: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
