@@ -121,7 +121,7 @@ def _judge(request: dict[str, Any], connection: Connection) -> dict[str, Tree]:
     try:
         loaded = connection.receive()
         if isinstance(loaded, dict) and "folder" in loaded:
-            go_to(loaded["folder"])
+            go_to(str(loaded["folder"]))
             loaded = connection.receive()
     except (EOFError, OSError, Malformed):
         loaded = {"error": "the solution's process ended while its code was loading", "ended": True}

@@ -83,6 +83,7 @@ def test_no_large_module_is_imported_by_the_fork_servers():
 
 
 def test_a_package_may_lie_where_the_samples_have_their_folders(tmp_path, monkeypatch):
+    tmp_path.chmod(0o755)
     (tmp_path / "packed").mkdir()
     (tmp_path / "packed" / "__init__.py").write_text("X = 41")
     monkeypatch.syspath_prepend(tmp_path)
