@@ -36,6 +36,7 @@ from referee.sandbox.records import (
 _LANGUAGES = {"python": "python", "bash": "bash", "javascript": "nodejs", "cpp": "cpp"}
 NETWORK_S = 10.0
 
+_SENT = ("wire", "values", "raised", "handles", "shared", "peer", "serving", "solution")  # in order
 _PRELUDE = """
 import json, os, sys, types
 for name, source in json.loads({sources!r}).items():
@@ -242,7 +243,7 @@ def _driver(body: str) -> str:
     here = Path(__file__).parent / "inside"
     names = ("referee", "referee.sandbox", "referee.sandbox.inside")
     sources = dict.fromkeys(names, "")
-    sources |= {f"referee.sandbox.inside.{n}": (here / f"{n}.py").read_text() for n in ("wire", "solution")}
+    sources |= {f"referee.sandbox.inside.{n}": (here / f"{n}.py").read_text() for n in _SENT}
     return _PRELUDE.format(sources=json.dumps(sources)) + body
 
 

@@ -12,22 +12,26 @@ import builtins
 import contextlib
 import copy
 import gc
+import importlib
 import io
 import os
 import sys
-import traceback
 import types
-from collections.abc import Callable, Iterator
+import unittest
+from collections.abc import Callable
 from typing import Any
 
-from referee.sandbox.inside import checks
-from referee.sandbox.inside.proxy import SolutionGone, SolutionProxy
+from referee.sandbox.inside import checks, pytest_reader, pytest_runner
+from referee.sandbox.inside.proxy import SolutionProxy
+from referee.sandbox.inside.runners import run_cases, run_classes, run_functions
 from referee.sandbox.inside.scratch import go_to
 from referee.sandbox.inside.solution import REQUEST_LIMIT, flush
+from referee.sandbox.inside.tally import CheckTally
 from referee.sandbox.inside.wire import Connection, Malformed, Tree, frame
 
 STATUS = 0  # the standard input is a slate that the host reads where a judge never answered
 MOST_KEPT = 1 << 20  # bytes of answers that a judge may have read, and judge again
+_OWN_FAULTS = ("ImportError", "ModuleNotFoundError", "OSError", "FileNotFoundError", "PermissionError")
 LOADED, CALLED = b"L", b"C"
 
 
@@ -105,9 +109,15 @@ def _check(request: dict[str, Any]) -> dict[str, Tree]:
 
 def _judge(request: dict[str, Any], connection: Connection) -> dict[str, Tree]:
     try:
-        tests = checks.read(request["tests"])
+        tests = checks.read(request["tests"], request["entry_point"], request["setup"])
     except (SyntaxError, ValueError, MemoryError, RecursionError) as e:
         return {"bad_reference": f"the tests cannot be read: {type(e).__name__}: {e}"[:500]}
+    pytest_reader.install()
+    sys.modules["pytest"].__dict__["main"] = _no_main
+    if tests.fixtures and not pytest_reader.is_whole():
+        return {"bad_reference": "the tests use pytest's fixtures: name pytest in preload"}
+    if tests.refused:
+        return {"bad_reference": tests.refused}
     try:
         loaded = connection.receive()
         if isinstance(loaded, dict) and "folder" in loaded:
@@ -122,22 +132,40 @@ def _judge(request: dict[str, Any], connection: Connection) -> dict[str, Tree]:
     before = {name: dict(vars(sys.modules[name])) for name in tests.modules}
     remote = SolutionProxy(connection)
     remote.on_first_call = _called
-    run = checks.CheckTally(stop_early=request["stop_early"])
-    error = _run(tests, request, remote, run)
+    remote.plain = not tests.objects
+    if tests.files and (os.getcwd() == "/" or not os.access(".", os.W_OK)):
+        return {"bad_reference": "the tests use files, and there is no folder for them here"}
+    remote.stops = "StopIteration" in tests.used
+    run = CheckTally(remote, tests.source, stop_early=request["stop_early"])
+    _run(tests, request, remote, run)
     report: dict[str, Tree] = {
         "passed": run.passed,
         "total": run.total,
-        "failures": [*run.failures][:20],
+        "failures": [*run.failures],
         "calls": remote.calls,
         "gone": remote.gone,
         "out_of_memory": remote.out_of_memory,
     }
-    if error:
-        report["error"] = error
-    if not remote.calls:
-        report["bad_reference"] = error or "the tests never called the solution"
+    if run.error:
+        report["error"] = run.error
+    if not remote.calls and (not remote.looked or run.error.startswith(_OWN_FAULTS)):
+        report["bad_reference"] = run.error or "the tests never called the solution"
+    elif not run.total:
+        report["bad_reference"] = "every test is skipped"
+    if run.refused or remote.refused:
+        report["bad_reference"] = run.refused or remote.refused
+    if remote.best_effort:
+        report["guarantee"] = "best effort"
     report["clean"] = _clean(remote, tests) and all(vars(sys.modules[n]) == was for n, was in before.items())
     return report
+
+
+def _no_main(*_: Any, **__: Any) -> int:
+    """Stand in for ``unittest.main`` and ``pytest.main``: all tests are run here, whoever asks."""
+    return 0
+
+
+unittest.main = _no_main  # type: ignore[assignment]
 
 
 def _clean(remote: SolutionProxy, tests: checks.Tests) -> bool:
@@ -149,11 +177,10 @@ def _clean(remote: SolutionProxy, tests: checks.Tests) -> bool:
     threading = sys.modules.get("threading")
     flush()
     return not (
-        remote.gone
-        or remote.changed
-        or remote.callbacks
+        remote.touched
         or remote.connection.received > MOST_KEPT
         or tests.may_import
+        or tests.files
         or (threading is not None and threading.active_count() > 1)
         or os.fstat(1).st_size
         or os.fstat(2).st_size
@@ -164,43 +191,88 @@ def _called() -> None:
     os.pwrite(STATUS, CALLED, 0)
 
 
-def _run(tests: checks.Tests, request: dict[str, Any], remote: SolutionProxy, run: checks.CheckTally) -> str:
-    """Run the tests, filling ``run``; return what ended them before their end, if anything did."""
+def _run(tests: checks.Tests, request: dict[str, Any], remote: SolutionProxy, run: CheckTally) -> None:
+    """Run the tests, filling ``run``."""
     module = types.ModuleType("__tests__")
     sys.modules["__tests__"] = sys.modules["__main__"] = module
     namespace = module.__dict__
     if request["setup"]:
         _trusted_setup(request["setup"], namespace)
-    entry_point: str = request["entry_point"]
-    for name in tests.used:
-        if name in namespace:
-            if isinstance(namespace[name], types.FunctionType) and name != entry_point:
-                namespace[name] = _helper(name, namespace[name], remote)
-        elif name not in tests.bound and not hasattr(builtins, name):
+    candidate = None
+    with run.check(counts=False):
+        candidate = _bind(tests, request["entry_point"], namespace, remote)
+    if run.total:
+        return
+    namespace.update(run.names(), __name__="__main__", __file__="tests.py")
+    counted = not run.stop_early
+    sys.argv[:] = ["tests"]
+    with run.check(counts=tests.own_checks and not counted):
+        exec(tests.counted if counted else tests.code, namespace)  # noqa: S102  # the problem's own tests
+    run.swallowed(set(tests.functions))
+    if not run.stopped and tests.fixtures:
+        pytest_runner.run_module(run, module)
+    elif not run.stopped:
+        for part in (run_functions, run_classes, run_cases):
+            if not run.stopped:
+                part(run, tests, namespace, candidate)
+    if run.error and run.total and run.passed == run.total:
+        run.add(passed=False)
+
+
+def _bind(tests: checks.Tests, entry_point: str, namespace: dict[str, Any], remote: SolutionProxy) -> Any:
+    """Bind the names that are the solution's; return its entry point, where there is one."""
+    entry = entry_point.split(".")[-1]
+    remote.classes = {
+        k: v for k, v in namespace.items() if isinstance(v, type) and v.__module__ == "__tests__"
+    }
+    for name in [entry, entry_point.split(".")[0].removesuffix("()"), *_stubs(remote.classes)]:
+        if isinstance(namespace.get(name), type):  # the starter's, which the solution fills in
+            del namespace[name], remote.classes[name]
+    wanted = []
+    for name in sorted(tests.used):
+        if isinstance(namespace.get(name), types.FunctionType) and name != entry_point:
+            namespace[name] = _helper(name, namespace[name], remote)
+        elif name not in namespace and name not in tests.bound and not hasattr(builtins, name):
+            wanted.append(name)
+    seen = remote.look([name for name in wanted if name != "candidate" and name not in tests.only_called])
+    for name in wanted:
+        kind, value = seen.get(name, ("function", None))
+        if kind == "module":
+            value = _module(value)
+        if value is not None or kind == "value":
+            namespace[name] = value
+        elif kind == "function":
             namespace[name] = remote.function(entry_point if name == "candidate" and entry_point else name)
     if tests.may_import:
-        _importable(ast.parse(tests.source), remote)
-    if entry_point.startswith("Solution().") or "Solution" in namespace:
-        namespace["Solution"] = lambda: _Methods(remote)
-    if entry_point:
-        candidate = remote.function(entry_point)
-        namespace[entry_point.split(".")[-1]] = namespace.setdefault("candidate", candidate)
-    code = tests.code
-    if not request["stop_early"] and (counted := checks.counted(tests.source)) is not None:
-        code = counted
-        namespace[checks.RECORD], namespace[checks.REQUIRE] = run.record, checks.require
-    run.source = tests.source
-    sys.argv[:] = ["tests"]
-    with _guarded(run, remote, whole=True):
-        exec(code, namespace)  # noqa: S102  # the problem's own tests
-        check = namespace.get("check")
-        if not remote.calls and not run.total and callable(check) and entry_point:
-            check(namespace[entry_point.split(".")[-1]])
-        elif not remote.calls and checks.has_cases(namespace):
-            run.cases(module)
-        elif not remote.calls and "check" not in tests.functions:
-            run.functions(namespace, _guarded, remote)
-    return run.error
+        _importable(tests.tree, remote)
+    if not entry_point:
+        return None
+    if entry not in wanted:
+        namespace[entry] = remote.function(entry_point)
+    namespace.setdefault("candidate", namespace[entry])
+    return namespace["candidate"]
+
+
+def _module(name: Any) -> Any:
+    """Return the judge's own module of a name, where there is one; never what the solution calls so."""
+    if not isinstance(name, str) or name.split(".")[0] in ("referee", "antigravity", "this"):
+        return None
+    if name in sys.modules or name.split(".")[0] in sys.stdlib_module_names:
+        with contextlib.suppress(ImportError):
+            return importlib.import_module(name)
+    return None
+
+
+def _stubs(classes: dict[str, type]) -> list[str]:
+    """Return the classes whose methods do nothing: those of a starter."""
+    empty = [name for name, kind in classes.items() if (found := _bodies(kind)) and not any(found)]
+    return empty
+
+
+def _bodies(kind: type) -> list[bool]:
+    """Tell of each function of a class whether it does anything."""
+    functions = [v for v in vars(kind).values() if isinstance(v, types.FunctionType)]
+    return [bool(f.__code__.co_names or f.__code__.co_varnames[f.__code__.co_argcount :]) for f in functions]
 
 
 def _trusted_setup(setup: str, namespace: dict[str, Any]) -> None:
@@ -243,7 +315,7 @@ def _importable(tree: ast.Module, remote: SolutionProxy) -> None:
         if isinstance(node, ast.ImportFrom) and node.module in checks.SOLUTION_MODULES:
             module = sys.modules.setdefault(node.module, types.ModuleType(node.module))
             for alias in node.names:
-                setattr(module, alias.name, remote.function(alias.name))
+                setattr(module, alias.name, getattr(_Solution(module.__name__, remote), alias.name))
         elif isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name in checks.SOLUTION_MODULES:
@@ -259,49 +331,3 @@ class _Solution(types.ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         return self._remote.function(name)
-
-
-class _Methods:
-    """An instance of the solution's class ``Solution``, made anew for every call."""
-
-    def __init__(self, remote: SolutionProxy) -> None:
-        self._remote = remote
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self._remote.function(f"Solution().{name}")
-
-
-@contextlib.contextmanager
-def _guarded(run: checks.CheckTally, remote: SolutionProxy, *, whole: bool, name: str = "") -> Iterator[None]:
-    """Count what runs within as one check, unless checks within it counted themselves."""
-    before = run.total
-    try:
-        yield
-    except BaseException as e:  # noqa: BLE001  # SystemExit too: the tests may end themselves
-        if isinstance(e, SystemExit) and e.code in (None, 0, False):
-            if run.total == before:
-                run.add(passed=True)
-            return
-        run.error = f"{type(e).__name__}: {e}"[:500]
-        run.add(passed=False, failure=describe(e, run.source, remote, name))
-        if isinstance(e, SolutionGone):
-            run.error = str(e)
-        return
-    if run.total == before or not whole:
-        run.add(passed=True)
-
-
-def describe(error: BaseException, source: str, remote: SolutionProxy, name: str = "") -> dict[str, Tree]:
-    """Return the failing line of the tests, the error, and the call that came last."""
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == "<tests>"]
-    text = source.splitlines()
-    line = lines[-1] if lines and lines[-1] else 0
-    shown = text[line - 1].strip()[:300] if 0 < line <= len(text) else ""
-    return {
-        "test": name or shown,
-        "line": line,
-        "error": f"{type(error).__name__}: {error}".removesuffix(": ")[:500],
-        "last_call": remote.last[:500],
-    }

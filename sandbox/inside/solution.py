@@ -17,6 +17,7 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
+from referee.sandbox.inside.serving import JudgeProxy
 from referee.sandbox.inside.wire import Connection, Tree, Unplain, decode, encode, frame
 
 REQUEST_LIMIT = 256 << 20
@@ -56,7 +57,7 @@ def carry_out(connection: Connection) -> int:
         for arguments, named in request["calls"]:
             connection.send(called(connection, module, request["entry_point"], arguments, named))
     else:
-        _serve(connection, module)
+        JudgeProxy(connection, module, find, flush).serve_all(REQUEST_LIMIT)
     return 0
 
 
@@ -171,15 +172,6 @@ def _end(*, finalise: bool) -> None:
         _print_traceback()
 
 
-def _serve(connection: Connection, module: types.ModuleType) -> None:
-    while True:
-        try:
-            call: Any = connection.receive(limit=REQUEST_LIMIT)
-        except (EOFError, OSError):
-            return
-        connection.send(_answer(connection, module, call["name"], call["args"], call["kwargs"]))
-
-
 def called(connection: Any, module: types.ModuleType, name: str, args: Any, kwargs: Any) -> Tree:
     """Make one call whose arguments nobody looks at afterwards."""
     answer: Any = _answer(connection, module, name, args, kwargs)
@@ -190,8 +182,8 @@ def called(connection: Any, module: types.ModuleType, name: str, args: Any, kwar
 def _answer(connection: Connection, module: types.ModuleType, name: str, args: Any, kwargs: Any) -> Tree:
     """Make one call, and return its result (and the arguments, where it changed them) as plain data."""
     try:
-        arguments = [decode(a, 0, lambda key: _callback(connection, key)) for a in args]
-        named = {k: decode(a, 0, lambda key: _callback(connection, key)) for k, a in kwargs.items()}
+        arguments = [decode(a) for a in args]
+        named = {k: decode(a) for k, a in kwargs.items()}
         result = find(module, name)(*arguments, **named)
         awaited = isinstance(result, types.CoroutineType)
         if awaited:
@@ -239,17 +231,6 @@ def _changed(argument: Any, before: Tree) -> Tree:
     except Unplain:
         pass  # it now holds what cannot cross: the judge keeps what it had
     return None
-
-
-def _callback(connection: Connection, key: Tree) -> Callable[..., Any]:
-    def callback(*args: Any) -> Any:
-        connection.send({"callback": key, "args": [encode(a) for a in args]})
-        reply: Any = connection.receive(limit=REQUEST_LIMIT)
-        if "value" not in reply:
-            raise RuntimeError(str(reply.get("error")))
-        return decode(reply["value"])
-
-    return callback
 
 
 def _raised(error: BaseException) -> dict[str, Tree]:

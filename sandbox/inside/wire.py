@@ -47,8 +47,12 @@ class Unplain(TypeError):
     """The value has no form as plain data."""
 
 
-def encode(value: Any, depth: int = 0, function: Callable[[Any], Tree] | None = None) -> Tree:
-    """Return a value as tagged JSON; ``function`` stands in for callables, where given.
+class TooDeep(Unplain):
+    """The value is nested too deep."""
+
+
+def encode(value: Any, depth: int = 0, special: Callable[[Any], Tree] | None = None) -> Tree:
+    """Return a value as tagged JSON; ``special`` is asked first for what is more than a base type.
 
     Raises:
         Unplain: where the value, or something within it, is no plain data.
@@ -61,27 +65,29 @@ def encode(value: Any, depth: int = 0, function: Callable[[Any], Tree] | None = 
     if kind is float:
         return value if math.isfinite(value) else {"t": "float", "v": repr(value)}
     if depth > MAX_DEPTH:
-        raise Unplain(f"the value must be nested at most {MAX_DEPTH} deep")
+        raise TooDeep(f"the value must be nested at most {MAX_DEPTH} deep")
     if kind is list:
-        return [encode(v, depth + 1, function) for v in value]
+        return [encode(v, depth + 1, special) for v in value]
     if kind is tuple:
-        return {"t": "tuple", "v": [encode(v, depth + 1, function) for v in value]}
+        return {"t": "tuple", "v": [encode(v, depth + 1, special) for v in value]}
     if kind is dict:
         pairs: list[Tree] = [
-            [encode(k, depth + 1, function), encode(v, depth + 1, function)] for k, v in value.items()
+            [encode(k, depth + 1, special), encode(v, depth + 1, special)] for k, v in value.items()
         ]
         return {"t": "dict", "v": pairs}
-    return _encode_other(value, depth, function)
+    return _encode_other(value, depth, special)
 
 
-def _encode_other(value: Any, depth: int, function: Callable[[Any], Tree] | None) -> Tree:
+def _encode_other(value: Any, depth: int, special: Callable[[Any], Tree] | None) -> Tree:
+    if special is not None and (tree := special(value)) is not None:
+        return tree
     for base in (bool, int, float, str, list, tuple, dict):
         if isinstance(value, base):
-            return encode(_as_base(value, base), depth, function)
+            return encode(_as_base(value, base), depth, special)
     if isinstance(value, set | frozenset):
         tag = "set" if isinstance(value, set) else "frozenset"
         items = set.__iter__(value) if isinstance(value, set) else frozenset.__iter__(value)
-        return {"t": tag, "v": [encode(v, depth + 1, function) for v in items]}
+        return {"t": tag, "v": [encode(v, depth + 1, special) for v in items]}
     if isinstance(value, bytes | bytearray):
         base_bytes = bytes if isinstance(value, bytes) else bytearray
         return {"t": base_bytes.__name__, "v": base_bytes.hex(value)}  # type: ignore[arg-type]
@@ -100,12 +106,10 @@ def _encode_other(value: Any, depth: int, function: Callable[[Any], Tree] | None
         if len(taken) > MAX_ITEMS:
             raise Unplain(f"an iterator must end within {MAX_ITEMS} items")
         tag = "iterator" if isinstance(value, Iterator) else "deque" if isinstance(value, deque) else "list"
-        return {"t": tag, "v": [encode(v, depth + 1, function) for v in taken]}
+        return {"t": tag, "v": [encode(v, depth + 1, special) for v in taken]}
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, numpy.generic | numpy.ndarray):
-        return encode(value.tolist(), depth, function)
-    if function is not None and callable(value):
-        return function(value)
+        return encode(value.tolist(), depth, special)
     raise Unplain(f"a result must be plain data, got {type(value).__name__}")
 
 
@@ -119,8 +123,8 @@ def _as_base(value: Any, base: Any) -> Any:
     return {bool: bool, int: int.__int__, float: float.__float__, str: str.__str__}[base](value)
 
 
-def decode(tree: Tree, depth: int = 0, function: Callable[[Tree], Any] | None = None) -> Any:
-    """Rebuild a value from tagged JSON; ``function`` makes the callables, where they are allowed.
+def decode(tree: Tree, depth: int = 0, special: Callable[[str, Tree], Any] | None = None) -> Any:
+    """Rebuild a value from tagged JSON; ``special`` is asked first, and says NotImplemented where it passes.
 
     Raises:
         Malformed: where a tag or its content is not known.
@@ -128,24 +132,24 @@ def decode(tree: Tree, depth: int = 0, function: Callable[[Tree], Any] | None = 
     if depth > MAX_DEPTH:
         raise Malformed(f"nested deeper than {MAX_DEPTH}")
     if isinstance(tree, list):
-        return [decode(v, depth + 1, function) for v in tree]
+        return [decode(v, depth + 1, special) for v in tree]
     if not isinstance(tree, dict):
         return tree
     if len(tree) != 2 or "t" not in tree or "v" not in tree:
         raise Malformed("an object must have the keys t and v")
     tag, inner = tree["t"], tree["v"]
-    if tag == "function" and function is not None:
-        return function(inner)
+    if special is not None and (value := special(tag, inner)) is not NotImplemented:  # type: ignore[arg-type]
+        return value
     try:
-        return _DECODERS[tag](inner, depth, function)  # type: ignore[index]
+        return _DECODERS[tag](inner, depth, special)  # type: ignore[index]
     except (KeyError, TypeError, ValueError, ArithmeticError) as e:
         raise Malformed(f"a {str(tag)[:40]} that cannot be: {e}") from None
 
 
-def _items(inner: Any, depth: int, function: Any) -> list[Any]:
+def _items(inner: Any, depth: int, special: Any) -> list[Any]:
     if not isinstance(inner, list):
         raise TypeError("its content must be a list")
-    return [decode(v, depth + 1, function) for v in inner]
+    return [decode(v, depth + 1, special) for v in inner]
 
 
 def _integer(inner: Any) -> int:

@@ -108,7 +108,9 @@ _NO_NAMESPACES = 0x7E020080
 
 _CHECKED: dict[str, list[_Test]] = {
     "clone": [("all_bits", 0, (_CLONE_THREAD_VM,)), ("no_bits", 0, (_NO_NAMESPACES,))],
-    "fcntl": [("any", 1, (0, 1, 2, 3, 4, 1030, 1033, 1034))],  # dup, flags, seals: no owners, no signals
+    "fcntl": [
+        ("any", 1, (0, 1, 2, 3, 4, 5, 6, 7, 1030, 1033, 1034))
+    ],  # dup, flags, locks, seals: no owners, no signals
     "ioctl": [("any", 1, (0x5401, 0x5413, 0x5421, 0x541B, 0x5450, 0x5451))],  # terminal questions, FIONBIO
     "kill": [("any", 0, (_OWN_PID,))],
     "prctl": [("any", 0, (15, 16))],  # a thread's name
