@@ -130,7 +130,7 @@ def final_answer(
         if not stated or is_placeholder(stated):
             return Extracted(None, "tag", "the tag is empty")
         found = Extracted(stated, "tag")
-    found = found or _hashes(text, grammar) or _answer_line(text, grammar)
+    found = found or _hashes(text, grammar) or answer_line(text, grammar)
     if found is None:
         if profile == "strict":
             return Extracted(None, "none", "no box, tag, #### or answer line")
@@ -152,7 +152,7 @@ def _inside(found: Extracted, grammar: Grammar, profile: Profile) -> Extracted:
         return found  # an expression is one value or none; an approximation and a bound are none
     if grammar.kind(answer) not in ("nothing", "words"):
         return found
-    plain = _answer_line(answer, grammar) or _phrase(answer, grammar) or _last(answer, grammar)
+    plain = answer_line(answer, grammar) or _phrase(answer, grammar) or _last(answer, grammar)
     return found._replace(value=plain.answer if plain.answer != answer else None)
 
 
@@ -219,7 +219,8 @@ def _hashes(text: str, grammar: Grammar) -> Extracted | None:
     return _stated(m[1], "####", grammar) if m else None
 
 
-def _answer_line(text: str, grammar: Grammar) -> Extracted | None:
+def answer_line(text: str, grammar: Grammar) -> Extracted | None:
+    """Return what the last line that begins with ``Answer:``, ``A:`` or ``Final answer:`` states, or None."""
     if "nswer" not in text and "NSWER" not in text:
         start = text.rfind("A:")  # the last line that could be one
         if start < 0:
