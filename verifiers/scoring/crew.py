@@ -369,7 +369,7 @@ class Crew:
             order.waiting.clear()
 
     def _end_dead(self, w: _Worker) -> None:
-        """End a worker that died, or whose pipe cannot be read; what it was asked is asked once more, alone."""
+        """End a worker that died or wrote rubbish; what it was asked is asked once more, alone."""
         code = self._end_code(w)  # first: while it lives it goes on to other questions
         suspects = self._suspects(w)
         if not suspects and w.loading and w.order is not None:
@@ -391,7 +391,7 @@ class Crew:
         self._end(w)
 
     def _suspects(self, w: _Worker) -> list[tuple[int, CrewTask, Question]]:
-        """Return the question that a worker ended at; where it was at none, the first of each of its tasks."""
+        """Return the question that a worker ended at; where it was at none, the next of each task."""
         ticket, place = int(w.clock.ticket), (int(w.clock.part), int(w.clock.first))
         task = w.tasks.get(ticket)
         if task is not None and place in task.open:
