@@ -21,7 +21,11 @@ from referee.verifiers import Math, Problem
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 LIMIT_S = 0.5
-VERIFIERS = (Math(), Math(profile="strict", boxes="last"), Math(units="required", lists="ordered", tolerance=1e-3))
+VERIFIERS = (
+    Math(),
+    Math(profile="strict", boxes="last"),
+    Math(units="required", lists="ordered", tolerance=1e-3),
+)
 
 ROWS = [
     json.loads(line)
@@ -93,10 +97,18 @@ def mutated(draw, texts):
 
 ANSWERS = st.one_of(TREES, SOUP, mutated(GOLDS), st.text(max_size=80), st.sampled_from(GOLDS))
 TEXTS = st.one_of(
-    st.builds(str.__mod__, st.sampled_from(FRAMES), ANSWERS), mutated(COMPLETIONS), RUNS, SOUP, st.text(max_size=200)
+    st.builds(str.__mod__, st.sampled_from(FRAMES), ANSWERS),
+    mutated(COMPLETIONS),
+    RUNS,
+    SOUP,
+    st.text(max_size=200),
 )
 REFERENCES = st.one_of(
-    ANSWERS, st.sampled_from(GOLDS), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.lists(ANSWERS, max_size=3)
+    ANSWERS,
+    st.sampled_from(GOLDS),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.lists(ANSWERS, max_size=3),
 )
 QUICK = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -131,7 +143,9 @@ def test_a_mutated_answer_never_makes_it_raise_against_its_own_origin(cpu_limit,
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(ANSWERS)
-def test_a_reference_that_is_judged_at_all_is_right_against_itself_or_not_paid_by_another_text(cpu_limit, answer):
+def test_a_reference_that_is_judged_at_all_is_right_against_itself_or_not_paid_by_another_text(
+    cpu_limit, answer
+):
     judge(answer, answer, cpu_limit)
     judge(f"\\boxed{{{answer}}}", answer, cpu_limit)
 
@@ -140,7 +154,11 @@ def place(error: Exception) -> str:
     """Return what was raised, and in which function of ours."""
     frames = traceback.extract_tb(error.__traceback__)
     inside = [f for f in frames if "/verifiers/" in f.filename and "/tests/" not in f.filename]
-    return f"{type(error).__name__} in {Path(inside[-1].filename).name}, {inside[-1].name}" if inside else repr(error)
+    return (
+        f"{type(error).__name__} in {Path(inside[-1].filename).name}, {inside[-1].name}"
+        if inside
+        else repr(error)
+    )
 
 
 def first_fault(turn, known, cpu_limit):

@@ -265,7 +265,9 @@ def fault(pattern: Any, hows: tuple[str, ...], cpu_limit: Any, too_long: type[Ex
     return ""
 
 
-def fault_inside(window: int, pattern: Any, hows: tuple[str, ...], cpu_limit: Any, too_long: type[Exception]) -> str:
+def fault_inside(
+    window: int, pattern: Any, hows: tuple[str, ...], cpu_limit: Any, too_long: type[Exception]
+) -> str:
     """Return on which text of a window's length a pattern takes long; nothing where it never does."""
     for pump, how in product(pumps(pattern), hows):
         try:
@@ -331,7 +333,17 @@ UNITS = [
     "wait, ", "not ", " or ", " and ", "答案", "1,", "1 ", "x=", "\\pm ", "=1", "$5$", "\\(", "\\[", "½",
     "actually ", "correct ", "if ", "12:", "5 cm ", "\\mathrm{m}", "0.", "1/",
 ]  # fmt: skip
-FRAMES = [r"\boxed{\text{%s}}", r"\boxed{\text{a%sb}}", "%s", "%s\x00", r"\boxed{5}%s6", r"\boxed{%s}", "the answer is %s5", "Answer: 5%s6", "5 %s."]
+FRAMES = [
+    r"\boxed{\text{%s}}",
+    r"\boxed{\text{a%sb}}",
+    "%s",
+    "%s\x00",
+    r"\boxed{5}%s6",
+    r"\boxed{%s}",
+    "the answer is %s5",
+    "Answer: 5%s6",
+    "5 %s.",
+]
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -345,4 +357,7 @@ def test_the_whole_verifier_is_linear(unit, cpu_limit, too_long):
             with cpu_limit(2.0):
                 Math()(text, Problem(answer="5"))
             times.append(time.thread_time() - started)
-        assert times[-1] < 0.25 or times[-1] < RATIO * times[-2] or times[-2] < RATIO * times[-3], (frame, times)
+        assert times[-1] < 0.25 or times[-1] < RATIO * times[-2] or times[-2] < RATIO * times[-3], (
+            frame,
+            times,
+        )
