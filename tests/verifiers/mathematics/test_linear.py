@@ -50,6 +50,7 @@ WINDOWS = {
     "envs.loaders": 1_000,  # a line of a data set, that no model wrote
 }
 WINDOW_S = 0.05
+VERDICT_S = 0.5
 
 REPRESENTATIVES = {
     sre.CATEGORY_DIGIT: "1", sre.CATEGORY_SPACE: " \n", sre.CATEGORY_WORD: "a",
@@ -351,13 +352,10 @@ def test_the_whole_verifier_is_linear(unit, cpu_limit, too_long):
     """The attacker would make the reading of an answer begin again at every place of a run."""
     for frame in FRAMES:
         times = []
-        for length in (10_000, 20_000, 40_000):
+        for length in (4_500, 9_000, 18_000, 72_000):
             text = frame % (unit * (length // len(unit)))
             started = time.thread_time()
-            with cpu_limit(2.0):
+            with cpu_limit(4 * VERDICT_S):
                 Math()(text, Problem(answer="5"))
             times.append(time.thread_time() - started)
-        assert times[-1] < 0.25 or times[-1] < RATIO * times[-2] or times[-2] < RATIO * times[-3], (
-            frame,
-            times,
-        )
+        assert max(times) < VERDICT_S, (frame, times)
