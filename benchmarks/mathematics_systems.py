@@ -107,8 +107,11 @@ class Child:
         }
         self.process = subprocess.Popen(
             [sys.executable, __file__, self.system],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, **own},
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
         if self.line(180) != b"ready\n":
             raise RuntimeError(f"{self.system} did not start: is it installed?")
         return self.process
