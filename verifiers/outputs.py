@@ -13,7 +13,7 @@ from typing import Any
 from referee.sandbox.inside.wire import Malformed, decode
 
 MATCHES = ("exact", "whitespace", "float")
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,5})?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,5})?", re.ASCII)
 _LONGEST_NUMBER = 400
 
 

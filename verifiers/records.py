@@ -325,8 +325,12 @@ def _text(name: str, value: object) -> None:
 
 
 def _object(name: str, value: object) -> dict[str, Json]:
-    if type(value) is dict and all(type(k) is str and type(v) is str for k, v in value.items()):
-        return dict(value)  # what most details are
+    if type(value) is dict:
+        for k, v in value.items():
+            if type(k) is not str or type(v) is not str:
+                break
+        else:
+            return value.copy()  # what most details are
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a JSON object, got {type(value).__name__}: {str(value)[:80]}")
     return plain(name, value)  # type: ignore[return-value]
