@@ -37,9 +37,7 @@ _DENYING = frozenset(
     wrong wrongly incorrect incorrectly mistaken mistakenly erroneous erroneously false falsely naive naively
     tempting temptingly
     """.split()
-)  # one of these words stands in whatever the pattern above finds, unless it has one of these signs
-_DENYING_SIGNS = ("n't", "n’t", "\\ne", "≠")
-_NO_WORD = str.maketrans(dict.fromkeys("$({[:*\\.,;!?)}]\"-_", " "))
+)  # one of these words stands in whatever the pattern above finds, or one of the signs in _may_deny
 
 _SUBJECT = r"(?:(?:the|our|my|this|your)\s+)?(?:final\s+|correct\s+)?(?:answer|result|solution|value|it)\b"
 
@@ -58,7 +56,12 @@ _WOULD_BEFORE = re.compile(
 
 _IF_AFTER = re.compile(r"[\s$.,)*}\]]*\b(?:only\s+)?(?:if|unless|were|had|provided|whenever)\b", re.I)
 
-_SUPPOSING = ("suppos", "assum", "imagin", "pretend", "would", "could", "might", "should", "if ", "had ")
+_SUPPOSING = frozenset(
+    """
+    suppose supposes supposed supposing assume assumes assumed assuming imagine imagines imagined imagining pretend
+    pretends pretended pretending would could might should if had wouldn't couldn't mightn't shouldn't
+    """.split()
+)
 
 _GUESSED_BEFORE = re.compile(
     r"\b(?:guess(?:ed|ing)?|(?:first|initially|originally|previously|earlier)\s+"
@@ -99,11 +102,13 @@ _DENYING_AFTER = frozenset(
 def denied(text: str, box: Box) -> bool:
     """Tell whether the words around a box deny it, suppose it or take it back."""
     before = text[max(0, box.start - 80) : box.start]
-    lower = before.lower()
-    if _may_deny(lower) and _DENIED_BEFORE.search(before):
+    words = _words(before)
+    if _may_deny(before, words) and _DENIED_BEFORE.search(before):
         return True
-    if any(word in lower for word in _SUPPOSING) and _conditional(text, box):
+    if not _SUPPOSING.isdisjoint(words) and _conditional(text, box):
         return True
+    if len(text) < box.end + 4:
+        return False
     first = _FIRST_AFTER.match(text, box.end, box.end + NEAR)
     if first is None or first[1].lower() not in _DENYING_AFTER:
         return False
@@ -116,11 +121,22 @@ def guessed(text: str, box: Box) -> bool:
     return _GUESSED_BEFORE.search(text[max(0, box.start - 80) : box.start]) is not None
 
 
-def _may_deny(lower: str) -> bool:
+def _words(before: str) -> list[str]:
+    words = before.lower()
+    for sign in "*($:_[":
+        if sign in words:
+            words = words.replace(sign, " ")
+    return words.split()
+
+
+def _may_deny(before: str, words: list[str]) -> bool:
     """Tell, at little cost, whether a denial can stand in the words before a box."""
-    if not _DENYING.isdisjoint(lower.translate(_NO_WORD).split()[-14:]):
+    last = before.rstrip(" \t\n$({[:*\\")[-1:]
+    if not last.isalpha() and last != "≠":
+        return False
+    if not _DENYING.isdisjoint(words[-14:]):
         return True
-    return any(sign in lower for sign in _DENYING_SIGNS)
+    return "n't" in before or "n’t" in before or "\\ne" in before or last == "≠"
 
 
 def _conditional(text: str, box: Box) -> bool:

@@ -58,7 +58,9 @@ _HARMLESS_AFTER = frozenset(
     f"{_LAYOUT}|{_LEADS_TO}|text|textbf|textit|textrm|mathrm|mbox|hbox|mathbf|mathit|emph|degree|circ|celsius|"
     "Omega|mu|AA|ohm|angstrom|unit|si|SI|pounds|euro|end|begin|tag|label|hspace|vspace|hfil|pmod|bmod|mod|ldots|dots|"
     "boxed|fbox|framebox|color|footnotesize|small|medskip|bigskip|smallskip|hline|cdots|or|land|wedge|"
-    "blacktriangle|Diamond|diamond|square|lozenge|dagger|star|langle|rangle|prime|item|section|subsection".split("|")
+    "blacktriangle|Diamond|diamond|square|lozenge|dagger|star|langle|rangle|prime|item|section|subsection".split(
+        "|"
+    )
 )
 _LETTER_AFTER = re.compile(rf"({_CLOSED})([A-Za-z]{{1,3}})(?![A-Za-z])")
 _SHORT_UNITS = frozenset(
@@ -163,6 +165,6 @@ def _touched_after(text: str, before: str, end: int) -> bool:
     if command := _COMMAND_AFTER.match(text, end, limit):
         return command[1] not in _HARMLESS_AFTER
     letters = _LETTER_AFTER.match(text, end, limit)
-    if letters is None or letters[2] in _SHORT_UNITS and (letters[1] or len(letters[2]) > 1):
+    if letters is None or (letters[2] in _SHORT_UNITS and (letters[1] or len(letters[2]) > 1)):
         return False
     return not letters[1] or not _outside(before)

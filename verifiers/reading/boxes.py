@@ -137,7 +137,10 @@ def _together(text: str, group: list[Box]) -> tuple[list[str], str]:
 
 def _brackets(text: str, group: list[Box]) -> tuple[str, str] | None:
     """Return the brackets that enclose a group of boxes."""
-    before, after = text[max(0, group[0].start - 20) : group[0].start].rstrip()[-2:], text[group[-1].end : group[-1].end + 20].strip().removeprefix("\\right")
+    before, after = (
+        text[max(0, group[0].start - 20) : group[0].start].rstrip()[-2:],
+        text[group[-1].end : group[-1].end + 20].strip().removeprefix("\\right"),
+    )
     for opening, closing in _BRACKETS.items():
         if before.endswith(opening) and before not in ("\\(", "\\[") and after.startswith(closing):
             return opening, closing
@@ -161,7 +164,8 @@ def joined(gap: str) -> bool:
 def alternatives(text: str, group: list[Box]) -> list[str]:
     r"""Return what "or" offers beside the boxes: ``\boxed{5} or 6``."""
     out = []
-    if m := _OR_AFTER.match(text[group[-1].end : group[-1].end + NEAR]):
+    end = group[-1].end
+    if text.find("or", end, end + NEAR) >= 0 and (m := _OR_AFTER.match(text[end : end + NEAR])):
         out.append(m[1] or m[2])
     before = text[max(0, group[0].start - 80) : group[0].start]
     if "ither" in before and (m := _EITHER_BEFORE.search(before)):
