@@ -1,4 +1,4 @@
-"""Lines that state an answer (``#### 18``, ``Answer: 18``, ``【答案】C``), and the one value in a line of words."""
+"""Lines that state an answer (``#### 18``, ``Answer: 18``, and others), and the value in a line of words."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ _HEADING = re.compile(
     re.M,
 )
 _COMPARED = re.compile(
-    r"\b(?:at\s+(?:most|least)|(?:less|more|greater|smaller|larger|fewer)\s+than|under|over|below|above|up\s+to)\b",
+    r"\b(?:at\s+(?:most|least)|(?:less|more|greater|smaller|larger|fewer)\s+than|under|over|below|above|"
+    r"up\s+to)\b",
     re.I,
 )
 _SAID_OF = re.compile(
@@ -41,7 +42,8 @@ _SAID_OF = re.compile(
     r"(?:(?:is|are|was|were)\s+(?:the|a|an|our|how)|because|since|which\s+is)\b"
 )  # a value, and then what it is
 _REMARKED = re.compile(
-    r"(?:(?:approximately|approx\.?)\s+)?(?P<value>[^\s(]*\d[^\s(,]*)\s*(?P<unit>[^\W\d][^\d(),.;:]{0,40}?)?\s*"
+    r"(?:(?:approximately|"
+    r"approx\.?)\s+)?(?P<value>[^\s(]*\d[^\s(,]*)\s*(?P<unit>[^\W\d][^\d(),.;:]{0,40}?)?\s*"
     r"(?:\((?P<aside>[^()]{2,80})\)|,\s+(?P<more>(?!and\b|or\b)[a-z][^\n]{0,120}))?\.?"
 )  # a value, its unit, and what is remarked on it
 
@@ -76,7 +78,7 @@ def answer_line(text: str, grammar: Grammar) -> Extracted | None:
 
 
 def one_value(line: str, grammar: Grammar) -> str | None:
-    """Return the one value that a line of words states, as it would be read bare; None where it has no such reading."""
+    """Return the one value that a line of words states, as it would be read bare; else None."""
     if " " not in line and "\n" not in line and (line.isascii() or not CHINESE.search(line)):
         return None
     if "\\" in TEXT.sub("", line) or _APPROXIMATE.search(line) or _COMPARED.search(line):
@@ -84,6 +86,13 @@ def one_value(line: str, grammar: Grammar) -> str | None:
     if grammar.kind(line) not in ("nothing", "words"):
         return None
     plain = unwrapped(line)
+    value = _one_value(plain, grammar)
+    if value is not None and "\\" in plain and _one_value(TEXT.sub(r" \1 ", plain), grammar) != value:
+        return None  # words in a text command change it
+    return value
+
+
+def _one_value(plain: str, grammar: Grammar) -> str | None:
     if (remarked := _remarked(plain, grammar)) is not None:
         return remarked
     if len(NUMBER.findall(CONTRAST.sub("", plain))) != 1:
@@ -94,12 +103,12 @@ def one_value(line: str, grammar: Grammar) -> str | None:
 def _remarked(line: str, grammar: Grammar) -> str | None:
     """Return the value that a line begins with, where all behind it is a unit and a remark on it."""
     line = CONTRAST.sub("", line)
-    m = _REMARKED.fullmatch(line)
+    m = _REMARKED.fullmatch(line) if len(line) <= 300 else None
     if m is None or CHANGED_AFTER.match(line, m.end("value")) or grammar.kind(m["value"]) != "value":
         return None
     remark = m["aside"] or m["more"] or ""
     unit = f"{m['value']} {m['unit']}" if m["unit"] else m["value"]
-    if DOUBT.search(remark) or _CASES.search(remark) or (m["unit"] and DOUBT.search(m["unit"])):
+    if DOUBT.search(remark) or _CASES.search(remark) or DOUBT.search(m["unit"] or ""):
         return None
     if m["aside"] and not re.search(r"[^\W\d]{2}", remark):
         return None  # 5 (6) offers two
@@ -107,7 +116,7 @@ def _remarked(line: str, grammar: Grammar) -> str | None:
 
 
 _CASES = re.compile(
-    r"\b(?:if|unless|when|else|otherwise|mod|base|instead|but|for|approx\w*|about|rejecting|squared|times|each way)\b", re.I
+    r"\b(?:if|unless|when|else|otherwise|mod|base|instead|but|for|approx\w*|about|rejecting)\b", re.I
 )
 
 

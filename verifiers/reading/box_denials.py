@@ -23,8 +23,10 @@ _DENIED_BEFORE = re.compile(
     r"(?!(?:(?<=\bI was )|(?<=\bI am )|(?<=\bI'm )|(?<=\bwe were ))\w+[:.,;])"  # a correction
     r"\b(?:wrong|incorrect|mistaken|erroneous|false|naive|tempting)(?:ly)?"
     r"(?:\s+(?:answer|solution|value|result|guess|choice|option|student|approach|method|reasoning))?\b)"
-    r"\s*(?:(?:be|that|is|it|was|it's|equal|equals|to|the|answer|a|an|as|simply|just|correct|actually|quite|exactly|really|necessarily|even|were|get|answer|choose|believe|"
-    r"say|think|guess|write|claim|final|would|of|wrote|got|gave|says|gives|yields|claimed|for|our|my)\s+)*[\s$({\[:*\\]*$",
+    r"\s*(?:(?:be|that|is|it|was|it's|equal|equals|to|the|answer|a|an|as|simply|just|correct|actually|"
+    r"quite|exactly|really|necessarily|even|were|get|answer|choose|believe|"
+    r"say|think|guess|write|claim|final|would|of|wrote|got|gave|says|gives|yields|claimed|for|our|"
+    r"my)\s+)*[\s$({\[:*\\]*$",
     re.I,
 )
 
@@ -32,8 +34,9 @@ _DENYING = frozenset(
     """
     not never longer cannot neither nor without except excluding instead rather unlike anything everything but
     far no impossible unlikely untrue different doubt doubtful most least than other reject rejected rejecting
-    discard discarded discarding eliminate eliminated eliminating rule ruled ruling contrary nearly almost just
-    twice half double triple negative opposite square reciprocal inverse root students people only mistake error
+    discard discarded discarding eliminate eliminated eliminating rule ruled ruling contrary nearly almost
+    just twice half double triple negative opposite square reciprocal inverse root students people only
+    mistake error
     wrong wrongly incorrect incorrectly mistaken mistakenly erroneous erroneously false falsely naive naively
     tempting temptingly
     """.split()
@@ -58,8 +61,8 @@ _IF_AFTER = re.compile(r"[\s$.,)*}\]]*\b(?:only\s+)?(?:if|unless|were|had|provid
 
 _SUPPOSING = frozenset(
     """
-    suppose supposes supposed supposing assume assumes assumed assuming imagine imagines imagined imagining pretend
-    pretends pretended pretending would could might should if had wouldn't couldn't mightn't shouldn't
+    suppose supposes supposed supposing assume assumes assumed assuming imagine imagines imagined imagining
+    pretend pretends pretended pretending would could might should if had wouldn't couldn't mightn't shouldn't
     """.split()
 )
 
@@ -93,8 +96,8 @@ _FAILS_AFTER = re.compile(
 _FIRST_AFTER = re.compile(r"[\s$.*)}\],]*([?(]|[A-Za-z]+)")
 _DENYING_AFTER = frozenset(
     """
-    ? ( is was would are seems looks but though although however yet wait no oh hmm actually sorry that this it
-    which fail fails failed can must may could should does doesn did didn cannot
+    ? ( is was would are seems looks but though although however yet wait no oh hmm actually sorry that this
+    it which fail fails failed can must may could should does doesn did didn cannot
     """.split()
 )  # with one of these begins whatever the two patterns above find
 

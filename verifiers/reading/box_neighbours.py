@@ -1,8 +1,8 @@
 r"""Whether a box is a part of something larger: ``2\boxed5``, ``\frac{\boxed5}2``, ``x\ge\boxed5``.
 
 A box is an answer behind ``=``, ``\approx``, an arrow, a word or a stop, and before a unit, a percent or
-degree sign, a word or a stop. Where a factor, an operator, an index, a function or a bound touches it, what is
-in it is no answer. A minus sign behind ``=`` belongs to the number, and so does a word of scale behind the box.
+degree sign, a word or a stop. Where a factor, an operator, an index, a function or a bound touches it, what
+is in it is no answer. A minus sign behind ``=`` belongs to the number, and so does a word of scale behind.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ _NEAR = 80  # characters on either side that can touch a box
 
 _LAYOUT = (
     r"quad|qquad|displaystyle|textstyle|left|right|bigl?|bigr|Bigl?|Bigr|large|Large|LARGE|huge|Huge|hfill|"
-    r"centering|noindent|newline|par|item|bf|rm|it|underbrace|underline|overbrace|checkmark|therefore|because|"
+    r"centering|noindent|newline|par|item|bf|rm|it|underbrace|underline|overbrace|checkmark|therefore|"
+    r"because|"
     r"bullet|star|blacksquare|square|Box|qed|nonumber|notag|colon|,|;|:|!|\\"
 )
 _LEADS_TO = (
@@ -25,8 +26,9 @@ _ANSWER_BEHIND = frozenset(f"{_LAYOUT}|{_LEADS_TO}".replace("\\\\", "\\").split(
 _OPENED = re.compile(r"(?:(\\[A-Za-z]+|[\^_])\s*(?:\[[^\[\]]*\])?|(\})\s*|(.)|^)\{\s*$", re.S)
 _HOLDS_TEXT = frozenset(
     f"\\{name}"
-    for name in "text textbf textit textrm mbox mathrm mathbf mathit mathsf textsf boldsymbol bm hbox emph underline "
-    "underbrace overbrace fbox color textcolor begin end tag label hspace vspace large Large Huge huge ensuremath".split()
+    for name in "text textbf textit textrm mbox mathrm mathbf mathit mathsf textsf boldsymbol bm hbox emph "
+    "underline underbrace overbrace fbox color textcolor begin end tag label hspace vspace large Large Huge "
+    "huge ensuremath".split()
 )
 _TINTED = re.compile(r"\\(?:text)?color\s*\{[^{}]*\}\s*\{\s*$")
 _FACTOR_BEFORE = re.compile(r"(?:(?<![A-Za-z\\])[A-Za-z]|[\d!²³π√]|(?<!\(\w)\))(\s*)$")
@@ -41,32 +43,36 @@ _TUPLE_AFTER = re.compile(r"\s*(?:,\s*-?\d+(?:\.\d+)?\s*){1,8}[)\]]")
 
 _CLOSED = r"(?:[ \t]|\\[,;:! ]|~|\})*"
 _LARGER_AFTER = re.compile(
-    r"\}{0,3}(?:\d|[.,]\d|\$?\^\s*\{?\s*(?:-?\s*(?:\d+|[A-Za-z])\s*(?:\}|(?![\w{]))|\\(?!circ|prime|text|deg))|"
+    r"\}{0,3}(?:\d|[.,]\d|\$?\^\s*\{?\s*(?:-?\s*(?:\d+|[A-Za-z])\s*(?:\}|(?![\w{]))|\\(?!circ|prime|text|"
+    r"deg))|"
     r"[²³⁰¹⁴-⁹π√]|!(?=\s*(?:[\d$+*/^=-]|\\[)\]])))"
 )
 _TOUCHING_AFTER = re.compile(
     rf"{_CLOSED}(?:"
-    r"[+×÷·±√π²³]\s*[\w\\$(√π]|[-−–]\s?(?:[\d(\\]|[A-Za-z](?![A-Za-z]))|/\s*(?:[\d(]|\\(?!text|mathrm|boxed|fbox)|[a-zA-Z](?![A-Za-z]))(?<!/[shgLm])|"
+    r"[+×÷·±√π²³]\s*[\w\\$(√π]|[-−–]\s?(?:[\d(\\]|[A-Za-z](?![A-Za-z]))|/\s*(?:[\d(]|\\(?!text|mathrm|"
+    r"boxed|fbox)|[a-zA-Z](?![A-Za-z]))(?<!/[shgLm])|"
     r"\*\s*(?:[\d(]|[a-z](?![A-Za-z]))|\*\*\d|_\s*[{\d\\]|_[a-z](?![A-Za-z])|"
     r"[<>]=?\s*(?:[-\d\\]|[a-z](?![A-Za-z>/]))|[≤≥≠]|:\d|!=|\{|"
-    r"\$?[ \t]*[+×÷][ \t]*\$?\d|\$?[ \t]*\b(?:squared|cubed|factorial|plus|minus|divided\s+by|multiplied\s+by|"
+    r"\$?[ \t]*[+×÷][ \t]*\$?\d|\$?[ \t]*\b(?:squared|cubed|factorial|plus|minus|divided\s+by|"
+    r"multiplied\s+by|"
     r"to\s+the\s+power|(?:less\s+than|more\s+than|times)(?=[\s$]+[\d\\]))\b|"
     r"\(\s*-?(?:\d+|[a-z])\s*[-+*/^)])"
 )
 _COMMAND_AFTER = re.compile(rf"{_CLOSED}\\([A-Za-z]+)")
 _HARMLESS_AFTER = frozenset(
-    f"{_LAYOUT}|{_LEADS_TO}|text|textbf|textit|textrm|mathrm|mbox|hbox|mathbf|mathit|emph|degree|circ|celsius|"
-    "Omega|mu|AA|ohm|angstrom|unit|si|SI|pounds|euro|end|begin|tag|label|hspace|vspace|hfil|pmod|bmod|mod|ldots|dots|"
+    f"{_LAYOUT}|{_LEADS_TO}|text|textbf|textit|textrm|mathrm|mbox|hbox|mathbf|mathit|emph|degree|circ|"
+    f"celsius|"
+    "Omega|mu|AA|ohm|angstrom|unit|si|SI|pounds|euro|end|begin|tag|label|hspace|vspace|hfil|pmod|bmod|mod|"
+    "ldots|dots|"
     "boxed|fbox|framebox|color|footnotesize|small|medskip|bigskip|smallskip|hline|cdots|or|land|wedge|"
-    "blacktriangle|Diamond|diamond|square|lozenge|dagger|star|langle|rangle|prime|item|section|subsection".split(
-        "|"
-    )
+    "blacktriangle|Diamond|diamond|square|lozenge|dagger|star|langle|rangle|prime|item|section|"
+    "subsection".split("|")
 )
 _LETTER_AFTER = re.compile(rf"({_CLOSED})([A-Za-z]{{1,3}})(?![A-Za-z])")
 _SHORT_UNITS = frozenset(
-    "m g s h L J N W V K C F cm mm km kg mg ml mL dm nm Hz Pa kJ kW kN min hr hrs sec ft in lb lbs oz mi yd mph am pm "
-    "or is as if so by to of at on we it and for per the but not day all are was has can our yes now let rad deg mol "
-    "rpm kmh bits sq cu th st nd rd".split()
+    "m g s h L J N W V K C F cm mm km kg mg ml mL dm nm Hz Pa kJ kW kN min hr hrs sec ft in lb lbs oz mi yd mph "
+    "am pm or is as if so by to of at on we it and for per the but not day all are was has can our yes now let rad "
+    "deg mol rpm kmh bits sq cu th st nd rd".split()
 )
 _IN_MATHEMATICS = re.compile(r"\\[\[(](?:(?!\\[\])])[^\n$])*$")
 _SIGN_BEFORE = re.compile(r"(?:=[\s$]*|\$)[-−]\s*$|:\s*[-−]$|^[-−]$")

@@ -51,7 +51,7 @@ _ORNAMENTS = re.compile(r"[\s\u220e\u25a0-\u27bf\u2b00-\u2bff\ufe0f\u200d\U0001f
 
 
 def narrow(text: str) -> str:
-    """Return a text with the full-width signs, digits and letters of Chinese and Japanese typesetting as ASCII.
+    """Return a text with full-width signs, digits and letters (（：，１) as the usual ones.
 
     >>> narrow("（１，２）")
     '(1, 2)'

@@ -31,7 +31,8 @@ MAX_TEXT = 100_000  # the last characters of a completion, in which an answer is
 
 _WHOLE_TAG = re.compile(r"<answer>(.*)</answer>", re.I | re.S)
 _CUE = re.compile(
-    r"(?:[*_>\s]*(?:the\s+)?(?:final\s+)?answer[*_ \t]*[:：=]|[*_>\s]*(?:最终)?答案?\s*[:：]|【答案】|####)[*_ \t]*",
+    r"(?:[*_>\s]*(?:the\s+)?(?:final\s+)?answer[*_ \t]*[:：=]|"
+    r"[*_>\s]*(?:最终)?答案?\s*[:：]|【答案】|####)[*_ \t]*",
     re.I,
 )
 

@@ -2,12 +2,12 @@ r"""What is said behind an answer in its place.
 
 The answer stands unless the text behind it takes it back. Sentence by sentence:
 
-- *a statement* "the answer is 6", "Final answer: 6" stands in its place, where nothing but words that conclude
-  ("so", "therefore") lead to it and no condition follows;
-- *a remark* about another case ("if the order mattered", "for n = 4", "in part (a)", "without repeats"), another
-  method or other people's mistakes changes nothing, and neither does a question;
-- *a doubt* ("wait", "hold on", "actually", "let me recheck") opens the answer: then "it is 6", "it should be 6"
-  and "no, 6" stand in its place;
+- *a statement* "the answer is 6", "Final answer: 6" stands in its place, where nothing but words that
+  conclude ("so", "therefore") lead to it and no condition follows;
+- *a remark* about another case ("if the order mattered", "for n = 4", "in part (a)", "without repeats"),
+  another method or other people's mistakes changes nothing, and neither does a question;
+- *a doubt* ("wait", "hold on", "actually", "let me recheck") opens the answer: then "it is 6", "it should be
+  6" and "no, 6" stand in its place;
 - *an admission* ("I double counted", "that is wrong", "correction") takes it back: then what the text behind
   it says in the end is the answer, and where it says nothing there is none;
 - *an assurance* ("5 stands", "that checks out", "the answer is unchanged") closes it again.
@@ -23,55 +23,71 @@ from referee.verifiers.reading.sentences import NUMBER, conclusion, sentences, v
 _BEHIND = 6_000  # characters behind an answer that are looked at
 
 _CUES = re.compile(
-    r"answer|wait|hold on|hang on|correct|actual|edit\b|hmm|oops|sorry|apolog|mistake|\berr|wrong|invalid|off by|"
-    r"scratch|strike|never ?mind|second thought|reconsider|re-?check|re-?read|re-?count|re-?examin|look(?:ing)? again|"
-    r"should|instead|rather|forg[eo]t|overlook|missed|mis[a-z]{4}|double[- ]count|over-?count|under-?count|contradict|"
+    r"answer|update|wait|hold on|hang on|correct|actual|edit\b|hmm|oops|sorry|apolog|mistake|\berr|wrong|"
+    r"invalid|off by|"
+    r"scratch|strike|never ?mind|second thought|reconsider|re-?check|re-?read|re-?count|re-?examin|"
+    r"look(?:ing)? again|"
+    r"should|instead|rather|forg[eo]t|overlook|missed|mis[a-z]{4}|double[- ]count|over-?count|under-?count|"
+    r"contradict|"
     r"\bno\b|nope|however|\bbut\b|更正|纠正|等等|不对|应该|答案|错",
     re.I,
 )
 
 _CONCLUDING = (
-    r"(?:(?:so|thus|hence|therefore|then|and|but|now|finally|consequently|overall|accordingly|ultimately|indeed|"
-    r"in conclusion|in summary|to conclude|in the end|as a result|that means|this means|which means|meaning)\b[\s,:]*"
+    r"(?:(?:so|thus|hence|therefore|then|and|but|now|finally|consequently|overall|accordingly|ultimately|"
+    r"indeed|"
+    r"in conclusion|in summary|to conclude|in the end|as a result|that means|this means|which means|"
+    r"meaning)\b[\s,:]*"
     r"(?:that\b\s*)?|[综因]上[^,，]{0,3}[,，]|因此,?|所以,?|那么,?)*"
 )
 _SURE = r"final|correct(?:ed)?|real|actual|true|right|revised|updated|new|proper|正确|最终"
 _IS = (
-    r"(?:(?:['’]s|is|are|was|becomes|equals|(?:must|should|has to|ought to|will|needs to)\s+(?:actually\s+|really\s+|instead\s+|"
-    r"therefore\s+|then\s+)?(?:be|equal|have\s+been)|(?:turns\s+out|comes\s+out)\s+(?:to\s+be|as)|comes\s+to)\b|=|:|应为|应该是|是|为)"
-    r"(?:\s*(?:therefore|thus|hence|simply|just|exactly|actually|really|instead|now|then|in\s+fact|indeed|equal\s+to|given\s+by)\b)*[\s:]*"
+    r"(?:(?:['’]s|is|are|was|becomes|equals|(?:must|should|has to|ought to|will|needs to)\s+(?:actually\s+|"
+    r"really\s+|instead\s+|"
+    r"therefore\s+|then\s+)?(?:be|equal|have\s+been)|(?:turns\s+out|comes\s+out)\s+(?:to\s+be|as)|"
+    r"comes\s+to)\b|=|:|应为|应该是|是|为)"
+    r"(?:\s*(?:therefore|thus|hence|simply|just|exactly|actually|really|instead|now|then|in\s+fact|indeed|"
+    r"equal\s+to|given\s+by)\b)*[\s:]*"
 )
 _STATED = re.compile(
-    rf"{_CONCLUDING}[*_\s]*(?:the|our|my|your)?\s*(?:(?:{_SURE})\s*)*(?:answer|答案)(?:\s+to\s+(?:the|this|your)\s+(?:problem|question))?"
+    rf"{_CONCLUDING}[*_\s]*(?:the|our|my|your)?\s*(?:(?:{_SURE})\s*)*(?:answer|答案)(?:\s+to\s+(?:the|this|"
+    rf"your)\s+(?:problem|question))?"
     rf"\s*[*_]*\s*{_IS}",
     re.I,
 )
 _SURELY_STATED = re.compile(
-    rf"\b(?:the|our|my)\s+(?:(?:{_SURE})\s+)+(?:answer|value|result|count|total|sum|number|solution|probability|"
+    rf"\b(?:the|our|my)\s+(?:(?:{_SURE})\s+)+(?:answer|value|result|count|total|sum|number|solution|"
+    rf"probability|"
     rf"option|choice)\s*[*_]*\s*{_IS}|\banswer\s+(?:must|should|has\s+to|ought\s+to)\s+(?:\w+\s+)?be\s+",
     re.I,
 )
 _IT_IS = re.compile(
-    rf"(?:^|[,;:—–-]\s*)(?:(?:no|wait|oh|hmm|sorry|actually|oops|okay|ok|right|well|yes)\b[,.!…\s]*)*{_CONCLUDING}"
-    rf"(?:it|that|this|(?:the|our|my)\s+(?:\w+\s+)?(?:answer|result|total|count|value|solution))\s*{_IS}",
+    rf"(?:^|[,;:—–-]\s*)(?:(?:no|wait|oh|hmm|sorry|actually|oops|okay|ok|right|well|"
+    rf"yes)\b[,.!…\s]*)*{_CONCLUDING}"
+    rf"(?:it|that|this|there|(?:the|our|my)\s+(?:\w+\s+)?(?:answer|result|total|count|value|"
+    rf"solution))\s*{_IS}",
     re.I,
 )
+_BETWEEN = r"[\s,.:;!…—–*_-]*"
 _BARE = re.compile(
-    r"^(?:(?:no|wait|oh|hmm|sorry|actually|oops|okay|ok|right|well|correction|corrected|edit|update|erratum|i mean|"
-    r"i meant|make that|scratch that|strike that|never ?mind|rather|instead|更正|纠正|等等|不对|应该是|应为|是)\b"
-    r"[\s,.:;!…—–*_-]*|[\s,.:;!…—–*_-]+|(?:更正|纠正|等等|不对|应该是|应为|是)[\s:,]*)+(?:it(?:['’]s| is)\s+)?"
-    r"(?:so\s+)?",
+    rf"(?:{_BETWEEN}(?:(?:no|wait|oh|hmm|sorry|actually|oops|okay|ok|right|well|correction|corrected|edit|update|"
+    r"erratum|i mean|i meant|make that|scratch that|strike that|never ?mind|rather|instead)\b|更正|纠正|等等|不对|"
+    rf"应该是|应为|是))+{_BETWEEN}(?:it(?:['’]s| is)\s+)?(?:so\s+)?",
     re.I,
 )
 _ASIDE = re.compile(
-    r"\b(?:if|for|in|with|when|where|without|suppose|had|would|could|might|unless|similarly|other|another|previous\w*|earlier|"
-    r"first|instead|wrong|naive|common(?:ly)?|incorrect|mistake\w*|(?:text)?book|students?|people|(?:some)?one|others)\b",
+    r"\b(?:if|for|in|with|when|where|without|suppose|had|would|could|might|unless|similarly|other|another|"
+    r"previous\w*|earlier|"
+    r"first|instead|wrong|naive|common(?:ly)?|incorrect|mistake\w*|(?:text)?book|students?|people|"
+    r"(?:some)?one|others)\b",
     re.I,
 )  # a statement about something else than what was asked
 _CONDITION_BEFORE = re.compile(
-    r"^\W*(?:(?:so|but|and|also|note that|however|similarly|likewise|in contrast|by contrast|otherwise)\b[\s,]*)*"
+    r"^\W*(?:(?:so|but|and|also|note that|however|similarly|likewise|in contrast|by contrast|"
+    r"otherwise)\b[\s,]*)*"
     r"(?:if|for|in|with|when|where|without|suppose|had|were|unless|assuming|given|were we|others?|students?|"
-    r"(?:some|any|many|most)\s?(?:one|body|people|students)?|similarly|otherwise|note|e\.g|example)\b|\b(?:would|could|might)\b|"
+    r"(?:some|any|many|most)\s?(?:one|body|people|students)?|similarly|otherwise|note|e\.g|example)\b|"
+    r"\b(?:would|could|might)\b|"
     r"\b(?:wrong|naive|common|incorrect|tempting)\s+(?:answer|value|result)",
     re.I,
 )
@@ -82,33 +98,51 @@ _CONDITION_AFTER = re.compile(
     re.I,
 )
 _DOUBTS = re.compile(
-    r"^\W*(?:(?:oh|but|and|ah|um|uh|well|ok|okay|so|please)\b[\s,.!]*)*(?:wait|hold on|hang on|hmm+|oops|whoops|no\b|nope|actually|sorry|"
-    r"scratch|strike|never ?mind|on (?:second thought|reflection|closer|re-?)|upon (?:reflection|closer|re-?)|correction|"
-    r"correcting|edit\b|update\b|erratum|however|let me|let['’]?s|looking (?:again|back)|after re-?\w+|rather|instead|i mean|"
-    r"更正|纠正|等等|不对|等一下)|\bre-?(?:check|consider|count|read|examin|calculat|comput|do\b)|\bdouble[- ]check|"
+    r"^\W*(?:(?:oh|but|and|ah|um|uh|well|ok|okay|so|please)\b[\s,.!]*)*(?:wait|hold on|hang on|hmm+|oops|"
+    r"whoops|no\b|nope|actually|sorry|"
+    r"scratch|strike|never ?mind|on (?:second thought|reflection|closer|re-?)|upon (?:reflection|closer|"
+    r"re-?)|correction|"
+    r"correcting|edit\b|update\b|erratum|however|let me|let['’]?s|looking (?:again|back)|after re-?\w+|"
+    r"rather|instead|i mean|"
+    r"更正|纠正|等等|不对|等一下)|\bre-?(?:check|consider|count|read|examin|calculat|comput|do\b)|"
+    r"\bdouble[- ]check|"
     r"\bthat can['’]?t be|\bshould (?:actually |really )?(?:be|have been)\b|\binstead\b",
     re.I,
 )
 _ADMITS = re.compile(
-    r"\b(?:I|we)(?:['’]ve| have| had| actually| just| accidentally| seem to have| must have| may have)*\s+(?:made an?\b(?: \w+){0,3} "
-    r"(?:mistake|error|slip|miscalculation)|mis\w{4,}|(?:double|over|under)[- ]?count\w*|forgot\w*|overlook\w*|missed|neglected|"
-    r"used the wrong|dropped|(?:was|were|am|are) (?:wrong|mistaken|off))\b|"
-    r"\b(?:that|this|it|which|the (?:above|previous|boxed)(?: (?:answer|value|result))?|my (?:answer|result|previous answer|calculation|arithmetic)|"
-    r"the answer above)(?:['’]s| is| was)\s+(?:clearly |actually |in fact )?(?:wrong|incorrect|false|off\b|not (?:right|correct)|invalid|"
-    r"a mistake|an error|mistaken)|\bscratch that\b|\bstrike that\b|\bnever ?mind\b|\bmy (?:mistake|bad|error)\b|"
-    r"^\W*(?:correction|corrected|edit|erratum)\b|\b(?:apolog\w+|sorry) for (?:the|my|that)\b[^.]*\b(?:mistake|error|confusion|slip)|"
+    r"\b(?:I|we)(?:['’]ve| have| had| actually| just| accidentally| seem to have| must have|"
+    r" may have)*\s+(?:made an?\b(?: \w+){0,3} "
+    r"(?:mistake|error|slip|miscalculation)|mis\w{4,}|(?:double|over|under)[- ]?count\w*|forgot\w*|"
+    r"overlook\w*|missed|neglected|"
+    r"used the wrong|dropped|should(?:n['’]t| not)? have|(?:was|were|am|are) (?:wrong|mistaken|off))\b|"
+    r"\b(?:that|this|it|which|the (?:above|previous|boxed)(?: (?:answer|value|result))?|my (?:answer|"
+    r"result|previous answer|calculation|arithmetic)|"
+    r"the answer above)(?:['’]s| is| was)\s+(?:clearly |actually |in fact )?(?:wrong|incorrect|false|off\b|"
+    r"not (?:right|correct)|invalid|"
+    r"a mistake|an error|mistaken)|\bscratch that\b|\bstrike that\b|\bnever ?mind\b|\bmy (?:mistake|bad|"
+    r"error)\b|"
+    r"^\W*(?:correction|corrected|edit|erratum)\b|\b(?:apolog\w+|sorry) for (?:the|my|"
+    r"that)\b[^.]*\b(?:mistake|error|confusion|slip)|"
     r"\bcontradicts?\b|\binclud\w+ .{0,40}\btwice\b|更正|纠正|算错|不对|弄错",
     re.I,
 )
 _NOT_ADMITTED = re.compile(
     r"\b(?:not|no|without|isn['’]t|n['’]t)\b[^,;]{0,30}\b(?:mistake|error|wrong|contradict\w*|incorrect)|"
-    r"\b(?:if|suppose|unless|had|avoid|common|typical|frequent)\b",
+    r"\b(?:if|suppose|unless|had|avoid|common|typical|frequent|think|alternatively|(?:one|someone|"
+    r"students?) (?:could|would|might|may|can))\b",
     re.I,
 )
+_SUPPOSES = re.compile(
+    r"^\W*(?:now,?\s+|but\s+|and\s+)?(?:suppose|assume|imagine|consider|what if|if)\b", re.I
+)
+_THEN = re.compile(r"^\W*(?:then|so|now|here|in (?:that|this|which) case|thus|hence|therefore)\b", re.I)
 _ASSURES = re.compile(
-    r"\b(?:stands?|unchanged|unaffected|still (?:holds?|correct|valid|right|true|the same|works?|get|gives?|is)|remains?|same (?:answer|result|value)|"
-    r"checks? out|is (?:indeed )?(?:correct|right|fine|consistent|valid|ok(?:ay)?)|(?:was|were) (?:right|correct|fine)|all good|"
-    r"matches|confirm\w*|agrees|does(?:n['’]t| not) (?:change|affect|matter)|no (?:change|effect)|as before|holds)\b|^\W*(?:yes|yep|good|right|great|perfect)\b|[✓✔✅]|没问题|正确",
+    r"\b(?:stands?|unchanged|unaffected|still (?:holds?|correct|valid|right|true|the same|works?|get|"
+    r"gives?|is)|remains?|same (?:answer|result|value)|"
+    r"checks? out|is (?:indeed )?(?:correct|right|fine|consistent|valid|ok(?:ay)?)|(?:was|were) (?:right|"
+    r"correct|fine)|all good|"
+    r"matches|confirm\w*|agrees|does(?:n['’]t| not) (?:change|affect|matter)|no (?:change|effect)|"
+    r"as before|holds)\b|^\W*(?:yes|yep|good|right|great|perfect)\b|[✓✔✅]|没问题|正确",
     re.I,
 )
 
@@ -121,10 +155,14 @@ def taken_back(text: str, start: int, grammar: Grammar) -> Extracted | None:
     if _CUES.search(tail) is None:
         return None
     found: Extracted | None = None
-    doubted, admitted, since = False, False, 0
+    doubted, admitted, supposed, since = False, False, False, 0
     for begin, end in sentences(tail):
+        follows = supposed and _THEN.search(tail[begin:end]) is not None
+        supposed = follows or _SUPPOSES.search(tail[begin:end]) is not None
         sentence = tail[begin:end].strip(" \t\n*_#>()\"'“”")
-        if not sentence or sentence[-1:] in "?？":
+        if follows:
+            continue
+        if not sentence or sentence[-1] == "?":
             doubted = doubted or _DOUBTS.search(sentence) is not None
             continue
         if (stated := _statement(sentence, grammar, doubted or admitted)) is not None:

@@ -1,8 +1,8 @@
 r"""What a sentence states: the value behind "the answer is", or the last value of a text.
 
-What a value is, a :class:`~referee.verifiers.reading.extracted.Grammar` says, so that this file needs no parser.
-Words that change a number ("7 over 2", "5 less than 12") are worked into it, or there is no answer; what a value
-is contrasted with ("12, not 15") is left out.
+What a value is, a :class:`~referee.verifiers.reading.extracted.Grammar` says, so that this file needs no
+parser. Words that change a number ("7 over 2", "5 less than 12") are worked into it, or there is no answer;
+what a value is contrasted with ("12, not 15") is left out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from referee.verifiers.reading.worded_arithmetic import in_signs
 
 _INSIDE = frozenset("()[]{}^_\\*/+<>|")
 PHRASE = re.compile(
-    r"(?:\b(?:final|correct|right)?\s*(?:answers?|results?|solutions?|values?|option|choice)\b[^.\n$=:]{0,40}?"
+    r"(?:\b(?:final|correct|right)?\s*(?:answers?|results?|solutions?|values?|option|"
+    r"choice)\b[^.\n$=:]{0,40}?"
     r"\b(?:is|are|equals|equal to|be|becomes|was)\b|"
     r"\banswer\s*(?:=|:)|(?:答案|结果|选项)[^\n。,$]{0,8}?(?:是|为|等于|选|:|=)|故选择?|应选)"
     r"(?:\s+(?:therefore|thus|simply|just|exactly|then|equal to|given by))*[:\s]*",
@@ -31,14 +32,16 @@ _CHANGED_BEFORE = re.compile(
 CHANGED_AFTER = re.compile(
     r"[\s$*_]*(?:squared|cubed|factorial|below\s+zero|(?:is\s+)?too\s+\w+|"
     r"(?:over|plus|minus|times|divided\s+by|multiplied\s+by)\s+[\d$\\]|(?:percent|\\?%)\s+of|"
-    r"(?:less|more|fewer|greater|larger|smaller|higher|lower)\s+than|to\s+the\s+(?:power|\d+\s*(?:st|nd|rd|th))|"
+    r"(?:less|more|fewer|greater|larger|smaller|higher|lower)\s+than|to\s+the\s+(?:power|\d+\s*(?:st|nd|rd|"
+    r"th))|"
     r"(?:\w+\s+)?(?:less|fewer|greater|larger|smaller|ago)\s*(?:[.,;)]|$)|"
     r"(?:when|if|unless|before|half|negative|roughly|is\s+(?:the|a|an)\s+(?:lower|upper)\s+bound)\b|"
     r"(?:ten|hundred|thousand|million|billion|dozen)s\b)",
     re.I,
 )
 DOUBT = re.compile(
-    r"\b(?:not|never|cannot|neither|nor|no|wrong|incorrect|false|unknown|unsure|uncertain|maybe|perhaps|possibly|"
+    r"\b(?:not|never|cannot|neither|nor|no|wrong|incorrect|false|unknown|unsure|uncertain|maybe|perhaps|"
+    r"possibly|"
     r"might|could|either|or|"
     r"guess|impossible|unclear|wait|idk|unable|sorry)\b|n['’]t\b|\?|不是|不对|错误|可能|也许|或|无法",
     re.I,
@@ -61,21 +64,28 @@ NUMBER = re.compile(
     r"(?:\\?%|[万亿])?(?:(?![\w^])|(?=[\u4e00-\u9fff]))"
 )
 CONTRAST = re.compile(
-    r"(?:\s*[,(]\s*(?:and\s+|but\s+)?not|\s*[,(]?\s*(?:rather\s+than|instead\s+of)\b|[,;]?\s*(?:而不是|不是))\s*"
-    r"(?:\$[^$\n]{1,40}\$|\*\*[^*\n]{1,40}\*\*|-?\d[\d,./]{0,20})(?:\s+[a-z]+)?\)?(?=[\s.,;!)。]|$)",
+    r"(?:[,(]\s*(?:and\s+|but\s+)?(?:not|rather\s+than|instead\s+of)\b|(?<=\s)(?:rather\s+than|instead\s+of)\b|"
+    r"而不是|不是)\s*(?:\$[^$\n]{1,40}\$|\*\*[^*\n]{1,40}\*\*|-?\d[\d,./]{0,20})(?:\s+[a-z]+)?\)?(?=[\s.,;!)。]|$)",
     re.I,
-)
+)  # what a value is set against: "12, not 15"
 _SO = re.compile(
-    r"[\s$*_]*[,;(]?\s*(?:which\s+(?:is|equals|makes|gives)|i\.e\.,?|that\s+is,?|so|or|namely|giving|making|=)\s+"
+    r"[\s$*_]*[,;(]?\s*(?:which\s+(?:is|equals|makes|gives)|i\.e\.,?|that\s+is,?|so|or|namely|giving|"
+    r"making|=)\s+"
     r"(?:\$([^$\n]+)\$|(-?\d[\d,]*(?:\.\d+)?(?:/\d+)?))(?![\w/])",
     re.I,
 )
 _EXPLAINED = re.compile(
-    r"\(|\b(?:since|because|as|that\s+is|that['’]s|i\.e|which|after|each|every|from|given|when|with|for|at|of)\b",
+    r"\(|\b(?:since|because|as|that\s+is|that['’]s|i\.e|which|after|each|every|from|given|when|with|for|at|"
+    r"of)\b",
     re.I,
 )
-_STATES = re.compile(r"(?:\b(?:is|are|was|were|on|be|called|named)|['’]s|[:=是为])\s*$", re.I)
-_IN_WORDS = re.compile(r"\b(?:is|are|was|were|equals|be|get|makes?)\s+((?:[a-z]{3,}[ -]?){1,6})$", re.I)
+_STATES = re.compile(
+    r"(?:\b(?:is|are|was|were|on|be|called|named)|['’]s|[:=是为])(?:\s+(?:an?|the))?\s*$", re.I
+)
+_IN_WORDS = re.compile(
+    r"\b(?:is|are|was|were|equals|be|get|makes?|has|have|costs?|needs?)\s+([a-z]{3,}(?:[ -][a-z]{3,}){0,5})$",
+    re.I,
+)
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
@@ -97,6 +107,7 @@ def first_sentence(text: str, start: int) -> str:
 
 
 def last_match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    """Return the last match of a pattern in a text."""
     found = None
     for m in pattern.finditer(text):
         found = m
@@ -104,7 +115,7 @@ def last_match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
 
 
 def value_behind(rest: str, grammar: Grammar) -> str | None:
-    """Return the value with which a text begins, or that all of it is; None where words change it or it is hedged."""
+    """Return the value that a text begins with, or is; None where words change or hedge it."""
     rest = strip(CONTRAST.sub("", rest)).removesuffix(" instead")
     if not rest or is_placeholder(rest) or "\\boxed" in rest:
         return None
@@ -133,7 +144,7 @@ def _hedged(text: str, end: int) -> bool:
 
 
 def _worked(text: str) -> str | None:
-    """Return the value of arithmetic in words that a text begins with: what it is said to be, or the arithmetic."""
+    """Return what arithmetic in words at the start of a text is said to be, or else the arithmetic."""
     found = in_signs(text)
     if found is None:
         return None
@@ -151,8 +162,8 @@ def phrase(text: str, grammar: Grammar) -> Extracted | None:
     if DOUBT.search(last[0]):
         return Extracted(None, "phrase", "the answer is denied or in doubt")
     sentence = strip(CONTRAST.sub("", first_sentence(text, last.end())))
-    if not sentence or is_placeholder(sentence):
-        return None
+    if is_placeholder(sentence):
+        return Extracted(None, "phrase", "the answer is missing") if sentence else None
     if _WOULD_BE.search(last[0]) and _CONDITION.search(sentence):
         return Extracted(None, "phrase", "the answer is stated under a condition")
     kind = grammar.kind(sentence)
@@ -220,7 +231,7 @@ def _few_words(line: str) -> bool:
 
 
 def _stated_in_words(line: str, grammar: Grammar) -> str | None:
-    """Return the words that a line states: its one bold words behind "is", or a number in words at its end."""
+    """Return the words that a line states: bold words behind "is", or a number in words at its end."""
     bold = list(BOLD.finditer(line)) if "**" in line else []
     if len(bold) == 1 and bold[0][1][0].isalpha() and len(bold[0][1].split()) <= 5:
         around = line[: bold[0].start()], line[bold[0].end() :]
@@ -270,7 +281,7 @@ def _last_value(tail: str, grammar: Grammar) -> tuple[int, int, str] | None:
 
 
 def _explains(tail: str, end: int, start: int) -> bool:
-    """Tell whether what begins at ``start`` explains an emphasised value of the same line that ends before it."""
+    """Tell whether what begins at ``start`` explains an emphasised value before it in the same line."""
     gap = tail[end:start]
     return "\n" not in gap and _EXPLAINED.search(gap) is not None
 

@@ -1,4 +1,4 @@
-"""Arithmetic that is said in words, in signs: ``7 over 2``, ``3 plus 5``, ``half of 12``, ``5 less than 12``."""
+"""Arithmetic that is said in words, in signs: ``7 over 2``, ``half of 12``, ``5 less than 12``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PERCENT = re.compile(rf"{_NUMBER}\s*(?:percent|\\?%)\s+of\s+{_NUMBER}", re.I)
 
 
 def in_signs(text: str) -> tuple[str, int] | None:
-    r"""Return the arithmetic that a text begins with, in signs, and where it ends; None where it begins with none.
+    r"""Return the arithmetic that a text begins with, in signs, and where it ends; else None.
 
     >>> in_signs("7 over 2, roughly"), in_signs("5 less than 12"), in_signs("7 apples")
     (('7/2', 8), ('12-5', 14), None)
