@@ -59,12 +59,7 @@ _WOULD_BEFORE = re.compile(
 
 _IF_AFTER = re.compile(r"[\s$.,)*}\]]*\b(?:only\s+)?(?:if|unless|were|had|provided|whenever)\b", re.I)
 
-_SUPPOSING = frozenset(
-    """
-    suppose supposes supposed supposing assume assumes assumed assuming imagine imagines imagined imagining
-    pretend pretends pretended pretending would could might should if had wouldn't couldn't mightn't shouldn't
-    """.split()
-)
+_SUPPOSING = ("uppos", "ssum", "magin", "reten", "ould", "might")  # in all supposed
 
 _GUESSED_BEFORE = re.compile(
     r"\b(?:guess(?:ed|ing)?|(?:first|initially|originally|previously|earlier)\s+"
@@ -105,10 +100,9 @@ _DENYING_AFTER = frozenset(
 def denied(text: str, box: Box) -> bool:
     """Tell whether the words around a box deny it, suppose it or take it back."""
     before = text[max(0, box.start - 80) : box.start]
-    words = _words(before)
-    if _may_deny(before, words) and _DENIED_BEFORE.search(before):
+    if _may_deny(before) and _DENIED_BEFORE.search(before):
         return True
-    if not _SUPPOSING.isdisjoint(words) and _conditional(text, box):
+    if _may_suppose(before) and _conditional(text, box):
         return True
     if len(text) < box.end + 4:
         return False
@@ -124,22 +118,26 @@ def guessed(text: str, box: Box) -> bool:
     return _GUESSED_BEFORE.search(text[max(0, box.start - 80) : box.start]) is not None
 
 
-def _words(before: str) -> list[str]:
-    words = before.lower()
-    for sign in "*($:_[":
-        if sign in words:
-            words = words.replace(sign, " ")
-    return words.split()
-
-
-def _may_deny(before: str, words: list[str]) -> bool:
+def _may_deny(before: str) -> bool:
     """Tell, at little cost, whether a denial can stand in the words before a box."""
     last = before.rstrip(" \t\n$({[:*\\")[-1:]
     if not last.isalpha() and last != "≠":
         return False
-    if not _DENYING.isdisjoint(words[-14:]):
+    words = before[-64:].lower()
+    for sign in "*($:_[":
+        if sign in words:
+            words = words.replace(sign, " ")
+    if not _DENYING.isdisjoint(words.split()):
         return True
     return "n't" in before or "n’t" in before or "\\ne" in before or last == "≠"
+
+
+def _may_suppose(before: str) -> bool:
+    for sign in _SUPPOSING:
+        if sign in before:
+            return True
+    near = before[-48:]
+    return "if " in near or "If " in near
 
 
 def _conditional(text: str, box: Box) -> bool:

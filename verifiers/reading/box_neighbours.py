@@ -70,9 +70,11 @@ _HARMLESS_AFTER = frozenset(
 )
 _LETTER_AFTER = re.compile(rf"({_CLOSED})([A-Za-z]{{1,3}})(?![A-Za-z])")
 _SHORT_UNITS = frozenset(
-    "m g s h L J N W V K C F cm mm km kg mg ml mL dm nm Hz Pa kJ kW kN min hr hrs sec ft in lb lbs oz mi yd mph "
-    "am pm or is as if so by to of at on we it and for per the but not day all are was has can our yes now let rad "
-    "deg mol rpm kmh bits sq cu th st nd rd".split()
+    """
+    m g s h L J N W V K C F cm mm km kg mg ml mL dm nm Hz Pa kJ kW kN min hr hrs sec ft in lb lbs oz mi yd mph
+    am pm or is as if so by to of at on we it and for per the but not day all are was has can our yes now let
+    rad deg mol rpm kmh bits sq cu th st nd rd
+    """.split()
 )
 _IN_MATHEMATICS = re.compile(r"\\[\[(](?:(?!\\[\])])[^\n$])*$")
 _SIGN_BEFORE = re.compile(r"(?:=[\s$]*|\$)[-−]\s*$|:\s*[-−]$|^[-−]$")
@@ -83,6 +85,8 @@ _SCALE_AFTER = re.compile(
 
 def negated(text: str, start: int) -> bool:
     """Tell whether a minus sign that belongs to a box stands before it."""
+    if text[start - 1 : start] not in "-− \t":
+        return False
     before = text[max(0, start - 20) : start]
     return before.rstrip()[-1:] in ("-", "−") and _SIGN_BEFORE.search(before) is not None
 
@@ -93,13 +97,9 @@ def scale(text: str, end: int) -> str:
     return found[1] if found else ""
 
 
-def enlarged(text: str, start: int, end: int) -> bool:
-    """Tell whether what stands from ``start`` to ``end`` is a part of something larger."""
+def touched_before(text: str, start: int) -> bool:
+    """Tell whether what begins at ``start`` is a part of something that began before it."""
     before = text[max(0, start - _NEAR) : start]
-    return _touched_before(before) or _touched_after(text, before, end)
-
-
-def _touched_before(before: str) -> bool:
     near = before.rstrip(" \t\n~")
     sign = near[-1:]
     if not sign or sign in "$=:.;":
@@ -157,7 +157,8 @@ def _behind_a_group(near: str) -> bool:
     return command[0].partition("{")[0].strip() not in _HOLDS_TEXT
 
 
-def _touched_after(text: str, before: str, end: int) -> bool:
+def touched_after(text: str, end: int) -> bool:
+    """Tell whether what ends at ``end`` is a part of something that goes on behind it."""
     sign = text[end : end + 1]
     if not sign or sign == "\n":
         return False
@@ -173,4 +174,4 @@ def _touched_after(text: str, before: str, end: int) -> bool:
     letters = _LETTER_AFTER.match(text, end, limit)
     if letters is None or (letters[2] in _SHORT_UNITS and (letters[1] or len(letters[2]) > 1)):
         return False
-    return not letters[1] or not _outside(before)
+    return not letters[1] or not _outside(text[max(0, end - _NEAR) : end])

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from referee.verifiers.reading.box_denials import NEAR, denied, guessed
-from referee.verifiers.reading.box_neighbours import enlarged, negated, scale
+from referee.verifiers.reading.box_neighbours import negated, scale, touched_after, touched_before
 from referee.verifiers.reading.box_spans import Box, find_boxes
 from referee.verifiers.reading.dress import is_placeholder, literal, strip
 
@@ -42,6 +42,7 @@ _ASKED_AFTER = re.compile(
 _OR = re.compile(r"\bor\b|\beither\b|\bmaybe\b|或", re.I)
 _NAMED = re.compile(r"(?<![A-Za-z\\])(\\?[A-Za-z](?:_(?:\w|\{\w{1,3}\}))?)\s*=[\s$]*$")
 _DIGITS = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_CLOSING = "$.\\]) \n*"
 _BRACKETS = {"(": ")", "[": "]", "\\{": "\\}"}
 
 
@@ -81,13 +82,15 @@ def boxed(text: str, boxes: Boxes = "all") -> Boxed | None:
     if len(asserted) > 1:
         firm = [b for b in asserted if not guessed(text, b)] or asserted
     last = firm[-1]
+    ends = len(text) < last.end + 8 and not text[last.end :].strip(_CLOSING)  # nothing stands behind it
     if is_placeholder(last.content):
-        return Boxed(why="the last box is empty")
-    if _ASKED_AFTER.match(text, last.end):
-        return Boxed(why="the last box is a question")
+        return Boxed(why="the last box is empty", end=last.end)
+    if not ends and _ASKED_AFTER.match(text, last.end):
+        return Boxed(why="the last box is a question", end=last.end)
     group = _beside(text, firm) if boxes == "all" and len(firm) > 1 else [last]
-    if (many := scale(text, last.end)) == "" and enlarged(text, group[0].start, last.end):
-        return Boxed(why="the last box is a part of something larger")
+    many = "" if ends else scale(text, last.end)
+    if touched_before(text, group[0].start) or (not (ends or many) and touched_after(text, last.end)):
+        return Boxed(why="the last box is a part of something larger", end=last.end)
     if boxes == "last":
         return Boxed((last.content,), end=last.end)
     contents, joiner = _together(text, group)
@@ -167,7 +170,8 @@ def alternatives(text: str, group: list[Box]) -> list[str]:
     end = group[-1].end
     if text.find("or", end, end + NEAR) >= 0 and (m := _OR_AFTER.match(text[end : end + NEAR])):
         out.append(m[1] or m[2])
-    before = text[max(0, group[0].start - 80) : group[0].start]
+    start = group[0].start
+    before = text[max(0, start - 80) : start]
     if "ither" in before and (m := _EITHER_BEFORE.search(before)):
         out.append(m[1])
     return out

@@ -71,8 +71,8 @@ _IT_IS = re.compile(
 _BETWEEN = r"[\s,.:;!…—–*_-]*"
 _BARE = re.compile(
     rf"(?:{_BETWEEN}(?:(?:no|wait|oh|hmm|sorry|actually|oops|okay|ok|right|well|correction|corrected|edit|update|"
-    r"erratum|i mean|i meant|make that|scratch that|strike that|never ?mind|rather|instead)\b|更正|纠正|等等|不对|"
-    rf"应该是|应为|是))+{_BETWEEN}(?:it(?:['’]s| is)\s+)?(?:so\s+)?",
+    r"erratum|i mean|i meant|make that|scratch that|strike that|never ?mind|rather|instead)\b|"
+    rf"更正|纠正|等等|不对|应该是|应为|是))+{_BETWEEN}(?:it(?:['’]s| is)\s+)?(?:so\s+)?",
     re.I,
 )
 _ASIDE = re.compile(
@@ -104,7 +104,8 @@ _DOUBTS = re.compile(
     r"re-?)|correction|"
     r"correcting|edit\b|update\b|erratum|however|let me|let['’]?s|looking (?:again|back)|after re-?\w+|"
     r"rather|instead|i mean|"
-    r"更正|纠正|等等|不对|等一下)|\bre-?(?:check|consider|count|read|examin|calculat|comput|do\b)|"
+    r"更正|纠正|等等|不对|等一下)|\bre-?(?:check|consider|count|read|examin|calculat|"
+    r"comput|do\b)|"
     r"\bdouble[- ]check|"
     r"\bthat can['’]?t be|\bshould (?:actually |really )?(?:be|have been)\b|\binstead\b",
     re.I,
