@@ -177,7 +177,7 @@ def taken_back(text: str, start: int, grammar: Grammar) -> Extracted | None:
             admitted, since = True, begin if not admitted else since
     if found is None and admitted:
         found = conclusion(tail[since:], grammar)
-        if found.answer is None:
+        if found.answer is None or grammar.kind(found.answer) != "value":
             return Extracted(None, "boxed", "the answer is taken back")
     return found
 

@@ -26,7 +26,7 @@ _CHANGED_BEFORE = re.compile(
     r"\b(?:minus|negative|plus|times|over|twice|double|triple|half(?:\s+of)?|divided\s+by|multiplied\s+by|"
     r"(?:less|more|fewer|greater|larger|smaller)\s+than|(?:percent|%)\s+of|"
     r"(?:roots?|log(?:arithm)?|sine|cosine|tangent|square|cube|factorial|reciprocal|inverse|"
-    r"opposite)\s+of)[\s$*_]*$",
+    r"opposite)\s+of|step|line|equation|section|figure)[\s$*_]*$",
     re.I,
 )
 CHANGED_AFTER = re.compile(
