@@ -23,7 +23,8 @@ from referee.verifiers.reading.sentences import NUMBER, conclusion, sentences, v
 _BEHIND = 6_000  # characters behind an answer that are looked at
 
 _CUES = re.compile(
-    r"answer|update|wait|hold on|hang on|correct|actual|edit\b|hmm|oops|sorry|apolog|mistake|\berr|wrong|"
+    r"answer|update|let me|let[’']s|wait|hold on|hang on|correct|actual|edit\b|hmm|oops|sorry|apolog|"
+    r"mistake|\berr|wrong|"
     r"invalid|off by|"
     r"scratch|strike|never ?mind|second thought|reconsider|re-?check|re-?read|re-?count|re-?examin|"
     r"look(?:ing)? again|"
@@ -68,9 +69,17 @@ _IT_IS = re.compile(
     rf"solution))\s*{_IS}",
     re.I,
 )
+_SO_IT_MUST = re.compile(
+    r"\b(?:so|thus|hence|therefore)\s*,?\s+(?:the|our)\s+(?:\w+\s+){1,4}(?:must|should|has\s+to|"
+    r"ought\s+to)\s+"
+    r"(?:\w+\s+)?(?:be|equal)\s+",
+    re.I,
+)
+_CLOSING = re.compile(r"\}*\s*(?:\$\$?|\\\]|\\\))?\}*[*.,;]*")
 _BETWEEN = r"[\s,.:;!…—–*_-]*"
 _BARE = re.compile(
-    rf"(?:{_BETWEEN}(?:(?:no|wait|oh|hmm|sorry|actually|oops|okay|ok|right|well|correction|corrected|edit|update|"
+    rf"(?:{_BETWEEN}(?:(?:no|wait|oh|hmm|sorry|actually|oops|okay|ok|right|well|correction|corrected|edit|"
+    rf"update|"
     r"erratum|i mean|i meant|make that|scratch that|strike that|never ?mind|rather|instead)\b|"
     rf"更正|纠正|等等|不对|应该是|应为|是))+{_BETWEEN}(?:it(?:['’]s| is)\s+)?(?:so\s+)?",
     re.I,
@@ -93,37 +102,39 @@ _CONDITION_BEFORE = re.compile(
 )
 _CONDITION_AFTER = re.compile(
     r"\b(?:if|unless|when(?:ever)?|provided|assuming|without)\b|"
-    r"\b(?:for|in|with|at)\s+(?:\$|[a-z]\b|part|case|base|the\s+(?:case|other|book|previous|fair|first)|"
-    r"(?:each|every|all|any|other|another|which|\d+)\b)",
+    r"\b(?:for|in|with|at)\s+(?!(?:a\s+)?total\b|all\b|the\s+(?:end|final|original|whole|given)\b|fact\b|"
+    r"simplest\b|"
+    r"lowest\b|this\s+problem\b)",
     re.I,
 )
 _DOUBTS = re.compile(
-    r"^\W*(?:(?:oh|but|and|ah|um|uh|well|ok|okay|so|please)\b[\s,.!]*)*(?:wait|hold on|hang on|hmm+|oops|"
-    r"whoops|no\b|nope|actually|sorry|"
-    r"scratch|strike|never ?mind|on (?:second thought|reflection|closer|re-?)|upon (?:reflection|closer|"
-    r"re-?)|correction|"
-    r"correcting|edit\b|update\b|erratum|however|let me|let['’]?s|looking (?:again|back)|after re-?\w+|"
-    r"rather|instead|i mean|"
-    r"更正|纠正|等等|不对|等一下)|\bre-?(?:check|consider|count|read|examin|calculat|"
-    r"comput|do\b)|"
-    r"\bdouble[- ]check|"
+    r"^\W*(?:(?:oh|but|and|ah|um|uh|well|ok|okay|so|please)\b[\s,.!]*)*"
+    r"(?:wait|hold on|hang on|hmm+|oops|whoops|no\b|nope|actually|sorry|scratch|strike|never ?mind|however|"
+    r"(?:on|upon) (?:second thought|reflection|closer|re-?)|correction|correcting|edit\b|update\b|erratum|"
+    r"let(?: me|['’]?s)(?! (?:double[- ]?)?(?:check|verify|confirm|explain|show|summari[sz]e) \w)|"
+    r"looking (?:again|back)|after re-?\w+|rather|instead|i mean|更正|纠正|等等|不对|等一下)|"
+    r"\bre-?(?:check|consider|count|read|examin|calculat|comput|do\b)|\bdouble[- ]check(?! \w)|"
     r"\bthat can['’]?t be|\bshould (?:actually |really )?(?:be|have been)\b|\binstead\b",
     re.I,
 )
 _ADMITS = re.compile(
-    r"\b(?:I|we)(?:['’]ve| have| had| actually| just| accidentally| seem to have| must have|"
-    r" may have)*\s+(?:made an?\b(?: \w+){0,3} "
-    r"(?:mistake|error|slip|miscalculation)|mis\w{4,}|(?:double|over|under)[- ]?count\w*|forgot\w*|"
-    r"overlook\w*|missed|neglected|"
-    r"used the wrong|dropped|should(?:n['’]t| not)? have|(?:was|were|am|are) (?:wrong|mistaken|off))\b|"
-    r"\b(?:that|this|it|which|the (?:above|previous|boxed)(?: (?:answer|value|result))?|my (?:answer|"
-    r"result|previous answer|calculation|arithmetic)|"
-    r"the answer above)(?:['’]s| is| was)\s+(?:clearly |actually |in fact )?(?:wrong|incorrect|false|off\b|"
-    r"not (?:right|correct)|invalid|"
-    r"a mistake|an error|mistaken)|\bscratch that\b|\bstrike that\b|\bnever ?mind\b|\bmy (?:mistake|bad|"
-    r"error)\b|"
-    r"^\W*(?:correction|corrected|edit|erratum)\b|\b(?:apolog\w+|sorry) for (?:the|my|"
-    r"that)\b[^.]*\b(?:mistake|error|confusion|slip)|"
+    r"\b(?:I|we)(?:['’]ve| have| had| actually| just| accidentally| seem to have| must have| may have)*\s+"
+    r"(?:made an?\b(?: \w+){0,3} (?:mistake|error|slip|miscalculation)|mis\w{4,}|used the wrong|dropped|"
+    r"missed|"
+    r"(?:double|over|under)[- ]?count\w*|forgot\w*|overlook\w*|neglected|should(?:n['’]t| not)? have|"
+    r"(?:was|were|am|are) (?:wrong|mistaken|off))\b|"
+    r"\b(?:I|we)(?: \w+)? (?:should|must|needs? to) [^.]{0,60}?\b(?:instead|correct|fix|redo)\b(?: (?:this|"
+    r"that|it))?|"
+    r"\b(?:that|this|it|which|(?:the|my) (?:\w+ )?(?:answer|value|result|calculation|arithmetic)|"
+    r"the answer above)"
+    r"(?:['’]s| is| was)\s+(?:clearly |actually |in fact )?"
+    r"(?:wrong|incorrect|false|off\b|not (?:right|correct)|invalid|a mistake|an error|mistaken)|"
+    r"\bscratch that\b|\bstrike that\b|\bnever ?mind\b|\bmy (?:mistake|bad|error)\b|\blet me (?:fix|"
+    r"correct|redo)\b|"
+    r"^\W*(?:sorry\W+)?(?:correction|corrected|edit|erratum)\b|"
+    r"\b(?:apolog\w+|sorry) for (?:the|my|that)\b[^.]*\b(?:mistake|error|confusion|slip)|"
+    r"\b(?:that|this|it) (?:neglects|overlooks|misses|double[- ]counts|doesn['’]t look right|"
+    r"can['’]?t be right)|"
     r"\bcontradicts?\b|\binclud\w+ .{0,40}\btwice\b|更正|纠正|算错|不对|弄错",
     re.I,
 )
@@ -134,7 +145,7 @@ _NOT_ADMITTED = re.compile(
     re.I,
 )
 _SUPPOSES = re.compile(
-    r"^\W*(?:now,?\s+|but\s+|and\s+)?(?:suppose|assume|imagine|consider|what if|if)\b", re.I
+    r"^\W*(?:now,?\s+|but\s+|and\s+)?(?:suppose|assume|imagine|consider|if)\b|\bwhat if\b", re.I
 )
 _THEN = re.compile(r"^\W*(?:then|so|now|here|in (?:that|this|which) case|thus|hence|therefore)\b", re.I)
 _ASSURES = re.compile(
@@ -152,7 +163,9 @@ def taken_back(text: str, start: int, grammar: Grammar) -> Extracted | None:
     """Return what is stated behind an answer, from a place on, in its place; None where the answer stands."""
     if len(text) < start + 4:
         return None
-    tail = text[start : start + _BEHIND] if len(text) > start + _BEHIND else text[start:]
+    if closing := _CLOSING.match(text, start):
+        start = closing.end()
+    tail = text[start : start + _BEHIND]
     if _CUES.search(tail) is None:
         return None
     found: Extracted | None = None
@@ -173,8 +186,9 @@ def taken_back(text: str, start: int, grammar: Grammar) -> Extracted | None:
             continue
         if _DOUBTS.search(sentence):
             doubted = True
-        if _ADMITS.search(sentence) and not _NOT_ADMITTED.search(sentence):
-            admitted, since = True, begin if not admitted else since
+        admission = _ADMITS.search(tail[begin:end])
+        if admission is not None and not _NOT_ADMITTED.search(sentence):
+            admitted, since = True, begin + admission.end()
     if found is None and admitted:
         found = conclusion(tail[since:], grammar)
         if found.answer is None or grammar.kind(found.answer) != "value":
@@ -195,7 +209,7 @@ def _statement(sentence: str, grammar: Grammar, opened: bool) -> str | None:
     opened = opened or _DOUBTS.search(sentence) is not None or _ADMITS.search(sentence) is not None
     if not opened:
         return None
-    for said in _IT_IS.finditer(sentence):
+    for said in (*_IT_IS.finditer(sentence), *_SO_IT_MUST.finditer(sentence)):
         if (value := _value(sentence, said.end(), grammar)) is not None:
             return value
     if bare and (value := _value(sentence, bare.end(), grammar, alone=True)) is not None:

@@ -116,15 +116,18 @@ def last_match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
 
 def value_behind(rest: str, grammar: Grammar) -> str | None:
     """Return the value that a text begins with, or is; None where words change or hedge it."""
-    rest = strip(CONTRAST.sub("", rest)).removesuffix(" instead")
+    rest = CONTRAST.sub("", rest).strip().removesuffix(".").removesuffix(" instead")
+    formula = FORMULA.match(rest)
+    if formula is None or formula.end() == len(rest):
+        rest, formula = strip(rest), None
     if not rest or is_placeholder(rest) or "\\boxed" in rest:
         return None
-    if grammar.kind(rest) == "value":
+    if formula is None and grammar.kind(rest) == "value":
         return rest
     bold = BOLD.match(rest)
     if bold is not None and grammar.kind(bold[1]) == "value":
         return None if _hedged(rest, bold.end()) else bold[1]
-    if (formula := FORMULA.match(rest)) is not None:
+    if formula is not None:
         content = next(g for g in formula.groups() if g is not None)
         return None if _hedged(rest, formula.end()) or grammar.kind(content) != "value" else content
     if (worked := _worked(rest)) is not None:

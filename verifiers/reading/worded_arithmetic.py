@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_NUMBER = r"\$?(-?\d[\d,]*(?:\.\d+)?(?:/\d+)?)\$?"
+_NUMBER = r"\$?(-?\d+(?:,\d{3})*(?:\.\d+)?(?:/\d+)?)\$?"
 _OPERATORS = {
     "plus": "+",
     "minus": "-",
