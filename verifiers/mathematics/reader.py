@@ -7,11 +7,13 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from referee.verifiers.mathematics.lexer import FUNCTIONS, tokenize
+from referee.verifiers.mathematics.commands import FUNCTIONS
+from referee.verifiers.mathematics.formula import read_formula
+from referee.verifiers.mathematics.lexer import tokenize
 from referee.verifiers.mathematics.notation import ascii_math, join_thousands
+from referee.verifiers.mathematics.number_words import number_word
 from referee.verifiers.mathematics.parser import Parser
 from referee.verifiers.mathematics.tree import MAX_CHARS, Node, TooBig, Unreadable, neg, num
-from referee.verifiers.mathematics.units import number_word
 from referee.verifiers.reading.dress import LAYOUT, TEXT, is_placeholder, literal, strip
 
 
@@ -159,6 +161,8 @@ def _special(text: str, words: str) -> Node | None:
         if 1 <= hour <= 12 and minute < 60 and second < 60 and (m[4] or at_noon):
             hour = hour % 12 + (12 if at_noon or m[4] in "pP" else 0)
             return Node("time", hour * 3600 + minute * 60 + second)
+    if formula := read_formula(text, marked="\\mathrm" in text or "\\text" in text):
+        return Node("var", formula)
     if words in ("noon", "12 noon", "midnight", "12 midnight"):
         return Node("time", 43200 if "noon" in words else 0)
     compact = bare.replace(" ", "")
