@@ -9,7 +9,7 @@ _ELEMENTS = frozenset(
     H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y
     Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re
     Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg
-    Cn Nh Fl Mc Lv Ts Og D
+    Cn Nh Fl Mc Lv Ts Og
     """.split()
 )
 _WORDS = frozenset(["He", "In", "As", "At", "Be", "Am", "No", "Os", "Re", "Ho"])  # also words in a sentence
@@ -26,14 +26,14 @@ def read_formula(text: str, *, marked: bool = True) -> str:
     """
     if len(text) > 80 or not any(c.isupper() for c in text):
         return ""
-    bare = _MARKS.sub("", text)
+    bare = _MARKS.sub("", text) if marked else re.sub(r"[{}$]", "", text)
     if not _FORMULA.fullmatch(bare):
         return ""
     out, elements, plain = "", 0, True
     for m in _PART.finditer(bare):
         element, number, bracket, charge = m.groups()
         if element:
-            if element not in _ELEMENTS:
+            if element not in _ELEMENTS or out.endswith(element):
                 return ""
             elements += 1
             plain = plain and len(element) == 1

@@ -33,6 +33,8 @@ def read_letters(run: str, spaced: bool, out: list[Token], text: str, start: int
             out.append(Token("v", run, spaced))
     elif run in NAMES or run.lower() in ("and", "or"):
         out.append(Token("c", NAMES.get(run) or run.lower(), spaced))
+    elif run.lower() in SIGN_WORDS and text[end : end + 2].lstrip()[:1].isdigit():
+        out.append(Token("o", SIGN_WORDS[run.lower()], spaced))
     elif run in FUNCTIONS:
         out.append(Token("c", run, spaced))
     elif run.lower() in NUMBER_WORDS or (
@@ -57,6 +59,7 @@ def add_word(run: str, spaced: bool, out: list[Token]) -> None:
         out.append(Token("t", run, spaced))
 
 
+SIGN_WORDS = {"negative": "-", "minus": "-", "plus": "+"}
 _THREE = frozenset(
     "the are for all not yes odd per day men can has was its any but way ways The Yes Odd Not All".split()
 )

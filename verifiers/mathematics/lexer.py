@@ -9,7 +9,7 @@ import re
 
 from referee.verifiers.mathematics.commands import ALIASES, DROP, DROP_FIRST, FONT, FUNCTIONS, NAMES, TEXT
 from referee.verifiers.mathematics.formula import read_formula
-from referee.verifiers.mathematics.letters import Token, read_chinese, read_letters
+from referee.verifiers.mathematics.letters import SIGN_WORDS, Token, read_chinese, read_letters
 from referee.verifiers.mathematics.notation import ascii_math, join_thousands
 from referee.verifiers.mathematics.tree import MAX_CHARS, MAX_DEPTH, MAX_TOKENS, TooBig, Unreadable
 from referee.verifiers.mathematics.unit_notation import marked_unit, plain_unit
@@ -126,6 +126,8 @@ def _command(name: str, spaced: bool, text: str, pos: int, out: list[Token], dep
     name = ALIASES.get(name, name)
     if name in TEXT:
         content, pos = _argument(text, pos)
+        if (ohm := _OHM.match(text, pos)) is not None and len(content.strip()) == 1:
+            content, pos = content + ohm[0], ohm.end()  # the prefix of \mathrm{k}\Omega
         unit = _marked(content, name, spaced, text[pos : pos + 1], out) if out else ""
         if unit:
             out.append(Token("t", unit, spaced))
@@ -190,6 +192,7 @@ _SIGNS = frozenset(["Omega", "mu", "AA", "ohm"])
 _LETTERS = frozenset("mshgLlNVWJ")  # single letters that are units behind any value
 _CAPITALS = frozenset("ACKFTSHGutΩÅ")  # and those that are so behind a number
 _UNIT_FRACTION = re.compile(r"\s*(?:\{\s*)?\\(?:mathrm|text|textrm|mbox|rm)(?![a-z])")
+_OHM = re.compile(r"\s*\\(?:Omega|ohm)(?![A-Za-z])")
 _CLOSINGS = frozenset([")", "}", "|", "!", "]", "%", "\\%"])
 
 
@@ -210,7 +213,7 @@ def _marked(content: str, command: str, spaced: bool, after: str, out: list[Toke
     unit = marked_unit(content) if _is_value(out) else ""
     if len(unit) != 1:
         return unit
-    if after.isalnum() or after in ("_", "(", "!"):
+    if (after.isalnum() and content == unit) or after in ("_", "(", "!"):
         return ""
     number = out[-1].kind not in "v"
     if unit == "C" or unit == "F":
@@ -247,6 +250,9 @@ def _words(content: str, spaced: bool, out: list[Token], depth: int) -> None:
     bare = plain.strip(" ~().:,")
     if bare in FUNCTIONS or bare in ("and", "or", "mod"):
         out.append(Token("c", NAMES.get(bare, bare), spaced))
+        return
+    if bare.lower() in SIGN_WORDS:
+        out.append(Token("o", SIGN_WORDS[bare.lower()], spaced))
         return
     if formula := read_formula(content):
         out.append(Token("v", formula, spaced))

@@ -118,7 +118,8 @@ def read(text: str) -> ReadAnswer:
     try:
         node = _special(text, words) or _said_twice(text)
         if node is not None:
-            return ReadAnswer(node, plain, words)
+            formula = node.kind == "var" and len(node.value) > 1  # case counts
+            return ReadAnswer(node, plain, "" if formula else words)
         node = Parser(tokenize(text)).answer()
         items = None
         if (
@@ -161,14 +162,14 @@ def _special(text: str, words: str) -> Node | None:
         if 1 <= hour <= 12 and minute < 60 and second < 60 and (m[4] or at_noon):
             hour = hour % 12 + (12 if at_noon or m[4] in "pP" else 0)
             return Node("time", hour * 3600 + minute * 60 + second)
-    if formula := read_formula(text, marked="\\mathrm" in text or "\\text" in text):
-        return Node("var", formula)
     if words in ("noon", "12 noon", "midnight", "12 midnight"):
         return Node("time", 43200 if "noon" in words else 0)
     compact = bare.replace(" ", "")
     m = _BASE.fullmatch(compact) if "_" in compact else None
     if m and not m[1].isdigit() and 11 <= int(m[2]) <= 36 and all(int(d, 36) < int(m[2]) for d in m[1]):
         return num(int(m[1], int(m[2])))
+    if formula := read_formula(text, marked="\\mathrm" in text or "\\text" in text or "\\ce" in text):
+        return Node("var", formula)
     if m := _EXCEPT.fullmatch(words or bare.lower()):
         return Node("diff", None, (Node("const", "reals"), Node("set", None, (num(int(m[1])),))))
     if words:

@@ -53,6 +53,15 @@ _NOT_UNITS = frozenset(["as", "at", "am", "us"])  # words, whatever the prefixes
 
 _WORD = re.compile(r"°?[A-Za-zåÅμΩ]+(?:_[☉⊕])?|[℃℉¢]|\^?-?\d+|[^\x00-\x7f°]+|\S")
 _RAISED = re.compile(r"(?<=[A-Za-z])([23])(?!\d)")  # m2, cm3
+_CHANGED = re.compile(r"\W*\d[\d.,]*\W+((?:[A-Za-z]+\W*){1,6})")
+_CHANGES = frozenset(
+    """
+    squared cubed factorial root half third quarter less fewer too many negative greater larger smaller bigger
+    higher lower longer shorter older younger taller heavier lighter faster slower further farther earlier later
+    ago before after past below above beneath short shy when where if unless except remainder bound plus minus
+    times over mod modulo divided multiplied
+    """.split()
+)
 _CHINESE = re.compile("|".join(CHINESE))
 _CHINESE_STOP = re.compile("[不非或和与及约上下多少]|左右")
 # symbols that are words even without markup, and no product of variables
@@ -150,6 +159,12 @@ def _noun(words: list[str]) -> Unit:
     return Unit(" ".join(words))
 
 
+def is_changed(text: str) -> bool:
+    """Tell whether a text is a number with a few words that change it: ``5 too many``, ``5 when n is even``."""
+    m = _CHANGED.fullmatch(text) if len(text) <= 80 else None
+    return m is not None and not _CHANGES.isdisjoint(re.findall("[a-z]+", m[1].lower()))
+
+
 @lru_cache(maxsize=2048)
 def known_unit(text: str) -> bool:
     """Tell whether a text is nothing but an expression of known units."""
@@ -197,8 +212,8 @@ def _factors(
             sign = -outer
         elif w == "1" and pos < len(words) and words[pos] == "/" and not seen:
             continue
-        elif small in ("an", "a", "each"):
-            sign = -outer if seen and small != "each" else sign
+        elif w in ("an", "a", "each"):
+            sign = -outer if seen and w != "each" else sign
         elif before and (exponent := _exponent(small)):
             size, before = _times(size, dims, before, sign * (exponent - 1)), None
         else:
