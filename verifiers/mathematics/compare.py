@@ -142,9 +142,9 @@ class Comparer:
     def _measures(self, a: Node, g: Node) -> Match:
         au = a.value if a.kind == "unit" else None
         gu = g.value if g.kind == "unit" else None
-        if not (au and gu):  # "5 m" is a product beside variables, and as a reference beside a bare number
+        if not (au and gu):  # "5 m" is a product beside variables, "5m/s" as a reference
             lone, other = (a, g) if au else (g, a)
-            if len(lone.args) > 1 and (lone is g or variables(other)):
+            if len(lone.args) > 1 and (variables(other) or (lone is g and not lone.value.certain)):
                 return self._numbers(a.args[-1], g) if au else self._numbers(a, g.args[-1])
         a_inner, g_inner = (a.args[0] if au else a), (g.args[0] if gu else g)
         if au and gu and au.dims is not None and gu.dims is not None:

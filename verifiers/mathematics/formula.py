@@ -27,6 +27,8 @@ def read_formula(text: str, *, marked: bool = True) -> str:
     if len(text) > 80 or not any(c.isupper() for c in text):
         return ""
     bare = _MARKS.sub("", text) if marked else re.sub(r"[{}$]", "", text)
+    if marked and bare[-1:] in ("+", "-") and "^" not in bare:
+        bare = f"{bare[:-1]}^{bare[-1]}"  # Na+ in mhchem
     if not _FORMULA.fullmatch(bare):
         return ""
     out, elements, plain = "", 0, True

@@ -38,6 +38,8 @@ _TOKEN = re.compile(
 _DECIMAL_COMMA = re.compile(r"(?<![\d.,}])(\d+)\{,\}(\d+)(?!\d|\{,\})")  # 3{,}5; braces make it no list
 _NOT = re.compile(r"\\not\s*(=|\\in(?![A-Za-z]))")
 _BASED = re.compile(r"(?<![\w)}])\((\d+)\)_(?=\{?\d)")  # (52)_8
+
+
 def tokenize(text: str, *, commas: bool = True) -> list[Token]:
     """Return the tokens of an answer.
 
@@ -111,6 +113,15 @@ def _scan(text: str, out: list[Token], depth: int) -> None:
                 "=>": "Rightarrow",
             }
             out.append(Token("c", sign[m["rel"]], spaced) if m["rel"] in sign else Token("o", "=", spaced))
+        elif m["o"] == "{" and out and _UPRIGHT.match(text, m.start()) and _is_value(out):
+            content, end = _argument(text, m.start())
+            unit = marked_unit(content)
+            out.append(Token("t", unit, spaced) if unit else Token("o", "{", spaced))
+            pos = end if unit else pos
+        elif m["o"] == "/" and out and out[-1].kind == "n" and (per := _PER.match(text, m.start())):
+            unit = marked_unit(per[1] or per[2])
+            out.append(Token("t", f"/{unit}", spaced) if len(unit) > 2 else Token("o", "/", spaced))
+            pos = per.end() if len(unit) > 2 else pos
         elif m["o"] == "、":
             out.append(Token("o", ",", spaced))
         elif m["o"] in "℃℉":
@@ -192,6 +203,12 @@ _SIGNS = frozenset(["Omega", "mu", "AA", "ohm"])
 _LETTERS = frozenset("mshgLlNVWJ")  # single letters that are units behind any value
 _CAPITALS = frozenset("ACKFTSHGutΩÅ")  # and those that are so behind a number
 _UNIT_FRACTION = re.compile(r"\s*(?:\{\s*)?\\(?:mathrm|text|textrm|mbox|rm)(?![a-z])")
+_BEFORE_ITEMS = frozenset(["(", ",", ";", "=", "<", ">", "approx", "le", "ge", "and", "or", "&", "\\\\", ":"])
+_OF_NUMBERS = frozenset(["-", "{", "}", "^", "frac", "times", "cdot"])
+_PER = re.compile(
+    r"/\s*(?:\\(?:text|mathrm|mbox)\s*\{([^{}]{3,24})\}|([A-Za-z]{3,})(?![A-Za-z(\\{]))"
+)  # 110/month
+_UPRIGHT = re.compile(r"\{\s*\\rm(?![a-z])")
 _OHM = re.compile(r"\s*\\(?:Omega|ohm)(?![A-Za-z])")
 _CLOSINGS = frozenset([")", "}", "|", "!", "]", "%", "\\%"])
 
@@ -237,9 +254,21 @@ def _plain(text: str, start: int, spaced: bool, out: list[Token]) -> int:
         return 0
     if unit.sure:
         out.append(Token("t", unit.text, spaced))
-    else:
+    elif _is_number(out):
         out.append(Token("u", text[start : unit.end], spaced))
+    else:
+        return 0
     return unit.end
+
+
+def _is_number(out: list[Token]) -> bool:
+    """Tell whether the item that ends here is nothing but a number: no unit in doubt stands behind ``\\cos 2``."""
+    for token in reversed(out):
+        if token.kind in "tu" or token.text in _BEFORE_ITEMS:
+            return True
+        if token.kind != "n" and token.text not in _OF_NUMBERS:
+            return False
+    return True
 
 
 def _words(content: str, spaced: bool, out: list[Token], depth: int) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from referee.verifiers.mathematics.lexer import tokenize
 from referee.verifiers.mathematics.tree import Node, Unreadable, neg, num
-from referee.verifiers.mathematics.unit_notation import marked_unit
+from referee.verifiers.mathematics.unit_notation import doubtful_unit, marked_unit
 from referee.verifiers.mathematics.units import Unit, read_unit
 
 if TYPE_CHECKING:
@@ -124,14 +124,18 @@ def _unit_or_product(p: Parser, node: Node) -> Node:
     """Read ``5 m`` as both where a number stands before it; what the other side is will tell."""
     from referee.verifiers.mathematics.parser import Parser
 
-    letters = p.next().text
+    _, letters, spaced = p.next()
+    if (unit := read_unit(marked_unit(letters))[2]) and (
+        whole := _with_smaller_parts(p, node, unit)
+    ) is not node:
+        return Node("unit", unit, (whole,))
     product = Parser(tokenize(letters)).term()
     if node.kind == "add":
         return Node("add", None, (*node.args[:-1], Node("mul", None, (node.args[-1], product))))
     both = Node("mul", None, (node, product))
     if not _is_number(node):
         return both
-    unit = read_unit(marked_unit(letters))[2]
+    unit = doubtful_unit(letters, spaced)
     return both if unit is None else Node("unit", unit, (node, both))
 
 
@@ -145,7 +149,12 @@ def degrees_of(p: Parser, node: Node) -> Node:
     A lone C or F behind the sign makes them a temperature.
     """
     scale = {"C": "celsius", "F": "fahrenheit"}.get(p.peek.text)
-    if scale is not None and node.kind == "num" and p.ahead(1).kind in ("end", "o") and p.ahead(1).text in "},.);":
+    if (
+        scale is not None
+        and node.kind == "num"
+        and p.ahead(1).kind in ("end", "o")
+        and p.ahead(1).text in "},.);"
+    ):
         p.pos += 1
         return Node("unit", read_unit(scale)[2], (node,))
     least = 1

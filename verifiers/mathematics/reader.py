@@ -168,7 +168,9 @@ def _special(text: str, words: str) -> Node | None:
     m = _BASE.fullmatch(compact) if "_" in compact else None
     if m and not m[1].isdigit() and 11 <= int(m[2]) <= 36 and all(int(d, 36) < int(m[2]) for d in m[1]):
         return num(int(m[1], int(m[2])))
-    if formula := read_formula(text, marked="\\mathrm" in text or "\\text" in text or "\\ce" in text):
+    if formula := read_formula(
+        ascii_math(text), marked="\\mathrm" in text or "\\text" in text or "\\ce" in text
+    ):
         return Node("var", formula)
     if m := _EXCEPT.fullmatch(words or bare.lower()):
         return Node("diff", None, (Node("const", "reals"), Node("set", None, (num(int(m[1])),))))

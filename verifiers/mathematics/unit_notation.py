@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from referee.verifiers.mathematics.units import is_unit_word, known_unit
+from referee.verifiers.mathematics.units import Unit, is_unit_word, known_unit, read_unit
 
 _SIGNS = {
     "mu": "μ",
@@ -111,7 +111,9 @@ def _read(latex: str, pos: int, depth: int) -> tuple[str, int]:
 def _group(latex: str, pos: int, depth: int) -> tuple[str, int]:
     """Read one argument: a group in braces, a command, or a sign; a signed number behind ``^``."""
     if latex[pos : pos + 1] == "{":
-        text, pos = (m[0], m.end()) if (m := _POWER.match(latex, pos + 1)) else _read(latex, pos + 1, depth + 1)
+        text, pos = (
+            (m[0], m.end()) if (m := _POWER.match(latex, pos + 1)) else _read(latex, pos + 1, depth + 1)
+        )
         if latex[pos : pos + 1] != "}":
             raise _NoUnit
         return text, pos + 1
@@ -150,10 +152,16 @@ def _command(name: str, latex: str, pos: int, depth: int) -> tuple[str, int]:
 
 # Plain letters behind a number
 
-_RUN = re.compile(r"(?:\\(?:mu|Omega|AA|cdot|times|mathrm|text|rm|odot|oplus|[,;: ])|[A-Za-z0-9{}^/*()_ ~-]){1,80}")
-_ENDS = re.compile(r"\s*(?:$|[,;=<>&\]$]|[.!?](?!\d)|\\(?:approx|le|ge|text|quad|qquad|\\|\})|\)|and\b|or\b)")
-_JOINT = re.compile(r"\s(?:and|or|is|in|for|per|to|the|each)\s")
+_RUN = re.compile(
+    r"(?:\\(?:mu|Omega|AA|cdot|times|mathrm|text|rm|odot|oplus|[,;: ])|[A-Za-z0-9{}^/*()_ ~-]){1,80}"
+)
+_ENDS = re.compile(
+    r"\s*(?:$|[,;=<>&\]$]|[.!?](?!\d)|\\(?:approx|le|ge|text|quad|qquad|\\|\})|\)|and\b|or\b)|\s\d"
+)
+_JOINT = re.compile(r"\s(?:(?:and|or|is|in|for|per|to|the|each)\s|\d)")
 _ATOM = re.compile(r"[A-Za-zμΩÅ]+(?:_[☉⊕])?")
+_PAIRS = frozenset(["mg", "ms", "nm", "dm", "mi", "pt"])  # as likely a product as a unit
+_SINGLE = frozenset("msNJVWAL")  # letters that are seldom anything else behind a number and a space
 
 
 class PlainUnit(NamedTuple):
@@ -185,12 +193,20 @@ def plain_unit(text: str, start: int, spaced: bool) -> PlainUnit | None:
     atoms = _ATOM.findall(plain)
     if not atoms:
         return None
-    sure = spaced and ("^-" in plain or any(map(_no_product, atoms)) or (len(atoms) > 1 and "/" in plain))
-    if not sure and not (spaced and plain == atoms[0]) and "/" not in plain:
-        return None  # m g h
-    return PlainUnit(plain, start + len(source), sure)
+    sure = "_" in plain or (
+        spaced and ("^-" in plain or any(map(_no_product, atoms)) or (len(atoms) > 1 and "/" in plain))
+    )
+    single = plain == atoms[0] and (spaced or plain in _PAIRS)
+    return PlainUnit(plain, start + len(source), sure) if sure or single or "/" in plain else None
 
 
 def _no_product(atom: str) -> bool:
     """Tell whether letters are a unit's and no variables side by side."""
     return len(atom) > 1 and (is_unit_word(atom) or not atom.islower()) or not atom.isascii()
+
+
+def doubtful_unit(source: str, spaced: bool) -> Unit | None:
+    """Return the unit that letters are if they are no product."""
+    plain = marked_unit(source)
+    unit = read_unit(plain)[2] if plain else None
+    return unit and unit._replace(certain=spaced and (plain in _SINGLE or plain in _PAIRS))

@@ -263,6 +263,25 @@ def _rows() -> tuple[dict[str, Measure], dict[str, Measure]]:
 
 SYMBOLS, NAMES = _rows()
 # Written with the wrong case by everybody, and nothing else in any case.
-for _sign in ("km", "cm", "mm", "kg", "ml", "kwh", "hz", "khz", "db", "hr", "min", "ft", "lb", "lbs", "oz", "gal", "yd", "sec"):
+for _sign in (
+    "km",
+    "cm",
+    "mm",
+    "kg",
+    "ml",
+    "kwh",
+    "hz",
+    "khz",
+    "db",
+    "hr",
+    "min",
+    "ft",
+    "lb",
+    "lbs",
+    "oz",
+    "gal",
+    "yd",
+    "sec",
+):
     _exact = {"ml": "mL", "kwh": "kWh", "hz": "Hz", "khz": "kHz", "db": "dB", "sec": "s"}.get(_sign, _sign)
     NAMES.setdefault(_sign, SYMBOLS[_exact])

@@ -26,11 +26,16 @@ from referee.verifiers.mathematics.unit_table import (
 
 
 class Unit(NamedTuple):
-    """``dims`` is None for a noun that is not a known unit."""
+    """``dims`` is None for a noun that is not a known unit.
+
+    ``certain`` is false for letters that are as likely a product of variables: in a reference such a unit
+    cannot be left out.
+    """
 
     name: str
     size: Fraction = Fraction(1)
     dims: Dims | None = None
+    certain: bool = True
 
 
 _STOP_WORDS = """
@@ -64,9 +69,11 @@ _CHANGES = frozenset(
 )
 _CHINESE = re.compile("|".join(CHINESE))
 _CHINESE_STOP = re.compile("[不非或和与及约上下多少]|左右")
-# symbols that are words even without markup, and no product of variables
-_PLAIN = frozenset("dm nm mg ms mi in pt qt cc mL kHz Hz kJ kW kPa MHz GHz MeV keV eV mph".split())
-_WORDS = frozenset(PHRASES) | frozenset(SCALES) | {"degree", "degrees", "deg", "unit", "units", "percent", "pct"}
+# symbols that are words even without markup
+_PLAIN = frozenset("in qt cc mL kHz Hz kJ kW kPa MHz GHz MeV keV eV mph".split())
+_WORDS = (
+    frozenset(PHRASES) | frozenset(SCALES) | {"degree", "degrees", "deg", "unit", "units", "percent", "pct"}
+)
 
 
 def is_unit_word(word: str) -> bool:
@@ -145,7 +152,7 @@ def _from_chinese(text: str) -> str:
 
 def _noun(words: list[str]) -> Unit:
     """Take words that name what is counted and say nothing about the number."""
-    words = [w.lower() for w in words if w not in ("(", ")")]
+    words = ["per" if w == "/" else w.lower() for w in words if w not in ("(", ")")]
     if len(words) == 1 and words[0][:1] in COUNTERS:
         if len(words[0]) > 8 or _CHINESE_STOP.search(words[0]):
             raise Unreadable("the words behind the number are no unit")
@@ -197,7 +204,8 @@ def _factors(
         if w == ")":
             return (pos, size, seen) if depth else None
         if w == "(":
-            inner = _factors(words, pos, sign, size, dims, depth + 1) if depth < 4 else None
+            grouped = depth < 4 and (pos == 1 or words[pos - 2] in ("/", "("))
+            inner = _factors(words, pos, sign, size, dims, depth + 1) if grouped else None
             if inner is None or not inner[2]:
                 return None
             (pos, size, more), before = inner, None
