@@ -14,6 +14,7 @@ from referee.verifiers.mathematics.leniency import Leniency
 from referee.verifiers.mathematics.names import drawn, name_of, same_name, same_words
 from referee.verifiers.mathematics.real_sets import INEQUALITIES, Sets, infinite, is_set_like, variables
 from referee.verifiers.mathematics.tree import UNNAMED, Node, TooBig, Unreadable, neg
+from referee.verifiers.mathematics.unit_table import Dims
 
 Vector: TypeAlias = "tuple[tuple[int, int], tuple[str, str] | None, list[Node | Form]]"
 _MAX_UNORDERED = 40
@@ -146,6 +147,8 @@ class Comparer:
             lone, other = (a, g) if au else (g, a)
             if len(lone.args) > 1 and (variables(other) or (lone is g and not lone.value.certain)):
                 return self._numbers(a.args[-1], g) if au else self._numbers(a, g.args[-1])
+            if lone.value.dims is not None and other.kind in ("deg", "pct"):
+                return self._signs_and_units(a, g, lone.value.dims)
         a_inner, g_inner = (a.args[0] if au else a), (g.args[0] if gu else g)
         if au and gu and au.dims is not None and gu.dims is not None:
             if au.dims != gu.dims:
@@ -156,6 +159,14 @@ class Comparer:
         if self.policy.units == "required" and not known and (au and au.name) != (gu and gu.name):
             return _NO
         return self._numbers(a_inner, g_inner)
+
+    def _signs_and_units(self, a: Node, g: Node, dims: Dims) -> Match:
+        """Compare a known unit with a degree or percent sign: radians have a size, metres none."""
+        left, right = (n.args[0] if n.kind == "unit" else n for n in (a, g))
+        if dims == (("angle", 1),) and "pct" not in (a.kind, g.kind):
+            return self._values(left, right)
+        degrees = dims in ((("celsius", 1),), (("fahrenheit", 1),)) and "deg" in (a.kind, g.kind)
+        return self._numbers(left, right) if degrees else _NO
 
     def _percents(self, a: Node, g: Node) -> Match:
         a_in, g_in = (n.args[0] if n.kind == "pct" else n for n in (a, g))

@@ -21,8 +21,8 @@ _MARKS = re.compile(r"\\(?:mathrm|text|textrm|rm|ce|mbox)(?![A-Za-z])|[{}\s$]|\\
 def read_formula(text: str, *, marked: bool = True) -> str:
     """Return a formula as ``H_2SO_4`` or ``SO_4^2-``; nothing where the text is none.
 
-    ``marked`` says that an upright font sets it apart; letters in italics must be more like one. Capitals alone
-    (``CO``, ``BN``) are left to be segments or words, and so is a symbol that is a word (``No``).
+    ``marked`` says that an upright font sets it apart; letters in italics must be more like one. Capitals
+    alone (``CO``, ``BN``) are left to be segments or words, and so is a symbol that is a word (``No``).
     """
     if len(text) > 80 or not any(c.isupper() for c in text):
         return ""

@@ -14,7 +14,7 @@ class Token(NamedTuple):
     """One sign of the text. ``spaced`` says that white space stood before it.
 
     Kinds: ``n`` number, ``v`` letter, ``c`` command or named function (without its backslash), ``t`` words,
-    ``u`` letters that are a unit or a product, ``b`` begin or ``e`` end of an environment, ``o`` any other sign.
+    ``u`` letters that are a unit or a product, ``b`` begin or ``e`` end of an environment, ``o`` any other.
     """
 
     kind: str

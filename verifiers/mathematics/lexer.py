@@ -12,9 +12,8 @@ from referee.verifiers.mathematics.formula import read_formula
 from referee.verifiers.mathematics.letters import SIGN_WORDS, Token, read_chinese, read_letters
 from referee.verifiers.mathematics.notation import ascii_math, join_thousands
 from referee.verifiers.mathematics.tree import MAX_CHARS, MAX_DEPTH, MAX_TOKENS, TooBig, Unreadable
-from referee.verifiers.mathematics.unit_notation import marked_unit, plain_unit
+from referee.verifiers.mathematics.unit_notation import ends_item, marked_unit, plain_unit
 from referee.verifiers.mathematics.unit_table import SYMBOLS
-
 
 _TOKEN = re.compile(
     r"(?P<space>(?:\s|~|\\[,;:!> \n]|\\(?:quad|qquad|enspace|thinspace|displaystyle|textstyle|scriptstyle|"
@@ -150,6 +149,9 @@ def _command(name: str, spaced: bool, text: str, pos: int, out: list[Token], dep
             out.append(Token("t", unit, spaced))
             return end
         out.append(Token("c", name, spaced))
+    elif name == "frac" and out and out[-1].kind == "n" and (end := _plain_quotient(text, pos, out)):
+        out.append(Token("u", "\\frac" + text[pos:end], False))
+        return end
     elif name in ("SI", "qty", "ang", "ce"):
         content, pos = _argument(text, pos)
         if name == "ce":
@@ -209,6 +211,7 @@ _PER = re.compile(
     r"/\s*(?:\\(?:text|mathrm|mbox)\s*\{([^{}]{3,24})\}|([A-Za-z]{3,})(?![A-Za-z(\\{]))"
 )  # 110/month
 _UPRIGHT = re.compile(r"\{\s*\\rm(?![a-z])")
+_LETTER_QUOTIENT = re.compile(r"\{[A-Za-z ]{1,9}\}\{[A-Za-z ^{}0-9-]{1,12}\}")
 _OHM = re.compile(r"\s*\\(?:Omega|ohm)(?![A-Za-z])")
 _CLOSINGS = frozenset([")", "}", "|", "!", "]", "%", "\\%"])
 
@@ -233,12 +236,19 @@ def _marked(content: str, command: str, spaced: bool, after: str, out: list[Toke
     if (after.isalnum() and content == unit) or after in ("_", "(", "!"):
         return ""
     number = out[-1].kind not in "v"
-    if unit == "C" or unit == "F":
-        if out[-1].text in ("circ", "degrees") or _degrees_behind(out):
-            return "celsius" if unit == "C" else "fahrenheit"
+    if unit in ("C", "F") and (out[-1].text in ("circ", "degrees") or _degrees_behind(out)):
+        return "celsius" if unit == "C" else "fahrenheit"
     if unit == "M":
         return unit if number and spaced and command == "mathrm" else ""
     return unit if unit in _LETTERS or (number and unit in _CAPITALS) else ""
+
+
+def _plain_quotient(text: str, pos: int, out: list[Token]) -> int:
+    r"""Return where the ``\\frac{m}{s^2}`` ends that may be a unit; 0 where it is none."""
+    m = _LETTER_QUOTIENT.match(text, pos)
+    return (
+        m.end() if m and marked_unit("\\frac" + m[0]) and ends_item(text, m.end()) and _is_number(out) else 0
+    )
 
 
 def _degrees_behind(out: list[Token]) -> bool:
@@ -262,7 +272,7 @@ def _plain(text: str, start: int, spaced: bool, out: list[Token]) -> int:
 
 
 def _is_number(out: list[Token]) -> bool:
-    """Tell whether the item that ends here is nothing but a number: no unit in doubt stands behind ``\\cos 2``."""
+    """Tell whether the item that ends here is nothing but a number, before a unit in doubt."""
     for token in reversed(out):
         if token.kind in "tu" or token.text in _BEFORE_ITEMS:
             return True
@@ -289,6 +299,10 @@ def _words(content: str, spaced: bool, out: list[Token], depth: int) -> None:
     if plain and not re.search(r"[A-Za-z]{2}|[ap]\.\s?m", plain):
         _scan(plain, out, depth + 1)  # \text{(C)}, \textbf{42}: signs, not words
         return
+    if (m := _QUANTITY.fullmatch(plain)) and (unit := marked_unit(m[2])) and not (out and _is_value(out)):
+        _scan(m[1], out, depth + 1)
+        out.append(Token("t", unit, True))
+        return
     if m := re.fullmatch(r"\s*(,?\s*(?:and|or)|,|;)\s+(.*\S)\s*", content, re.S):
         joint = m[1].strip(" ,;")
         out.append(Token("c", joint, True) if joint else Token("o", m[1], True))
@@ -307,6 +321,7 @@ def _words(content: str, spaced: bool, out: list[Token], depth: int) -> None:
         out.append(Token("t", plain.replace("~", " "), spaced))
 
 
+_QUANTITY = re.compile(r"([-+]?\d[\d.,]*)(?![\d.,])\s*(\S.*)")  # 12 N m
 _MEASURES = re.compile(r"[A-Za-z]+,?\s(?:and\s)?\d+\s?[A-Za-z]+")  # hours and 8 minutes
 
 

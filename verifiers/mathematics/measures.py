@@ -89,7 +89,7 @@ def _words(p: Parser) -> str:
 
 
 def _with_smaller_parts(p: Parser, node: Node, unit: Unit) -> Node:
-    """Add the 30 min of ``2 h 30 min`` to the hours; each part has a smaller unit and is less than one of the last."""
+    """Add the 30 min of ``2 h 30 min``; each part has a smaller unit and is less than one of the last."""
     least, parts = unit.size, [node]
     while unit.dims is not None and node.kind == "num":
         mark = p.pos

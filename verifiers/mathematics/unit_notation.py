@@ -60,8 +60,6 @@ class _NoUnit(Exception):
 @lru_cache(maxsize=2048)
 def unit_text(latex: str) -> str:
     """Return a LaTeX text as a plain unit text; nothing where it holds what no unit does."""
-    if len(latex) > _LONGEST:
-        return ""
     try:
         text, pos = _read(latex, 0, 0)
     except _NoUnit:
@@ -71,7 +69,7 @@ def unit_text(latex: str) -> str:
 
 def marked_unit(latex: str) -> str:
     """Return the plain text of an argument that is nothing but known units; else nothing."""
-    text = unit_text(latex)
+    text = unit_text(latex) if len(latex) <= _LONGEST else ""
     return text if text and known_unit(text) else ""
 
 
@@ -162,6 +160,12 @@ _JOINT = re.compile(r"\s(?:(?:and|or|is|in|for|per|to|the|each)\s|\d)")
 _ATOM = re.compile(r"[A-Za-zμΩÅ]+(?:_[☉⊕])?")
 _PAIRS = frozenset(["mg", "ms", "nm", "dm", "mi", "pt"])  # as likely a product as a unit
 _SINGLE = frozenset("msNJVWAL")  # letters that are seldom anything else behind a number and a space
+_DOUBTFUL = frozenset("ghKTCFHS") | _PAIRS  # letters that may be a unit or a variable
+
+
+def ends_item(text: str, pos: int) -> bool:
+    """Tell whether nothing goes on behind a unit in plain letters."""
+    return _ENDS.match(text, pos) is not None
 
 
 class PlainUnit(NamedTuple):
@@ -187,7 +191,7 @@ def plain_unit(text: str, start: int, spaced: bool) -> PlainUnit | None:
     for opening, closing in ("()", "{}"):
         while source.endswith(closing) and source.count(closing) > source.count(opening):
             source = source[:-1].rstrip(" ~\\")
-    if not source or _ENDS.match(text, start + len(source)) is None:
+    if not source or not ends_item(text, start + len(source)):
         return None
     plain = marked_unit(source)
     atoms = _ATOM.findall(plain)
@@ -196,13 +200,13 @@ def plain_unit(text: str, start: int, spaced: bool) -> PlainUnit | None:
     sure = "_" in plain or (
         spaced and ("^-" in plain or any(map(_no_product, atoms)) or (len(atoms) > 1 and "/" in plain))
     )
-    single = plain == atoms[0] and (spaced or plain in _PAIRS)
+    single = (spaced and plain in _SINGLE) or (plain in _DOUBTFUL and (spaced or plain in _PAIRS))
     return PlainUnit(plain, start + len(source), sure) if sure or single or "/" in plain else None
 
 
 def _no_product(atom: str) -> bool:
     """Tell whether letters are a unit's and no variables side by side."""
-    return len(atom) > 1 and (is_unit_word(atom) or not atom.islower()) or not atom.isascii()
+    return (len(atom) > 1 and (is_unit_word(atom) or not atom.islower())) or not atom.isascii()
 
 
 def doubtful_unit(source: str, spaced: bool) -> Unit | None:

@@ -1,8 +1,8 @@
 """What units there are: their symbols, names, sizes in base units and dimensions. Data, and its reading.
 
 A row is ``symbols | names | prefixes | size | dimensions``. The prefixes are those that the symbols take; a
-row with prefixes gives the names theirs too (``kilometre``). Case counts in symbols and not in names. What has
-no exact or agreed conversion (currencies, calendar months, American volumes) is a dimension of its own.
+row with prefixes gives the names theirs too (``kilometre``). Case counts in symbols and not in names. What
+has no exact or agreed conversion (currencies, calendar months, American volumes) is a dimension of its own.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ cal | calorie | k | 523/125 | kg m^2 s^-2
 Cal | | | 4184 | kg m^2 s^-2
 Wh | | G M k | 3600 | kg m^2 s^-2
 Ah | | m | 3600 | A s
-G Gs | gauss | k m | 1/10000 | kg s^-2 A^-1
+G | gauss | k m | 1/10000 | kg s^-2 A^-1
 pc | parsec | k M G | 1 | parsec
 Da u | dalton | k M | 1 | dalton
  | amu | | 1 | dalton
@@ -176,6 +176,7 @@ PHRASES = {
     "bps": "bit per second",
     "kbps": "kbit per second",
     "Mbps": "Mbit per second",
+    "mpg": "mile per gallon",
     "sqft": "square foot",
     "sq": "square",
     "cu": "cubic",
@@ -255,9 +256,9 @@ def _rows() -> tuple[dict[str, Measure], dict[str, Measure]]:
             scaled = size * Fraction(10) ** PREFIXES[prefix], measure[1]
             prefixed.update({prefix + sign: scaled for sign in signs})
         if prefixes:
-            for prefix, power in _PREFIX_NAMES.items():
-                scaled = size * Fraction(10) ** power, measure[1]
-                names.update({prefix + word: scaled for word in words})
+            for spelled, tens in _PREFIX_NAMES.items():
+                scaled = size * Fraction(10) ** tens, measure[1]
+                names.update({spelled + word: scaled for word in words})
     return prefixed | symbols, names
 
 

@@ -58,13 +58,13 @@ _NOT_UNITS = frozenset(["as", "at", "am", "us"])  # words, whatever the prefixes
 
 _WORD = re.compile(r"°?[A-Za-zåÅμΩ]+(?:_[☉⊕])?|[℃℉¢]|\^?-?\d+|[^\x00-\x7f°]+|\S")
 _RAISED = re.compile(r"(?<=[A-Za-z])([23])(?!\d)")  # m2, cm3
-_CHANGED = re.compile(r"\W*\d[\d.,]*\W+((?:[A-Za-z]+\W*){1,6})")
+_CHANGED = re.compile(r"\W*\d[\d.,]*(?![\d.,])\W+((?:[A-Za-z]+(?:\W+|$)){1,6})")
 _CHANGES = frozenset(
     """
     squared cubed factorial root half third quarter less fewer too many negative greater larger smaller bigger
-    higher lower longer shorter older younger taller heavier lighter faster slower further farther earlier later
-    ago before after past below above beneath short shy when where if unless except remainder bound plus minus
-    times over mod modulo divided multiplied
+    higher lower longer shorter older younger taller heavier lighter faster slower further farther earlier
+    later ago before after past below above beneath short shy when where if unless except remainder bound plus
+    minus times over mod modulo divided multiplied
     """.split()
 )
 _CHINESE = re.compile("|".join(CHINESE))
@@ -135,7 +135,7 @@ def _words(text: str) -> list[str]:
     text = _RAISED.sub(r"^\1", text.replace("²", "^2").replace("³", "^3")).replace("° ", "°")
     if not text.isascii():
         text = _from_chinese(text)
-    return [w for w in _WORD.findall(text) if w not in (".", "·", "*", ",")]
+    return [w for w in _WORD.findall(text) if w not in (".", "·", "*", ",", "-")]
 
 
 def _from_chinese(text: str) -> str:
@@ -167,7 +167,7 @@ def _noun(words: list[str]) -> Unit:
 
 
 def is_changed(text: str) -> bool:
-    """Tell whether a text is a number with a few words that change it: ``5 too many``, ``5 when n is even``."""
+    """Tell whether a text is a number with a few words that change it: ``5 too many``."""
     m = _CHANGED.fullmatch(text) if len(text) <= 80 else None
     return m is not None and not _CHANGES.isdisjoint(re.findall("[a-z]+", m[1].lower()))
 
