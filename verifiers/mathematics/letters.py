@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from referee.verifiers.mathematics.commands import FUNCTIONS, NAMES
 from referee.verifiers.mathematics.number_words import NUMBER_WORDS
 from referee.verifiers.mathematics.units import is_unit_word
+from referee.verifiers.mathematics.vocabulary import FUNCTIONS, NAMES
 
 
 class Token(NamedTuple):

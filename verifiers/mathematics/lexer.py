@@ -7,13 +7,24 @@ from __future__ import annotations
 
 import re
 
-from referee.verifiers.mathematics.commands import ALIASES, DROP, DROP_FIRST, FONT, FUNCTIONS, NAMES, TEXT
 from referee.verifiers.mathematics.formula import read_formula
 from referee.verifiers.mathematics.letters import SIGN_WORDS, Token, read_chinese, read_letters
 from referee.verifiers.mathematics.notation import ascii_math, join_thousands
 from referee.verifiers.mathematics.tree import MAX_CHARS, MAX_DEPTH, MAX_TOKENS, TooBig, Unreadable
-from referee.verifiers.mathematics.unit_notation import ends_item, marked_unit, plain_unit
-from referee.verifiers.mathematics.unit_table import SYMBOLS
+from referee.verifiers.mathematics.unit_notation import marked_unit
+from referee.verifiers.mathematics.unit_tokens import (
+    OHM,
+    SIGNS,
+    STARTS,
+    UNIT_FRACTION,
+    UPRIGHT,
+    add_plain_unit,
+    group_unit,
+    is_value,
+    per_unit,
+    plain_quotient,
+)
+from referee.verifiers.mathematics.vocabulary import ALIASES, DROP, DROP_FIRST, FONT, FUNCTIONS, NAMES, TEXT
 
 _TOKEN = re.compile(
     r"(?P<space>(?:\s|~|\\[,;:!> \n]|\\(?:quad|qquad|enspace|thinspace|displaystyle|textstyle|scriptstyle|"
@@ -79,13 +90,13 @@ def _scan(text: str, out: list[Token], depth: int) -> None:
         if kind == "n":
             out.append(Token("n", m["n"], spaced))
         elif kind == "v":
-            unit_end = _plain(text, m.start(), spaced, out) if out and m["v"][0] in _STARTS else 0
-            if not unit_end:
+            end_of_unit = add_plain_unit(text, m.start(), spaced, out) if out and m["v"][0] in STARTS else 0
+            if not end_of_unit:
                 read_letters(m["v"], spaced, out, text, m.start(), pos)
-            pos = unit_end or pos
+            pos = end_of_unit or pos
         elif kind == "c":
-            unit_end = _plain(text, m.start(), spaced, out) if out and m["c"] in _SIGNS else 0
-            pos = unit_end or _command(m["c"], spaced, text, pos, out, depth)
+            end_of_unit = add_plain_unit(text, m.start(), spaced, out) if out and m["c"] in SIGNS else 0
+            pos = end_of_unit or _command(m["c"], spaced, text, pos, out, depth)
         elif kind == "w":
             read_chinese(m["w"], spaced, out)
         elif kind == "env":
@@ -112,15 +123,13 @@ def _scan(text: str, out: list[Token], depth: int) -> None:
                 "=>": "Rightarrow",
             }
             out.append(Token("c", sign[m["rel"]], spaced) if m["rel"] in sign else Token("o", "=", spaced))
-        elif m["o"] == "{" and out and _UPRIGHT.match(text, m.start()) and _is_value(out):
+        elif m["o"] == "{" and out and UPRIGHT.match(text, m.start()) and is_value(out):
             content, end = _argument(text, m.start())
             unit = marked_unit(content)
             out.append(Token("t", unit, spaced) if unit else Token("o", "{", spaced))
             pos = end if unit else pos
-        elif m["o"] == "/" and out and out[-1].kind == "n" and (per := _PER.match(text, m.start())):
-            unit = marked_unit(per[1] or per[2])
-            out.append(Token("t", f"/{unit}", spaced) if len(unit) > 2 else Token("o", "/", spaced))
-            pos = per.end() if len(unit) > 2 else pos
+        elif m["o"] == "/" and (end_of_unit := per_unit(text, m.start(), out)):
+            pos = end_of_unit
         elif m["o"] == "、":
             out.append(Token("o", ",", spaced))
         elif m["o"] in "℃℉":
@@ -136,35 +145,17 @@ def _command(name: str, spaced: bool, text: str, pos: int, out: list[Token], dep
     name = ALIASES.get(name, name)
     if name in TEXT:
         content, pos = _argument(text, pos)
-        if (ohm := _OHM.match(text, pos)) is not None and len(content.strip()) == 1:
+        if (ohm := OHM.match(text, pos)) is not None and len(content.strip()) == 1:
             content, pos = content + ohm[0], ohm.end()  # the prefix of \mathrm{k}\Omega
-        unit = _marked(content, name, spaced, text[pos : pos + 1], out) if out else ""
+        unit = group_unit(content, name, spaced, text[pos : pos + 1], out) if out else ""
         if unit:
             out.append(Token("t", unit, spaced))
         else:
             _words(content, spaced, out, depth)
-    elif name == "frac" and out and _UNIT_FRACTION.match(text, pos) and _is_value(out):
-        end = _argument(text, _argument(text, pos)[1])[1]
-        if unit := marked_unit(text[pos - 5 : end] if text[pos - 5] == "\\" else "\\frac" + text[pos:end]):
-            out.append(Token("t", unit, spaced))
-            return end
-        out.append(Token("c", name, spaced))
-    elif name == "frac" and out and out[-1].kind == "n" and (end := _plain_quotient(text, pos, out)):
-        out.append(Token("u", "\\frac" + text[pos:end], False))
+    elif name == "frac" and out and (end := _quotient(text, pos, spaced, out)):
         return end
     elif name in ("SI", "qty", "ang", "ce"):
-        content, pos = _argument(text, pos)
-        if name == "ce":
-            out.append(Token("v", read_formula(content) or f"ce{{{content}}}", spaced))
-            return pos
-        _scan(content, out, depth + 1)
-        if name == "ang":
-            out.append(Token("c", "degrees"))
-            return pos
-        content, pos = _argument(text, pos)
-        if not (unit := marked_unit(content)):
-            raise Unreadable("a quantity whose unit is none")
-        out.append(Token("t", unit, True))
+        return _package(name, spaced, text, pos, out, depth)
     elif name in FONT:
         if name in ("mathbf", "boldsymbol", "bm"):
             content, after = _argument(text, pos)
@@ -198,87 +189,34 @@ def _command(name: str, spaced: bool, text: str, pos: int, out: list[Token], dep
     return pos
 
 
-# Units
-
-_STARTS = frozenset(sign[0] for sign in SYMBOLS)
-_SIGNS = frozenset(["Omega", "mu", "AA", "ohm"])
-_LETTERS = frozenset("mshgLlNVWJ")  # single letters that are units behind any value
-_CAPITALS = frozenset("ACKFTSHGutΩÅ")  # and those that are so behind a number
-_UNIT_FRACTION = re.compile(r"\s*(?:\{\s*)?\\(?:mathrm|text|textrm|mbox|rm)(?![a-z])")
-_BEFORE_ITEMS = frozenset(["(", ",", ";", "=", "<", ">", "approx", "le", "ge", "and", "or", "&", "\\\\", ":"])
-_OF_NUMBERS = frozenset(["-", "{", "}", "^", "frac", "times", "cdot"])
-_PER = re.compile(
-    r"/\s*(?:\\(?:text|mathrm|mbox)\s*\{([^{}]{3,24})\}|([A-Za-z]{3,})(?![A-Za-z(\\{]))"
-)  # 110/month
-_UPRIGHT = re.compile(r"\{\s*\\rm(?![a-z])")
-_LETTER_QUOTIENT = re.compile(r"\{[A-Za-z ]{1,9}\}\{[A-Za-z ^{}0-9-]{1,12}\}")
-_OHM = re.compile(r"\s*\\(?:Omega|ohm)(?![A-Za-z])")
-_CLOSINGS = frozenset([")", "}", "|", "!", "]", "%", "\\%"])
+def _quotient(text: str, pos: int, spaced: bool, out: list[Token]) -> int:
+    """Add a fraction of units behind a number; return where it ends, 0 if it is none."""
+    if UNIT_FRACTION.match(text, pos) and is_value(out):
+        end = _argument(text, _argument(text, pos)[1])[1]
+        unit = marked_unit("\\frac" + text[pos:end])
+        out.extend([Token("t", unit, spaced)] if unit else [])
+        return end if unit else 0
+    end = plain_quotient(text, pos, out) if out[-1].kind == "n" else 0
+    out.extend([Token("u", "\\frac" + text[pos:end])] if end else [])
+    return end
 
 
-def _is_value(out: list[Token]) -> bool:
-    """Tell whether a unit may stand behind these tokens: behind a number, a closing sign, or another unit."""
-    last = out[-1]
-    if last.kind in "nvt":
-        return True
-    if last.kind == "o" and last.text != "/":
-        return last.text in _CLOSINGS
-    if last.text in ("/", "cdot", "times"):
-        return len(out) > 1 and out[-2].kind == "t"
-    return last.kind == "c" and last.text in ("pi", "circ", "degrees")
-
-
-def _marked(content: str, command: str, spaced: bool, after: str, out: list[Token]) -> str:
-    r"""Return the unit that a group such as ``\mathrm{m\,s^{-2}}`` is, behind a value; else nothing."""
-    unit = marked_unit(content) if _is_value(out) else ""
-    if len(unit) != 1:
-        return unit
-    if (after.isalnum() and content == unit) or after in ("_", "(", "!"):
-        return ""
-    number = out[-1].kind not in "v"
-    if unit in ("C", "F") and (out[-1].text in ("circ", "degrees") or _degrees_behind(out)):
-        return "celsius" if unit == "C" else "fahrenheit"
-    if unit == "M":
-        return unit if number and spaced and command == "mathrm" else ""
-    return unit if unit in _LETTERS or (number and unit in _CAPITALS) else ""
-
-
-def _plain_quotient(text: str, pos: int, out: list[Token]) -> int:
-    r"""Return where the ``\\frac{m}{s^2}`` ends that may be a unit; 0 where it is none."""
-    m = _LETTER_QUOTIENT.match(text, pos)
-    return (
-        m.end() if m and marked_unit("\\frac" + m[0]) and ends_item(text, m.end()) and _is_number(out) else 0
-    )
-
-
-def _degrees_behind(out: list[Token]) -> bool:
-    return out[-1].text == "}" and len(out) > 1 and out[-2].text in ("circ", "degrees")
-
-
-def _plain(text: str, start: int, spaced: bool, out: list[Token]) -> int:
-    """Add the unit in plain letters that stands behind a number; return where it ends, 0 if there is none."""
-    if out[-1].kind != "n" and out[-1].text not in ("}", ")"):
-        return 0
-    unit = plain_unit(text, start, spaced)
-    if unit is None:
-        return 0
-    if unit.sure:
-        out.append(Token("t", unit.text, spaced))
-    elif _is_number(out):
-        out.append(Token("u", text[start : unit.end], spaced))
-    else:
-        return 0
-    return unit.end
-
-
-def _is_number(out: list[Token]) -> bool:
-    """Tell whether the item that ends here is nothing but a number, before a unit in doubt."""
-    for token in reversed(out):
-        if token.kind in "tu" or token.text in _BEFORE_ITEMS:
-            return True
-        if token.kind != "n" and token.text not in _OF_NUMBERS:
-            return False
-    return True
+def _package(name: str, spaced: bool, text: str, pos: int, out: list[Token], depth: int) -> int:
+    """Read the commands of siunitx and mhchem."""
+    content, pos = _argument(text, pos)
+    if name == "ce":
+        out.append(Token("v", read_formula(content) or f"ce{{{content}}}", spaced))
+        return pos
+    _scan(content, out, depth + 1)
+    if name == "ang":
+        out.append(Token("c", "degrees"))
+        return pos
+    content, pos = _argument(text, pos)
+    unit = marked_unit(content)
+    if not unit:
+        raise Unreadable("a quantity whose unit is none")
+    out.append(Token("t", unit, True))
+    return pos
 
 
 def _words(content: str, spaced: bool, out: list[Token], depth: int) -> None:
@@ -299,7 +237,7 @@ def _words(content: str, spaced: bool, out: list[Token], depth: int) -> None:
     if plain and not re.search(r"[A-Za-z]{2}|[ap]\.\s?m", plain):
         _scan(plain, out, depth + 1)  # \text{(C)}, \textbf{42}: signs, not words
         return
-    if (m := _QUANTITY.fullmatch(plain)) and (unit := marked_unit(m[2])) and not (out and _is_value(out)):
+    if (m := _QUANTITY.fullmatch(plain)) and (unit := marked_unit(m[2])) and not (out and is_value(out)):
         _scan(m[1], out, depth + 1)
         out.append(Token("t", unit, True))
         return

@@ -2,6 +2,7 @@ r"""Measures: an expression with its currency and its unit, in one part or sever
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,8 @@ _CURRENCY = {
     "usd": "dollar",
     "dollars": "dollar",
 }
+_SHORT = re.compile(r"\d{1,2}(?:\.\d{1,9})?")
 _DOLLAR = read_unit("dollar")[2]
-_MINUTES = {"'": 60, "prime": 60, '"': 3600, "''": 3600}
 
 
 def measured(p: Parser) -> Node:
@@ -100,7 +101,7 @@ def _with_smaller_parts(p: Parser, node: Node, unit: Unit) -> Node:
             p.pos = mark
             break
         least, value = part
-        parts.append(num(value))
+        parts.append(num(value if node.value >= 0 else -value))
     return node if len(parts) == 1 else num(sum((n.value for n in parts), Fraction(0)))
 
 
@@ -122,14 +123,12 @@ def _part(p: Parser, unit: Unit, least: Fraction) -> tuple[Fraction, Fraction] |
 
 def _unit_or_product(p: Parser, node: Node) -> Node:
     """Read ``5 m`` as both where a number stands before it; what the other side is will tell."""
-    from referee.verifiers.mathematics.parser import Parser
-
     _, letters, spaced = p.next()
     if (unit := read_unit(marked_unit(letters))[2]) and (
         whole := _with_smaller_parts(p, node, unit)
     ) is not node:
         return Node("unit", unit, (whole,))
-    product = Parser(tokenize(letters)).term()
+    product = type(p)(tokenize(letters)).term()
     if node.kind == "add":
         return Node("add", None, (*node.args[:-1], Node("mul", None, (node.args[-1], product))))
     both = Node("mul", None, (node, product))
@@ -158,7 +157,7 @@ def degrees_of(p: Parser, node: Node) -> Node:
         p.pos += 1
         return Node("unit", read_unit(scale)[2], (node,))
     least = 1
-    while node.kind == "num" and p.peek.kind == "n":
+    while node.kind == "num" and p.peek.kind == "n" and _SHORT.fullmatch(p.peek.text):
         mark = p.pos
         part, sign = Fraction(p.next().text), _arc_sign(p)
         if sign <= least or not part < 60:

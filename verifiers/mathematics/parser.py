@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 
-from referee.verifiers.mathematics.commands import FUNCTIONS
 from referee.verifiers.mathematics.letters import Token
 from referee.verifiers.mathematics.measures import degrees_of, measured
 from referee.verifiers.mathematics.number_words import NUMBER_WORDS, number_word
@@ -24,6 +23,7 @@ from referee.verifiers.mathematics.tree import (
     neg,
     num,
 )
+from referee.verifiers.mathematics.vocabulary import FUNCTIONS
 
 _RELATIONS = {
     "=": "=",

@@ -7,13 +7,13 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from referee.verifiers.mathematics.commands import FUNCTIONS
 from referee.verifiers.mathematics.formula import read_formula
 from referee.verifiers.mathematics.lexer import tokenize
 from referee.verifiers.mathematics.notation import ascii_math, join_thousands
 from referee.verifiers.mathematics.number_words import number_word
 from referee.verifiers.mathematics.parser import Parser
 from referee.verifiers.mathematics.tree import MAX_CHARS, Node, TooBig, Unreadable, neg, num
+from referee.verifiers.mathematics.vocabulary import FUNCTIONS
 from referee.verifiers.reading.dress import LAYOUT, TEXT, is_placeholder, literal, strip
 
 
