@@ -8,13 +8,13 @@ from typing import NamedTuple, TypeAlias
 
 from referee.verifiers.mathematics import forms as f
 from referee.verifiers.mathematics.approximation import Zero, is_zero, real_value
+from referee.verifiers.mathematics.common_units import in_one_unit
 from referee.verifiers.mathematics.evaluate import Evaluator, counted
 from referee.verifiers.mathematics.forms import Form, Number, Work
 from referee.verifiers.mathematics.leniency import Leniency
 from referee.verifiers.mathematics.names import drawn, name_of, same_name, same_words
 from referee.verifiers.mathematics.real_sets import INEQUALITIES, Sets, infinite, is_set_like, variables
 from referee.verifiers.mathematics.tree import UNNAMED, Node, TooBig, Unreadable, neg
-from referee.verifiers.mathematics.unit_table import Dims
 
 Vector: TypeAlias = "tuple[tuple[int, int], tuple[str, str] | None, list[Node | Form]]"
 _MAX_UNORDERED = 40
@@ -141,32 +141,16 @@ class Comparer:
         return Match(*zero)
 
     def _measures(self, a: Node, g: Node) -> Match:
-        au = a.value if a.kind == "unit" else None
-        gu = g.value if g.kind == "unit" else None
-        if not (au and gu):  # "5 m" is a product beside variables, "5m/s" as a reference
-            lone, other = (a, g) if au else (g, a)
-            if len(lone.args) > 1 and (variables(other) or (lone is g and not lone.value.certain)):
-                return self._numbers(a.args[-1], g) if au else self._numbers(a, g.args[-1])
-            if lone.value.dims is not None and other.kind in ("deg", "pct"):
-                return self._signs_and_units(a, g, lone.value.dims)
-        a_inner, g_inner = (a.args[0] if au else a), (g.args[0] if gu else g)
-        if au and gu and au.dims is not None and gu.dims is not None:
-            if au.dims != gu.dims:
-                return _NO
-            if au.size != gu.size:
-                return self._values(a_inner, g_inner, au.size / gu.size)
-        known = au is not None and gu is not None and au.dims is not None and gu.dims is not None
-        if self.policy.units == "required" and not known and (au and au.name) != (gu and gu.name):
+        pair = in_one_unit(a, g)
+        if pair is None:
             return _NO
-        return self._numbers(a_inner, g_inner)
-
-    def _signs_and_units(self, a: Node, g: Node, dims: Dims) -> Match:
-        """Compare a known unit with a degree or percent sign: radians have a size, metres none."""
-        left, right = (n.args[0] if n.kind == "unit" else n for n in (a, g))
-        if dims == (("angle", 1),) and "pct" not in (a.kind, g.kind):
-            return self._values(left, right)
-        degrees = dims in ((("celsius", 1),), (("fahrenheit", 1),)) and "deg" in (a.kind, g.kind)
-        return self._numbers(left, right) if degrees else _NO
+        if self.policy.units == "required":
+            names = [n.value for n in (a, g) if n.kind == "unit"]
+            known = len(names) == 2 and all(n.dims is not None for n in names)
+            if not known and (len(names) < 2 or names[0].name != names[1].name):
+                return _NO
+        left, right, scale = pair
+        return self._values(left, right, scale) if scale != 1 else self._numbers(left, right)
 
     def _percents(self, a: Node, g: Node) -> Match:
         a_in, g_in = (n.args[0] if n.kind == "pct" else n for n in (a, g))
