@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_ELEMENTS = frozenset(
+_ELEMENTS = tuple(
     """
     H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y
     Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re
@@ -13,7 +13,9 @@ _ELEMENTS = frozenset(
     """.split()
 )
 _WORDS = frozenset(["He", "In", "As", "At", "Be", "Am", "No", "Os", "Re", "Ho"])  # also words in a sentence
-_FORMULA = re.compile(r"(?:[A-Z][a-z]?|[()\[\]]|_?\d+)+(?:\^\d?[+-])?")
+_NUMBERS = {element: number for number, element in enumerate(_ELEMENTS, 1)}
+_ISOTOPE = re.compile(r"\^(\d{1,3})(?:_(\d{1,3}))?([A-Z][a-z]?)")
+_FORMULA = re.compile(r"(?:[A-Z][a-z]?|[()\[\]]|_?\d++)+(?:\^\d?[+-])?")
 _PART = re.compile(r"([A-Z][a-z]?)|_?(\d+)|([()\[\]])|(\^\d?[+-])")
 _MARKS = re.compile(r"\\(?:mathrm|text|textrm|rm|ce|mbox)(?![A-Za-z])|[{}\s$]|\\[,;! ]")
 
@@ -27,6 +29,9 @@ def read_formula(text: str, *, marked: bool = True) -> str:
     if len(text) > 80 or not any(c.isupper() for c in text):
         return ""
     bare = _MARKS.sub("", text) if marked else re.sub(r"[{}$]", "", text)
+    if m := _ISOTOPE.fullmatch(bare):
+        number = _NUMBERS.get(m[3])
+        return f"^{m[1]}{m[3]}" if number and m[2] in (None, str(number)) else ""
     if marked and bare[-1:] in ("+", "-") and "^" not in bare:
         bare = f"{bare[:-1]}^{bare[-1]}"  # Na+ in mhchem
     if not _FORMULA.fullmatch(bare):
@@ -35,7 +40,7 @@ def read_formula(text: str, *, marked: bool = True) -> str:
     for m in _PART.finditer(bare):
         element, number, bracket, charge = m.groups()
         if element:
-            if element not in _ELEMENTS or out.endswith(element):
+            if element not in _NUMBERS:
                 return ""
             elements += 1
             plain = plain and len(element) == 1

@@ -205,7 +205,8 @@ def _package(name: str, spaced: bool, text: str, pos: int, out: list[Token], dep
     """Read the commands of siunitx and mhchem."""
     content, pos = _argument(text, pos)
     if name == "ce":
-        out.append(Token("v", read_formula(content) or f"ce{{{content}}}", spaced))
+        equation = "".join(content.split())
+        out.append(Token("v", read_formula(content) or f"ce{{{equation}}}", spaced))
         return pos
     _scan(content, out, depth + 1)
     if name == "ang":

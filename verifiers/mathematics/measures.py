@@ -25,6 +25,7 @@ _CURRENCY = {
     "dollars": "dollar",
 }
 _SHORT = re.compile(r"\d{1,2}(?:\.\d{1,9})?")
+_OPENING, _CLOSING = ("(", "[", "\\{"), (")", "]", "\\}")
 _DOLLAR = read_unit("dollar")[2]
 
 
@@ -94,15 +95,20 @@ def _with_smaller_parts(p: Parser, node: Node, unit: Unit) -> Node:
     least, parts = unit.size, [node]
     while unit.dims is not None and node.kind == "num":
         mark = p.pos
-        p.accept(",", "and")
+        joined = p.accept(",", "and")
         p.accept("and")
         part = _part(p, unit, least) if p.peek.kind == "n" else None
-        if part is None:
+        if part is None or (joined and _in_brackets(p, mark)):  # (5 m, 3 cm) is a pair
             p.pos = mark
             break
         least, value = part
         parts.append(num(value if node.value >= 0 else -value))
     return node if len(parts) == 1 else num(sum((n.value for n in parts), Fraction(0)))
+
+
+def _in_brackets(p: Parser, pos: int) -> bool:
+    texts = [t.text for t in p.tokens[:pos] if t.kind == "o"]
+    return sum((t in _OPENING) - (t in _CLOSING) for t in texts) > 0
 
 
 def _part(p: Parser, unit: Unit, least: Fraction) -> tuple[Fraction, Fraction] | None:

@@ -200,6 +200,12 @@ CHINESE = {
     "千瓦时": " kWh ",
     "千瓦": " kW ",
     "公顷": " hectare ",
+    "分鐘": " minute ",
+    "小時": " hour ",
+    "個月": " month ",
+    "公頃": " hectare ",
+    "噸": " tonne ",
+    "圓": " yuan ",
     "分钟": " minute ",
     "小时": " hour ",
     "星期": " week ",
@@ -235,6 +241,7 @@ CHINESE = {
 # Chinese words that count things, before the name of the thing.
 COUNTERS = frozenset(
     "个只条本支枝张辆台件头匹棵朵人名位次种道题页箱袋瓶杯块粒颗根把双对组队班层间座栋套份包盒桶篮串排列行岁倍分点颗艘架步"
+    "個隻條張輛頭隊層間塊顆雙對組歲點"
 )
 
 

@@ -58,7 +58,7 @@ _NOT_UNITS = frozenset(["as", "at", "am", "us"])  # words, whatever the prefixes
 
 _WORD = re.compile(r"°?[A-Za-zåÅμΩ]+(?:_[☉⊕])?|[℃℉¢]|\^?-?\d+|[^\x00-\x7f°]+|\S")
 _RAISED = re.compile(r"(?<=[A-Za-z])([23])(?!\d)")  # m2, cm3
-_CHANGED = re.compile(r"\W*\d[\d.,]*(?![\d.,])\W+((?:[A-Za-z]+(?:\W+|$)){1,6})")
+_CHANGED = re.compile(r"\W{0,3}\d[\d.,]{0,20}+\W{1,9}+((?:[A-Za-z]{1,20}+(?:\W{1,9}+|$)){1,6})")
 _CHANGES = frozenset(
     """
     squared cubed factorial root half third quarter less fewer too many negative greater larger smaller bigger
@@ -116,7 +116,7 @@ def read_unit(text: str) -> tuple[Fraction, str, Unit | None]:
     if not words:
         return scale, "", None
     first = words[0].lower()
-    if first in _PERCENT and len(words) <= 2:
+    if first in _PERCENT and len(words) <= 2 and words[-1].lower() not in _STOP:
         return scale, "percent", None
     if first in _DEGREES:
         if len(words) == 1:
@@ -143,7 +143,7 @@ def _from_chinese(text: str) -> str:
     run = re.search("[\u4e00-\u9fff]", text)
     if run is None:
         return text
-    for scale in ("万亿", "亿", "千万", "百万", "万"):
+    for scale in ("万亿", "亿", "千万", "百万", "万", "萬", "億"):
         if text.lstrip().startswith(scale):
             return f"{scale} {_from_chinese(text.lstrip()[len(scale) :])}"
     put = _CHINESE.sub(lambda m: CHINESE[m[0]], text)
