@@ -10,6 +10,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from referee.verifiers.mathematics.tree import Unreadable
 from referee.verifiers.mathematics.units import Unit, is_unit_word, known_unit, read_unit
 
 _SIGNS = {
@@ -51,10 +52,7 @@ _PIECE = re.compile(
 _POWER = re.compile(r"[-+]?\d{1,2}")
 _LONGEST = 160
 _DEPTH = 8
-
-
-class _NoUnit(Exception):
-    """The text holds what no unit does."""
+_NO_UNIT = "the text holds what no unit does"
 
 
 @lru_cache(maxsize=2048)
@@ -62,7 +60,7 @@ def unit_text(latex: str) -> str:
     """Return a LaTeX text as a plain unit text; nothing where it holds what no unit does."""
     try:
         text, pos = _read(latex, 0, 0)
-    except _NoUnit:
+    except Unreadable:
         return ""
     return text.strip(" .") if pos == len(latex) else ""
 
@@ -76,17 +74,17 @@ def marked_unit(latex: str) -> str:
 def _read(latex: str, pos: int, depth: int) -> tuple[str, int]:
     """Read up to the brace that closes this level."""
     if depth > _DEPTH:
-        raise _NoUnit
+        raise Unreadable(_NO_UNIT)
     out = ""
     while pos < len(latex):
         m = _PIECE.match(latex, pos)
         if m is None:
-            raise _NoUnit
+            raise Unreadable(_NO_UNIT)
         kind = m.lastgroup
         if kind == "close":
             if depth:
                 break
-            raise _NoUnit
+            raise Unreadable(_NO_UNIT)
         pos = m.end()
         if kind == "space":
             out += " "
@@ -113,13 +111,13 @@ def _group(latex: str, pos: int, depth: int) -> tuple[str, int]:
             (m[0], m.end()) if (m := _POWER.match(latex, pos + 1)) else _read(latex, pos + 1, depth + 1)
         )
         if latex[pos : pos + 1] != "}":
-            raise _NoUnit
+            raise Unreadable(_NO_UNIT)
         return text, pos + 1
     if m := _POWER.match(latex, pos):
         return m[0], m.end()
     if m := re.compile(r"\\([A-Za-z]+)\s*|[A-Za-z☉⊕]").match(latex, pos):
         return _command(m[1], latex, m.end(), depth) if m[1] else (m[0], m.end())
-    raise _NoUnit
+    raise Unreadable(_NO_UNIT)
 
 
 def _script(sign: str, text: str) -> str:
@@ -127,7 +125,7 @@ def _script(sign: str, text: str) -> str:
         return text if text == "°" else f"^{text} "
     if sign == "_" and text in ("☉", "⊕"):
         return f"_{text} "
-    raise _NoUnit
+    raise Unreadable(_NO_UNIT)
 
 
 def _command(name: str, latex: str, pos: int, depth: int) -> tuple[str, int]:
@@ -145,7 +143,7 @@ def _command(name: str, latex: str, pos: int, depth: int) -> tuple[str, int]:
         return name, pos
     if known_unit(name):  # \metre, \kilo\gram
         return f"{name} ", pos
-    raise _NoUnit
+    raise Unreadable(_NO_UNIT)
 
 
 # Plain letters behind a number

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 from referee.verifiers.mathematics.letters import Token
+from referee.verifiers.mathematics.number_words import SCALES
 from referee.verifiers.mathematics.unit_notation import ends_item, marked_unit, plain_unit
 from referee.verifiers.mathematics.unit_table import SYMBOLS
+from referee.verifiers.mathematics.units import known_unit
 
 STARTS = frozenset(sign[0] for sign in SYMBOLS)
 SIGNS = frozenset(["Omega", "mu", "AA", "ohm"])
@@ -25,8 +27,10 @@ _CLOSINGS = frozenset([")", "}", "|", "!", "]", "%", "\\%"])
 def is_value(out: list[Token]) -> bool:
     """Tell whether a unit may stand behind these tokens: behind a number, a closing sign, or another unit."""
     last = out[-1]
-    if last.kind in "nvt":
+    if last.kind in "nv":
         return True
+    if last.kind == "t":
+        return known_unit(last.text) or last.text.lower() in SCALES
     if last.kind == "o" and last.text != "/":
         return last.text in _CLOSINGS
     if last.text in ("/", "cdot", "times"):
@@ -50,7 +54,7 @@ def group_unit(content: str, command: str, spaced: bool, after: str, out: list[T
 
 
 def plain_quotient(text: str, pos: int, out: list[Token]) -> int:
-    r"""Return where the ``\\frac{m}{s^2}`` ends that may be a unit; 0 where it is none."""
+    r"""Return where the ``\frac{m}{s^2}`` ends that may be a unit; 0 where it is none."""
     m = _LETTER_QUOTIENT.match(text, pos)
     return (
         m.end() if m and marked_unit("\\frac" + m[0]) and ends_item(text, m.end()) and _is_number(out) else 0
