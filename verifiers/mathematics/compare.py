@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from referee.verifiers.mathematics import forms as f
 from referee.verifiers.mathematics.approximation import Zero, is_zero, real_value
+from referee.verifiers.mathematics.common_units import in_one_unit
 from referee.verifiers.mathematics.evaluate import Evaluator, counted
 from referee.verifiers.mathematics.forms import Form, Number, Work
 from referee.verifiers.mathematics.leniency import Leniency
@@ -140,18 +141,16 @@ class Comparer:
         return Match(*zero)
 
     def _measures(self, a: Node, g: Node) -> Match:
-        au = a.value if a.kind == "unit" else None
-        gu = g.value if g.kind == "unit" else None
-        a_inner, g_inner = (a.args[0] if au else a), (g.args[0] if gu else g)
-        if au and gu and au.dims is not None and gu.dims is not None:
-            if au.dims != gu.dims:
-                return _NO
-            if au.size != gu.size:
-                return self._values(a_inner, g_inner, au.size / gu.size)
-        known = au is not None and gu is not None and au.dims is not None and gu.dims is not None
-        if self.policy.units == "required" and not known and (au and au.name) != (gu and gu.name):
+        pair = in_one_unit(a, g)
+        if pair is None:
             return _NO
-        return self._numbers(a_inner, g_inner)
+        if self.policy.units == "required":
+            names = [n.value for n in (a, g) if n.kind == "unit"]
+            known = len(names) == 2 and all(n.dims is not None for n in names)
+            if not known and (len(names) < 2 or names[0].name != names[1].name):
+                return _NO
+        left, right, scale = pair
+        return self._values(left, right, scale) if scale != 1 else self._numbers(left, right)
 
     def _percents(self, a: Node, g: Node) -> Match:
         a_in, g_in = (n.args[0] if n.kind == "pct" else n for n in (a, g))

@@ -78,7 +78,7 @@ class Evaluator:
         if kind == "pct":
             return f.divide(self.form(args[0]), f.rational(100), work)
         if kind == "unit":
-            return self.form(args[0])
+            return self.form(args[-1])  # of what may be a product too, the product
         if kind == "fn":
             return self._function(value, args)
         raise Unreadable(f"a {kind} where a number was expected")

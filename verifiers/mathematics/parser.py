@@ -10,7 +10,9 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 
-from referee.verifiers.mathematics.lexer import FUNCTIONS, Token
+from referee.verifiers.mathematics.letters import Token
+from referee.verifiers.mathematics.measures import degrees_of, measured
+from referee.verifiers.mathematics.number_words import NUMBER_WORDS, number_word
 from referee.verifiers.mathematics.tree import (
     MAX_DEPTH,
     MAX_DIGITS,
@@ -21,7 +23,7 @@ from referee.verifiers.mathematics.tree import (
     neg,
     num,
 )
-from referee.verifiers.mathematics.units import NUMBER_WORDS, Unit, number_word, read_unit
+from referee.verifiers.mathematics.vocabulary import FUNCTIONS
 
 _RELATIONS = {
     "=": "=",
@@ -45,16 +47,6 @@ _CONSTANTS = {
     "rationals": "rationals",
     "complexes": "complexes",
     "ldots": "dots",
-}
-_CURRENCY = {
-    "euro": "euro",
-    "gbp": "gbp",
-    "yen": "yen",
-    "rupee": "rupee",
-    "rs": "rupee",
-    "rs.": "rupee",
-    "usd": "dollar",
-    "dollars": "dollar",
 }
 _OPERATORS = frozenset(
     """
@@ -217,24 +209,24 @@ class Parser:
     def side(self) -> Node:
         """Parse one side of a relation: sets, ratios, residues, measures."""
         braced = self.peek.text == "{"
-        node = self._measured()
+        node = measured(self)
         while op := self.accept("cup", "cap", "setminus"):
             node = _in_braces(node) if braced else node
             braced = self.peek.text == "{"
-            right = self._measured()
+            right = measured(self)
             right = _in_braces(right) if braced else right
             braced = False
             kind = {"cup": "union", "cap": "inter", "setminus": "diff"}[op.text]
             node = Node(kind, None, (node, right))
         if self.peek.text == "to" and node.kind == "num" and self.ahead(1).kind == "n":
             self.pos += 1
-            node = Node("ratio", None, (node, self._measured()))
+            node = Node("ratio", None, (node, measured(self)))
         if self.peek.text == ":" and not (
             self.in_set and (node.kind in ("var", "rel") or node == Node("const", "reals"))
         ):
             parts = [node]
             while self.accept(":"):
-                parts.append(self._measured())
+                parts.append(measured(self))
             node = Node("ratio", None, tuple(parts))
         if self.peek.kind == "c" and self.peek.text == "pmod":
             self.pos += 1
@@ -245,54 +237,8 @@ class Parser:
             self.expect(")")
         return node
 
-    def _measured(self) -> Node:
-        """Parse an expression with its currency and unit."""
-        start = self.pos
-        minus = self.accept("-")
-        if self.accept("\\$"):
-            node = self._unit_behind(self.expression(), currency=True)
-            node = (
-                Node("unit", Unit("dollar", Fraction(1), (("money", 1),)), (node,))
-                if node.kind != "unit"
-                else node
-            )
-            return neg(node) if minus else node
-        if self.peek.kind == "t" and self.peek.text.lower() in _CURRENCY and self.ahead(1).kind == "n":
-            name = _CURRENCY[self.next().text.lower()]
-            node = self.expression()
-            node = Node("unit", read_unit(name)[2], (node,))
-            return neg(node) if minus else node
-        self.pos = start
-        return self._unit_behind(self.expression())
-
-    def _unit_behind(self, node: Node, currency: bool = False) -> Node:
-        if self.accept("\\$"):
-            return Node("unit", Unit("dollar", Fraction(1), (("money", 1),)), (node,))
-        words: list[str] = []
-        while ((t := self.peek).kind == "t" and t.text != "to") or (
-            words and t.text in ("^", "/", "cdot", "degrees")
-        ):
-            self.pos += 1
-            if t.text == "^":
-                words.append("^" + self._plain_argument())
-            elif t.text not in ("cdot", "."):
-                words.append(t.text)
-            if t.text == "/" and self.peek.kind == "v":
-                words.append(self.next().text)
-        if not words:
-            return node
-        scale, sign, unit = read_unit(" ".join(words))
-        if scale != 1:
-            node = Node("mul", None, (node, num(scale)))
-        if sign:
-            return Node("pct" if sign == "percent" else "deg", None, (node,))
-        if unit is None or currency:
-            return node
-        if node.kind == "deg":  # 20 degrees Celsius
-            node = node.args[0]
-        return Node("unit", unit, (node,))
-
-    def _plain_argument(self) -> str:
+    def plain_argument(self) -> str:
+        """Take one argument as the text of its tokens."""
         if not self.accept("{"):
             return self.next().text
         out = ""
@@ -379,7 +325,7 @@ class Parser:
             if token.kind == "o" and token.text == "^":
                 self.pos += 1
                 if self._degree_sign():
-                    node = self._degrees_of(node)
+                    node = degrees_of(self, node)
                     continue
                 if self._ordinal() or (node.kind != "num" and self.accept("'", "prime")):
                     continue
@@ -389,7 +335,7 @@ class Parser:
                 node = Node("pow", None, (node, self.exponent()))
             elif token.kind == "c" and token.text in ("degrees", "circ"):
                 self.pos += 1
-                node = self._degrees_of(node)
+                node = degrees_of(self, node)
             elif token.kind == "o" and token.text == "!":
                 self.pos += 1
                 if self.accept("!"):
@@ -404,14 +350,6 @@ class Parser:
                 node = Node("var", node.value + "'")
             else:
                 return node
-
-    def _degrees_of(self, node: Node) -> Node:
-        """Make degrees of a number; a lone C or F behind the sign makes them a temperature."""
-        scale = {"C": "celsius", "F": "fahrenheit"}.get(self.peek.text)
-        if scale is None or node.kind != "num" or self.ahead(1) is not _END:
-            return Node("deg", None, (node,))
-        self.pos += 1
-        return Node("unit", read_unit(scale)[2], (node,))
 
     def _degree_sign(self) -> bool:
         if self.accept("circ", "degrees"):
@@ -507,7 +445,7 @@ class Parser:
         if "." in text and not after.spaced:
             if after.text == "overline" or after.text == "dot":
                 self.pos += 1
-                return _repeating(text, self._plain_argument())
+                return _repeating(text, self.plain_argument())
             if after.text == "(" and self.ahead(1).text.isdigit() and self.ahead(2).text == ")":
                 digits = self.ahead(1).text
                 self.pos += 3
@@ -548,7 +486,7 @@ class Parser:
 
     def _based(self, text: str) -> Node:
         self.pos += 1
-        sub = self._plain_argument()
+        sub = self.plain_argument()
         word = NUMBER_WORDS.get(sub.lower())
         if not (sub.isdigit() or word) or not text.isdigit():
             raise Unreadable("a subscript on a number that is no base")
@@ -562,7 +500,7 @@ class Parser:
             return Node("const", text)
         if self.peek.kind == "o" and self.peek.text == "_":
             self.pos += 1
-            return Node("var", f"{text}_{self._plain_argument()}")
+            return Node("var", f"{text}_{self.plain_argument()}")
         return Node("var", text)
 
     def argument(self) -> Node:
@@ -678,7 +616,7 @@ class Parser:
                 return Node("group", ("(", ")"), inner.args) if inner.kind == "seq" else inner
             return Node("fn", "floor" if name == "lfloor" else "ceil", (inner,))
         if name in ("angle", "triangle", "overline", "widehat", "measuredangle"):
-            letters = self._plain_argument() if self.peek.text == "{" else ""
+            letters = self.plain_argument() if self.peek.text == "{" else ""
             while self.peek.kind == "v":
                 letters += self.next().text
             if not letters:

@@ -7,11 +7,13 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from referee.verifiers.mathematics.lexer import FUNCTIONS, tokenize
+from referee.verifiers.mathematics.formula import read_formula
+from referee.verifiers.mathematics.lexer import tokenize
 from referee.verifiers.mathematics.notation import ascii_math, join_thousands
+from referee.verifiers.mathematics.number_words import number_word
 from referee.verifiers.mathematics.parser import Parser
 from referee.verifiers.mathematics.tree import MAX_CHARS, Node, TooBig, Unreadable, neg, num
-from referee.verifiers.mathematics.units import number_word
+from referee.verifiers.mathematics.vocabulary import FUNCTIONS
 from referee.verifiers.reading.dress import LAYOUT, TEXT, is_placeholder, literal, strip
 
 
@@ -116,7 +118,8 @@ def read(text: str) -> ReadAnswer:
     try:
         node = _special(text, words) or _said_twice(text)
         if node is not None:
-            return ReadAnswer(node, plain, words)
+            formula = node.kind == "var" and len(node.value) > 1  # case counts
+            return ReadAnswer(node, plain, "" if formula else words)
         node = Parser(tokenize(text)).answer()
         items = None
         if (
@@ -165,6 +168,10 @@ def _special(text: str, words: str) -> Node | None:
     m = _BASE.fullmatch(compact) if "_" in compact else None
     if m and not m[1].isdigit() and 11 <= int(m[2]) <= 36 and all(int(d, 36) < int(m[2]) for d in m[1]):
         return num(int(m[1], int(m[2])))
+    if formula := read_formula(
+        ascii_math(text), marked="\\mathrm" in text or "\\text" in text or "\\ce" in text
+    ):
+        return Node("var", formula)
     if m := _EXCEPT.fullmatch(words or bare.lower()):
         return Node("diff", None, (Node("const", "reals"), Node("set", None, (num(int(m[1])),))))
     if words:

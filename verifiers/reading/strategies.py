@@ -32,10 +32,10 @@ from typing import TypeAlias
 
 import regex
 
+from referee.verifiers.reading.answer_lines import answer_line
 from referee.verifiers.reading.box_spans import box_spans, whole_box
 from referee.verifiers.reading.boxes import boxed
 from referee.verifiers.reading.dress import unwrapped
-from referee.verifiers.reading.answer_lines import answer_line
 from referee.verifiers.reading.final_answer import ContentKind, boxed_answer, last_element, peeled
 from referee.verifiers.reading.written_numbers import NumberTooLong, last_number, parse_number
 

@@ -11,7 +11,7 @@ from referee.verifiers import Math, Problem, Reason
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 FILES = [DATA / "mathematics_pairs.jsonl", *sorted((DATA / "mathematics").glob("*.jsonl"))]
-PAIRS = [json.loads(line) for file in FILES for line in file.read_text(encoding="utf-8").splitlines()]
+PAIRS = [json.loads(line) for path in FILES for line in path.read_text().splitlines()]
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=[p["id"] for p in PAIRS])
