@@ -30,8 +30,8 @@ def read_formula(text: str, *, marked: bool = True) -> str:
         return ""
     bare = _MARKS.sub("", text) if marked else re.sub(r"[{}$]", "", text)
     if m := _ISOTOPE.fullmatch(bare):
-        number = _NUMBERS.get(m[3])
-        return f"^{m[1]}{m[3]}" if number and m[2] in (None, str(number)) else ""
+        place = _NUMBERS.get(m[3])
+        return f"^{m[1]}{m[3]}" if place and m[2] in (None, str(place)) else ""
     if marked and bare[-1:] in ("+", "-") and "^" not in bare:
         bare = f"{bare[:-1]}^{bare[-1]}"  # Na+ in mhchem
     if not _FORMULA.fullmatch(bare):

@@ -112,13 +112,13 @@ def test_no_text_raises(text):
     "piece", [r"m\,", "(", r"\mathrm{", "m/", "5 m ", r"\frac{\mathrm ", "kg^", "个", "{,}1", "1 h "]
 )
 def test_reading_is_linear_in_the_text(piece):
-    def seconds(size: int) -> float:
-        text = "5 " + piece * (size // len(piece))
-        start = time.process_time()
+    text = "5 " + piece * (3900 // len(piece))
+    seconds = []
+    for _ in range(3):
+        start = time.thread_time()
         read.__wrapped__(text)
-        return time.process_time() - start
-
-    assert seconds(3900) < 0.25
+        seconds.append(time.thread_time() - start)
+    assert min(seconds) < 0.25
 
 
 def test_the_tables_have_no_name_of_two_meanings():
