@@ -7,7 +7,7 @@ import re
 from referee.verifiers.reading.dress import TEXT, is_placeholder, unwrapped
 from referee.verifiers.reading.extracted import Extracted, Grammar
 from referee.verifiers.reading.retractions import taken_back
-from referee.verifiers.reading.sentences import (
+from referee.verifiers.reading.stated_values import (
     CHANGED_AFTER,
     CHINESE,
     CONTRAST,

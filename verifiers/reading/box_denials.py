@@ -88,6 +88,15 @@ _FAILS_AFTER = re.compile(
     r"(?:hold|work|occur|happen|be\s+(?:right|correct|true|it|the answer|a solution|valid)))",
     re.I,
 )
+_BETWEEN = frozenset(
+    """
+    be that is it was it's equal equals to the answer a an as simply just correct actually quite
+    exactly really necessarily even were get choose believe say think guess write claim final would
+    of wrote got gave says gives yields claimed for our my longer than but out from way under over
+    below above short result might will only solution value choice option student approach method
+    reasoning at
+    """.split()
+)  # what may stand between such a word and the box
 _FIRST_AFTER = re.compile(r"[\s$.*)}\],]*([?(]|[A-Za-z]+)")
 _DENYING_AFTER = frozenset(
     """
@@ -127,8 +136,11 @@ def _may_deny(before: str) -> bool:
     for sign in "*($:_[":
         if sign in words:
             words = words.replace(sign, " ")
-    if not _DENYING.isdisjoint(words.split()):
-        return True
+    for word in reversed(words.split()):
+        if word in _DENYING:
+            return True
+        if word not in _BETWEEN:
+            break
     return "n't" in before or "n’t" in before or "\\ne" in before or last == "≠"
 
 

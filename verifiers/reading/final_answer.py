@@ -25,7 +25,7 @@ from referee.verifiers.reading.extracted import Extracted as Extracted
 from referee.verifiers.reading.extracted import Grammar as Grammar
 from referee.verifiers.reading.extracted import Profile as Profile
 from referee.verifiers.reading.retractions import taken_back
-from referee.verifiers.reading.sentences import conclusion
+from referee.verifiers.reading.stated_values import conclusion
 
 MAX_TEXT = 100_000  # the last characters of a completion, in which an answer is looked for
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 
 from referee.verifiers.reading.extracted import Extracted, Grammar
-from referee.verifiers.reading.sentences import NUMBER, conclusion, sentences, value_behind
+from referee.verifiers.reading.stated_values import NUMBER, conclusion, sentences, value_behind
 
 _BEHIND = 6_000  # characters behind an answer that are looked at
 
