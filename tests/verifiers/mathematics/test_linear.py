@@ -366,3 +366,23 @@ def test_the_whole_verifier_is_linear(unit, cpu_limit, too_long):
                 Math()(text, Problem(answer="5"))
             times.append(time.thread_time() - started)
         assert max(times) < VERDICT_S, (frame, times)
+
+
+LONG = {
+    "spaces_between_formulas": "x $5$" + " " * 900 + "$5$" + " " * 900 + "z $6$",
+    "spaces_behind_a_cue": r"\boxed{5} so the final answer" + " " * 4_000 + "z",
+    "lines_behind_a_box": r"\boxed{5} " + "\n" * 4_000 + "z",
+    "refusals_behind_a_box": r"\boxed{5} " + "no," * 3_000 + "z",
+    "spaces_behind_an_answer_line": "Answer: approximately a1a" + " " * 4_000 + "z",
+    "digits": "the answer is " + "1" * 4_000 + "z",
+    "digits_of_a_formula": r"\boxed{H" + "1" * 60 + "!}",
+    "letters": "it is " + "a" * 4_000 + "1",
+    "decimals_that_go_on": r"\boxed{0." + "1" * 2_400 + r"2\ldots}",
+    "lines_in_words": r"\boxed{\text{" + "\n" * 3_900 + "x}}",
+}
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+def test_a_run_inside_a_text_takes_no_time(text, cpu_limit):
+    with cpu_limit(VERDICT_S):
+        Math()(text, Problem(answer="7"))
