@@ -14,8 +14,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
-from math import gcd, log2
 from typing import TypeAlias
 
 from referee.verifiers.mathematics.tree import TooBig, Unreadable
@@ -27,7 +25,7 @@ Poly: TypeAlias = "dict[Mono, Number]"
 MAX_WORK = 12_000  # monomial products for one decision
 MAX_TERMS = 600
 MAX_BITS = 60_000  # of a coefficient
-_UNIT: Poly = {(): 1}
+UNIT: Poly = {(): 1}
 
 
 @dataclass(slots=True, frozen=True)
@@ -35,12 +33,12 @@ class Form:
     """``top / bottom``; the bottom is 1 wherever it would be a single monomial."""
 
     top: Poly
-    bottom: Poly = field(default_factory=lambda: _UNIT)
+    bottom: Poly = field(default_factory=lambda: UNIT)
 
     @property
     def constant(self) -> Number | None:
         """The rational that this is, or None."""
-        if self.bottom is not _UNIT and self.bottom != _UNIT:
+        if self.bottom is not UNIT and self.bottom != UNIT:
             return None
         if not self.top:
             return 0
@@ -52,7 +50,7 @@ class Form:
     def key(self) -> str:
         """A text that equal forms share."""
         top = poly_key(self.top)
-        return top if self.bottom == _UNIT else f"({top})/({poly_key(self.bottom)})"
+        return top if self.bottom == UNIT else f"({top})/({poly_key(self.bottom)})"
 
 
 @dataclass(slots=True)
@@ -179,9 +177,9 @@ def add_polys(a: Poly, b: Poly, sign: int = 1) -> Poly:
 
 def multiply_polys(a: Poly, b: Poly, work: Work) -> Poly:
     """Return the product, with whole powers of roots written out."""
-    if a is _UNIT:
+    if a is UNIT:
         return b
-    if b is _UNIT:
+    if b is UNIT:
         return a
     work.spend(len(a) * len(b))
     out: Poly = {}
@@ -215,7 +213,8 @@ def _unroot(poly: Poly, work: Work) -> Poly:
     return out
 
 
-def _single(poly: Poly) -> bool:
+def single(poly: Poly) -> bool:
+    """Tell whether a polynomial is one monomial."""
     return len(poly) == 1
 
 
@@ -227,9 +226,9 @@ def make(top: Poly, bottom: Poly, work: Work) -> Form:
     """
     if not bottom:
         raise Unreadable("a division by zero")
-    if bottom is _UNIT or bottom == _UNIT:
+    if bottom is UNIT or bottom == UNIT:
         return Form(top)
-    if _single(bottom):
+    if single(bottom):
         ((mono, c),) = bottom.items()
         inverse: Mono = tuple((n, -e) for n, e in mono)
         k, inverse = settle(dict(inverse))
@@ -239,7 +238,7 @@ def make(top: Poly, bottom: Poly, work: Work) -> Form:
         top = {m: number(Fraction(c) / lead) for m, c in top.items()}
         bottom = {m: number(Fraction(c) / lead) for m, c in bottom.items()}
     if top == bottom:
-        return Form(_UNIT)
+        return Form(UNIT)
     return Form(top, bottom)
 
 
@@ -269,164 +268,3 @@ def divide(a: Form, b: Form, work: Work) -> Form:
 def negate(a: Form) -> Form:
     """Return ``-a``."""
     return Form({m: -c for m, c in a.top.items()}, a.bottom)
-
-
-def integer_power(a: Form, n: int, work: Work) -> Form:
-    """Return ``a`` to a whole exponent.
-
-    Raises:
-        TooBig: before the work starts, where the result would pass a bound.
-    """
-    if n == 0:
-        return Form(_UNIT)
-    if n < 0:
-        return integer_power(make(a.bottom, a.top, work), -n, work)
-    if _single(a.top) and a.bottom == _UNIT:
-        ((mono, c),) = a.top.items()
-        out = _monomial_power(mono, c, n, work)
-        # a whole power of a root is written out by the product
-        return Form(multiply_polys(out.top, {(): 1}, work)) if "root[" in str(mono) else out
-    terms = max(len(a.top), len(a.bottom))
-    if n > 300 or terms ** min(n, 12) > 10**9:
-        raise TooBig("a power of a sum past the bound on terms")
-    result, square = Form(_UNIT), a
-    while n:
-        if n & 1:
-            result = multiply(result, square, work)
-        n >>= 1
-        if n:
-            square = multiply(square, square, work)
-    return result
-
-
-def _monomial_power(mono: Mono, c: Number, n: Number, work: Work) -> Form:
-    """Raise a monomial with a positive coefficient (or, for whole ``n``, any) to a power."""
-    exponents: dict[str, Number] = {name: number(e * n) for name, e in mono}
-    size = max(c.numerator.bit_length(), c.denominator.bit_length())
-    coefficient: Number = 1
-    if type(n) is int and (c in (1, -1) or n * size <= MAX_BITS):
-        coefficient = number(Fraction(c) ** n) if c not in (1, -1) else (c if n % 2 else 1)
-    else:
-        if c < 0:
-            if type(n) is not int:
-                raise Unreadable("a fractional power of a negative number")
-            coefficient = -1 if n % 2 else 1
-            c = -c
-        for prime, k in factor(c).items():
-            name = f"p:{prime:x}"
-            exponents[name] = number(exponents.get(name, 0) + k * n)
-    k2, settled = settle({a: e for a, e in exponents.items() if e})
-    return Form({settled: check(number(coefficient * k2))})
-
-
-def fractional_power(a: Form, exponent: Fraction, work: Work) -> Form:
-    """Return the principal power, real where an odd root of a negative number is asked for."""
-    q = exponent.denominator
-    if not a.top:
-        if exponent < 0:
-            raise Unreadable("a division by zero")
-        return a
-    if a.bottom != _UNIT:
-        top = fractional_power(Form(a.top), exponent, work)
-        return divide(top, fractional_power(Form(a.bottom), exponent, work), work)
-    if _single(a.top):
-        ((mono, c),) = a.top.items()
-        if not any(n == "i" for n, _ in mono):
-            return _root_of_monomial(mono, c, exponent, q, work)
-    # take the content out: sqrt(4x + 4) = 2 sqrt(x + 1)
-    content = _content(a.top)
-    inner = Form({m: number(Fraction(c) / content) for m, c in a.top.items()})
-    outer = _monomial_power((), content, exponent, work)
-    name = work.atom("root", inner)
-    return multiply(outer, Form(multiply_polys({((name, number(exponent)),): 1}, {(): 1}, work)), work)
-
-
-def _root_of_monomial(mono: Mono, c: Number, exponent: Fraction, q: int, work: Work) -> Form:
-    factors: list[Form] = []
-    if c < 0:
-        if q % 2:
-            factors.append(rational(-1 if exponent.numerator % 2 else 1))
-        elif q == 2:
-            factors.append(integer_power(atom_form("i"), exponent.numerator, work))
-        else:
-            raise Unreadable("an even root of a negative number")
-        c = -c
-    plain: dict[str, Number] = {}
-    for name, e in mono:
-        power = number(e * exponent)
-        if (
-            q % 2 == 0
-            and name[:2] == "v:"
-            and type(e) is int
-            and e % 2 == 0
-            and not (type(power) is int and power % 2 == 0)
-        ):
-            name = work.atom("abs", atom_form(name))
-        plain[name] = power
-    k, settled = settle(plain)
-    out = multiply(Form({settled: k}), _monomial_power((), c, exponent, work), work)
-    for f in factors:
-        out = multiply(out, f, work)
-    return out
-
-
-def _content(poly: Poly) -> Fraction:
-    top, bottom = 0, 1
-    for c in poly.values():
-        top = gcd(top, c.numerator)
-        bottom = bottom * c.denominator // gcd(bottom, c.denominator)
-    return Fraction(abs(top) or 1, bottom)
-
-
-@lru_cache(maxsize=4096)
-def factor_integer(n: int) -> tuple[tuple[int, int], ...]:
-    """Factor by trial division up to 2000; a larger cofactor stays whole, roots of it taken."""
-    out = []
-    p = 2
-    while p < 2000 and p * p <= n:
-        if n % p == 0:
-            k = 0
-            while n % p == 0:
-                n //= p
-                k += 1
-            out.append((p, k))
-        p += 1 if p == 2 else 2
-    if n > 1:
-        out.append(_perfect_power(n))
-    return tuple(out)
-
-
-def _perfect_power(n: int) -> tuple[int, int]:
-    if n.bit_length() <= 22 or n.bit_length() > 4000:
-        return n, 1
-    for k in (2, 3, 5, 7, 11, 13):
-        root = _integer_root(n, k)
-        if root > 1 and root**k == n:
-            base, more = _perfect_power(root)
-            return base, more * k
-    return n, 1
-
-
-def _integer_root(n: int, k: int) -> int:
-    high = 1 << (n.bit_length() // k + 1)
-    while True:
-        step = ((k - 1) * high + n // high ** (k - 1)) // k
-        if step >= high:
-            return high
-        high = step
-
-
-def factor(value: Number) -> dict[int, int]:
-    """Return the exponents of a positive rational's prime factors."""
-    if max(value.numerator.bit_length(), value.denominator.bit_length()) > 20_000:
-        raise TooBig("a number past the bound on factoring")
-    out = dict(factor_integer(value.numerator))
-    for p, k in factor_integer(value.denominator):
-        out[p] = out.get(p, 0) - k
-    return out
-
-
-def log2_size(value: Number) -> float:
-    """Return a bound on the binary logarithm of a number's size."""
-    size = abs(Fraction(value))
-    return log2(size) if 0 < size < 10**300 else float(value.numerator.bit_length())

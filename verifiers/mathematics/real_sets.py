@@ -10,6 +10,7 @@ from referee.verifiers.mathematics import forms as f
 from referee.verifiers.mathematics.approximation import is_zero, real_value
 from referee.verifiers.mathematics.evaluate import Evaluator
 from referee.verifiers.mathematics.forms import Form, Number
+from referee.verifiers.mathematics.powers import fractional_power
 from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable
 
 _MIRROR = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!=", "=": "="}
@@ -229,7 +230,7 @@ class Sets:
         disc: Number = b * b - 4 * a * k
         if disc < 0:
             return REALS if sign in (">", ">=", "!=") else ()
-        root = f.fractional_power(f.rational(disc), Fraction(1, 2), self.work) if disc else f.rational(0)
+        root = fractional_power(f.rational(disc), Fraction(1, 2), self.work) if disc else f.rational(0)
         half = f.rational(Fraction(1) / (2 * a))
         low = self.at(f.multiply(f.add(f.rational(-b), root, self.work, -1), half, self.work))
         high = self.at(f.multiply(f.add(f.rational(-b), root, self.work), half, self.work))

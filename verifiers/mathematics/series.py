@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from referee.verifiers.mathematics import forms as f
 from referee.verifiers.mathematics.forms import Form
+from referee.verifiers.mathematics.powers import integer_power
 from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _power_sum(to: Evaluator, p: int, n: Form) -> Form:
     out = f.rational(0)
     for j, b in enumerate(_bernoulli(p)):
         c = f.rational(b * comb(p + 1, j) / (p + 1))
-        out = f.add(out, f.multiply(c, f.integer_power(n, p + 1 - j, to.work), to.work), to.work)
+        out = f.add(out, f.multiply(c, integer_power(n, p + 1 - j, to.work), to.work), to.work)
     return out
 
 
@@ -164,7 +165,7 @@ def integral(to: Evaluator, args: tuple[Node, ...]) -> Form:
     ends = [to.form(high), to.form(low)]
     out = f.rational(0)
     for degree, c in _coefficients(to.form(body), f"v:{variable.value}").items():
-        top, bottom = (f.integer_power(end, degree + 1, to.work) for end in ends)
+        top, bottom = (integer_power(end, degree + 1, to.work) for end in ends)
         part = f.multiply(f.add(top, bottom, to.work, -1), f.rational(Fraction(1, degree + 1)), to.work)
         out = f.add(out, f.multiply(c, part, to.work), to.work)
     return out

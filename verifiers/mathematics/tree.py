@@ -76,6 +76,14 @@ def neg(node: Node) -> Node:
     return Node("mul", None, (MINUS_ONE, node))
 
 
+def product(left: Node, right: Node) -> Node:
+    """Return the product of two expressions, as one list of factors."""
+    factors = (left.args if left.kind == "mul" else (left,)) + (
+        right.args if right.kind == "mul" else (right,)
+    )
+    return Node("mul", None, factors)
+
+
 def rearranged(node: Node) -> Node:
     """Return a tree with its terms and factors in one order, so that x + 1 and 1 + x are the same tree."""
     if not node.args:
