@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from referee.verifiers.mathematics.float_values import float_value
-from referee.verifiers.mathematics.forms import Form, Poly, Work
+from referee.verifiers.mathematics.forms import Form, Poly, Work, atoms_within
 from referee.verifiers.mathematics.precise_values import MAX_PROOF_BITS, is_small
 from referee.verifiers.mathematics.root_separation import proof_bits
 
@@ -36,9 +36,9 @@ def is_zero(x: Form, work: Work) -> Zero:
     if not top:
         return Zero(True, "normal form")
     names = {n for mono in top for n, _ in mono}
-    if not names or (all(n[:2] in ("v:", "p:") or n in ("i", "π") for n in names) and not _huge(top)):
+    if not names or (all(n.kind in ("variable", "prime", "i", "pi") for n in names) and not _huge(top)):
         return Zero(False, "normal form")  # monomials in these are independent
-    probes = _PROBES if _has_variables(top, work) else 1
+    probes = _PROBES if has_variables(x, work) else 1
     for probe in range(probes):
         try:
             value, size = float_value(top, work, probe)
@@ -61,29 +61,12 @@ def is_zero(x: Form, work: Work) -> Zero:
 
 
 def _huge(top: Poly) -> bool:
-    return any(n[:2] == "p:" and abs(Fraction(e)) > 1 for mono in top for n, e in mono)
-
-
-def _has_variables(top: Poly, work: Work, depth: int = 0) -> bool:
-    for mono in top:
-        for n, _ in mono:
-            if n[:2] == "v:":
-                return True
-            if (
-                n in work.atoms
-                and depth < 20
-                and any(
-                    _has_variables(a.top, work, depth + 1) or _has_variables(a.bottom, work, depth + 1)
-                    for a in work.atoms[n][1]
-                )
-            ):
-                return True
-    return False
+    return any(n.kind == "prime" and abs(Fraction(e)) > 1 for mono in top for n, e in mono)
 
 
 def has_variables(x: Form, work: Work) -> bool:
     """Tell whether any variable stands in a form, also inside functions."""
-    return _has_variables(x.top, work) or _has_variables(x.bottom, work)
+    return any(a.kind == "variable" for p in (x.top, x.bottom) for a in atoms_within(p, work))
 
 
 def real_value(x: Form, work: Work) -> float | None:

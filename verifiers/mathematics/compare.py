@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 from referee.verifiers.mathematics import forms as f
 from referee.verifiers.mathematics.approximation import Zero, is_zero, real_value
 from referee.verifiers.mathematics.evaluate import Evaluator, counted
-from referee.verifiers.mathematics.forms import Form, Number, Work
+from referee.verifiers.mathematics.forms import Atom, Form, Number, Work
 from referee.verifiers.mathematics.leniency import Leniency
 from referee.verifiers.mathematics.names import drawn, name_of, same_name, same_words
 from referee.verifiers.mathematics.real_sets import INEQUALITIES, Sets, infinite, is_set_like, variables
@@ -500,10 +500,10 @@ class Comparer:
         size = 3 if "unit_k" in names else 2
         out: list[Node | Form] = [f.rational(0)] * size
         for mono, c in form.top.items():
-            units = [(n, e) for n, e in mono if n.startswith("v:unit_")]
+            units = [(n, e) for n, e in mono if n.kind == "variable" and str(n.of).startswith("unit_")]
             if len(units) != 1 or units[0][1] != 1:
                 raise Unreadable("a product of unit vectors")
-            i = "ijk".index(units[0][0][-1])
+            i = "ijk".index(str(units[0][0].of)[-1])
             rest = Form({tuple(p for p in mono if p not in units): c}, form.bottom)
             out[i] = f.add(self._entry(out[i]), rest, self.work)
         return (size, 1), None, out
@@ -586,10 +586,10 @@ def _choose(node: Node, sign: int) -> Node:
 
 def _cleared(x: Form) -> Form:
     """Multiply an equation's side by the variables that it is divided by, so that y - 1/x becomes xy - 1."""
-    lowest: dict[str, Number] = {}
+    lowest: dict[Atom, Number] = {}
     for mono in x.top:
         for name, e in mono:
-            if name[:2] == "v:" and e < 0:
+            if name.kind == "variable" and e < 0:
                 lowest[name] = min(lowest.get(name, 0), e)
     if not lowest:
         return Form(x.top)

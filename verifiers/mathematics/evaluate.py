@@ -9,7 +9,7 @@ from referee.verifiers.mathematics import forms as f
 from referee.verifiers.mathematics import series, trigonometry, whole_numbers
 from referee.verifiers.mathematics.approximation import sign_of
 from referee.verifiers.mathematics.factoring import factor
-from referee.verifiers.mathematics.forms import Form, Work
+from referee.verifiers.mathematics.forms import Atom, Form, Work
 from referee.verifiers.mathematics.powers import fractional_power, integer_power
 from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable
 
@@ -38,7 +38,7 @@ class Evaluator:
         if kind == "num":
             return f.rational(value)
         if kind == "var":
-            return f.atom_form(f"v:{value}")
+            return f.atom_form(f.variable(value))
         if kind == "const":
             return self._constant(value)
         if kind == "add":
@@ -62,7 +62,7 @@ class Evaluator:
         if kind == "pow":
             return self.power(self.form(args[0]), self.form(args[1]))
         if kind == "deg":
-            return f.multiply(self.form(args[0]), Form({(("π", 1),): Fraction(1, 180)}), work)
+            return f.multiply(self.form(args[0]), Form({((f.PI, 1),): Fraction(1, 180)}), work)
         if kind == "pct":
             return f.divide(self.form(args[0]), f.rational(100), work)
         if kind == "unit":
@@ -73,13 +73,13 @@ class Evaluator:
 
     def _constant(self, name: str) -> Form:
         if name == "pi":
-            return f.atom_form("π")
+            return f.atom_form(f.PI)
         if name == "i":
-            return f.atom_form("i")
+            return f.atom_form(f.IMAGINARY)
         if name == "e":
-            return f.atom_form("E[1]")
+            return f.atom_form(f.EULER)
         if name == "dots":
-            return f.atom_form("v:...")
+            return f.atom_form(f.variable("..."))
         raise Unreadable(f"{name} where a number was expected")
 
     # Powers, exponentials, logarithms
@@ -107,23 +107,23 @@ class Evaluator:
             return f.atom_form(self.work.atom("exp", x))
         out = f.rational(1)
         for mono, c in x.top.items():
-            if len(mono) == 1 and mono[0][0][:3] == "ln:" and mono[0][1] == 1:
-                prime = int(mono[0][0][3:], 16)
+            if len(mono) == 1 and mono[0][0].kind == "log prime" and mono[0][1] == 1:
+                prime = int(mono[0][0].of)
                 factor = (
                     fractional_power(f.rational(prime), Fraction(c), self.work)
                     if type(c) is not int
                     else (integer_power(f.rational(prime), c, self.work))
                 )
-            elif mono == (("i", 1), ("π", 1)):
+            elif mono == ((f.IMAGINARY, 1), (f.PI, 1)):
                 factor = f.add(
                     trigonometry.cos_turn(self, Fraction(c)),
-                    f.multiply(f.atom_form("i"), trigonometry.cos_turn(self, _HALF - c), self.work),
+                    f.multiply(f.atom_form(f.IMAGINARY), trigonometry.cos_turn(self, _HALF - c), self.work),
                     self.work,
                 )
             elif mono == ():
-                factor = f.atom_form("E[1]", c)
-            elif len(mono) == 1 and mono[0][1] == 1 and mono[0][0][:3] == "ln[":
-                factor = self.power(self.work.atoms[mono[0][0]][1][0], f.rational(c))
+                factor = f.atom_form(f.EULER, c)
+            elif len(mono) == 1 and mono[0][1] == 1 and mono[0][0].kind == "ln":
+                factor = self.power(self.work.atoms[mono[0][0]][0], f.rational(c))
             else:
                 inner = Form({mono: 1})
                 factor = f.atom_form(self.work.atom("E", inner), c)
@@ -141,20 +141,20 @@ class Evaluator:
         ((mono, c),) = x.top.items()
         out = f.rational(0)
         if c < 0:
-            out = Form({(("i", 1), ("π", 1)): 1})
+            out = Form({((f.IMAGINARY, 1), (f.PI, 1)): 1})
         for prime, k in factor(abs(Fraction(c))).items():
-            out = f.add(out, Form({((f"ln:{prime:x}", 1),): k}), self.work)
+            out = f.add(out, Form({((Atom("log prime", prime), 1),): k}), self.work)
         for name, e in mono:
-            if name[:2] == "p:":
-                part = f.atom_form(f"ln:{name[2:]}")
-            elif name == "i":
-                part = Form({(("i", 1), ("π", 1)): _HALF})
-            elif name == "E[1]":
+            if name.kind == "prime":
+                part = f.atom_form(Atom("log prime", name.of))
+            elif name == f.IMAGINARY:
+                part = Form({((f.IMAGINARY, 1), (f.PI, 1)): _HALF})
+            elif name == f.EULER:
                 part = f.rational(1)
-            elif name[:2] == "E[":
-                part = self.work.atoms[name][1][0]
-            elif name[:5] == "root[":
-                part = f.atom_form(self.work.atom("ln", self.work.atoms[name][1][0]))
+            elif name.kind == "E":
+                part = self.work.atoms[name][0]
+            elif name.kind == "root":
+                part = f.atom_form(self.work.atom("ln", self.work.atoms[name][0]))
             else:
                 part = f.atom_form(self.work.atom("ln", f.atom_form(name)))
             out = f.add(out, f.multiply(part, f.rational(e), self.work), self.work)
@@ -226,7 +226,7 @@ class Evaluator:
             if n != 2:
                 raise Unreadable("an even root of a negative number")
             return f.multiply(
-                f.atom_form("i"), fractional_power(f.negate(x), Fraction(1, n), self.work), self.work
+                f.atom_form(f.IMAGINARY), fractional_power(f.negate(x), Fraction(1, n), self.work), self.work
             )
         if n % 2 == 1 and constant is None and len(x.top) > 1 and sign_of(x, self.work) == -1:
             return f.negate(fractional_power(f.negate(x), Fraction(1, n), self.work))
@@ -239,13 +239,13 @@ class Evaluator:
             return f.negate(x) if sign < 0 else x
         if x.bottom != {(): 1}:
             return f.divide(self.absolute(Form(x.top)), self.absolute(Form(x.bottom)), self.work)
-        if not any(n[:2] == "v:" or "[" in n for mono in x.top for n, _ in mono):
-            real = Form({m: c for m, c in x.top.items() if not any(n == "i" for n, _ in m)})
+        if not any(n.kind == "variable" or n in self.work.atoms for mono in x.top for n, _ in mono):
+            real = Form({m: c for m, c in x.top.items() if not any(n == f.IMAGINARY for n, _ in m)})
             imaginary = Form(
                 {
-                    tuple(p for p in m if p[0] != "i"): c
+                    tuple(p for p in m if p[0] != f.IMAGINARY): c
                     for m, c in x.top.items()
-                    if any(n == "i" for n, _ in m)
+                    if any(n == f.IMAGINARY for n, _ in m)
                 }
             )
             square = f.add(
@@ -257,7 +257,7 @@ class Evaluator:
             out = f.rational(abs(Fraction(c)))
             for name, e in mono:
                 part = f.atom_form(name)
-                if name[:2] == "v:" and type(e) is int and e % 2:
+                if name.kind == "variable" and type(e) is int and e % 2:
                     part = f.multiply(
                         f.atom_form(name, e - 1) if e != 1 else f.rational(1),
                         f.atom_form(self.work.atom("abs", part)),

@@ -8,19 +8,19 @@ from fractions import Fraction
 from typing import Any
 from zlib import crc32
 
-from referee.verifiers.mathematics.forms import Form, Poly, Work
+from referee.verifiers.mathematics.forms import Atom, Form, Poly, Work
 
 
-def point(name: str, probe: int) -> Fraction:
+def point(atom: Atom, probe: int) -> Fraction:
     """A fixed value for a variable: positive first, then of either sign."""
-    seed = crc32(f"{name}#{probe}".encode())
+    seed = crc32(f"{atom.key}#{probe}".encode())
     value = Fraction(seed % 9973 + 3571, 7919)
     return -value if probe == 1 or (probe == 2 and seed & 65536) else value
 
 
 def float_value(top: Poly, work: Work, probe: int) -> tuple[complex, float]:
     """Return a sum's value at a point, and the size of its terms."""
-    cache: dict[str, complex] = {}
+    cache: dict[Atom, complex] = {}
     total, size = 0j, 0.0
     for mono, c in top.items():
         term = complex(float(c))
@@ -57,20 +57,20 @@ def _float_form(x: Form, work: Work, probe: int, depth: int) -> complex:
     return poly(x.top) / (poly(x.bottom) if x.bottom != {(): 1} else 1)
 
 
-def _float_atom(name: str, work: Work, probe: int, depth: int) -> complex:
+def _float_atom(name: Atom, work: Work, probe: int, depth: int) -> complex:
     if depth > 25:
         raise OverflowError
-    if name[:2] == "v:":
+    if name.kind == "variable":
         return complex(float(point(name, probe)))
-    if name[:2] == "p:":
-        return complex(float(int(name[2:], 16)))
-    if name[:3] == "ln:":
-        return complex(math.log(int(name[3:], 16)))
-    if name[:4] == "cos:":
-        return complex(math.cos(math.pi * float(Fraction(name[4:]))))
-    if name in _FLOAT_CONSTANTS:
-        return _FLOAT_CONSTANTS[name]
-    kind, args = work.atoms[name]
+    if name.kind == "prime":
+        return complex(float(int(name.of)))
+    if name.kind == "log prime":
+        return complex(math.log(int(name.of)))
+    if name.kind == "cosine":
+        return complex(math.cos(math.pi * float(name.of)))
+    if name.kind in _FLOAT_CONSTANTS:
+        return _FLOAT_CONSTANTS[name.kind]
+    kind, args = name.kind, work.atoms[name]
     xs = [_float_form(a, work, probe, depth + 1) for a in args]
     if probe and kind in ("root", "ln") and (xs[0].real < 0 or abs(xs[0].imag) > 1e-12):
         raise ValueError  # outside the reals: says nothing about an identity between reals
@@ -81,7 +81,7 @@ def _float_atom(name: str, work: Work, probe: int, depth: int) -> complex:
     return complex(float(point(name, probe)))
 
 
-_FLOAT_CONSTANTS = {"i": 1j, "π": complex(math.pi), "E[1]": complex(math.e)}
+_FLOAT_CONSTANTS = {"i": 1j, "pi": complex(math.pi), "e": complex(math.e)}
 
 
 def _arccot(z: complex) -> complex:

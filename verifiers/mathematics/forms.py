@@ -12,20 +12,53 @@ what would pass them raises ``TooBig`` before it is done.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from referee.verifiers.mathematics.tree import TooBig, Unreadable
 
 Number: TypeAlias = "int | Fraction"
-Mono: TypeAlias = "tuple[tuple[str, Number], ...]"
+Mono: TypeAlias = "tuple[tuple[Atom, Number], ...]"
 Poly: TypeAlias = "dict[Mono, Number]"
 
 MAX_WORK = 12_000  # monomial products for one decision
 MAX_TERMS = 600
 MAX_BITS = 60_000  # of a coefficient
 UNIT: Poly = {(): 1}
+
+
+class Atom(NamedTuple):
+    """What a normal form is made of: ``kind`` says what it is, ``of`` tells it from others of its kind.
+
+    | kind | of |
+    |---|---|
+    | variable | its name |
+    | i, pi, e | |
+    | prime, log prime | the prime |
+    | cosine | the part of half a turn |
+    | E | what e is raised to, a monomial with the coefficient 1 |
+    | any other function | the key of its arguments, which ``Work.atoms`` keeps |
+    """
+
+    kind: str
+    of: str | int | Fraction = ""
+
+    @property
+    def key(self) -> str:
+        """A text that only this atom has."""
+        if isinstance(self.of, str):
+            return f"{self.kind}[{self.of}]"
+        return f"{self.kind} {self.of.numerator:x}/{self.of.denominator:x}"
+
+
+IMAGINARY, PI, EULER = Atom("i"), Atom("pi"), Atom("e")
+
+
+def variable(name: str) -> Atom:
+    """Return the atom of a variable."""
+    return Atom("variable", name)
 
 
 @dataclass(slots=True, frozen=True)
@@ -58,7 +91,7 @@ class Work:
     """The budget of one decision, and what the atoms that it met are made of."""
 
     left: int = MAX_WORK
-    atoms: dict[str, tuple[str, tuple[Form, ...]]] = field(default_factory=dict)
+    atoms: dict[Atom, tuple[Form, ...]] = field(default_factory=dict)
 
     def spend(self, amount: int) -> None:
         """Take from the budget."""
@@ -72,13 +105,28 @@ class Work:
         if bits > 1024:
             self.spend(bits >> 8 if type(value) is int else (bits >> 10) ** 2)
 
-    def atom(self, name: str, *args: Form) -> str:
+    def atom(self, name: str, *args: Form) -> Atom:
         """Name a function of forms, and keep what it is made of."""
-        key = f"{name}[{';'.join(a.key for a in args)}]"
+        key = ";".join(a.key for a in args)
         if len(key) > 4000:
             raise TooBig("a function of an expression that is too long")
-        self.atoms[key] = (name, args)
-        return key
+        atom = Atom(name, key)
+        self.atoms[atom] = args
+        return atom
+
+
+def atoms_within(poly: Poly, work: Work) -> Iterator[Atom]:
+    """Yield the atoms of a polynomial, and those that they are made of, each once."""
+    seen: set[Atom] = set()
+    waiting = [poly]
+    while waiting:
+        for mono in waiting.pop():
+            for atom, _ in mono:
+                if atom not in seen:
+                    seen.add(atom)
+                    yield atom
+                    for part in work.atoms.get(atom, ()):
+                        waiting += (part.top, part.bottom)
 
 
 def number(value: Number) -> Number:
@@ -101,16 +149,16 @@ def rational(value: Number) -> Form:
     return Form({(): value}) if value else Form({})
 
 
-def atom_form(name: str, exponent: Number = 1) -> Form:
+def atom_form(atom: Atom, exponent: Number = 1) -> Form:
     """Return one atom under an exponent."""
-    return Form({((name, exponent),): 1})
+    return Form({((atom, exponent),): 1})
 
 
 def poly_key(poly: Poly) -> str:
     """Write a polynomial as a text, in hexadecimal, with its terms sorted."""
     terms = []
     for mono, c in poly.items():
-        atoms = "*".join(f"{a}^{e}" if e != 1 else a for a, e in mono)
+        atoms = "*".join(f"{a.key}^{e}" if e != 1 else a.key for a, e in mono)
         terms.append(
             f"{c.numerator:x}/{c.denominator:x}*{atoms}" if c.denominator != 1 else f"{c.numerator:x}*{atoms}"
         )
@@ -131,16 +179,16 @@ def multiply_monos(a: Mono, b: Mono) -> tuple[Number, Mono]:
             exponents[name] = number(total)
         else:
             del exponents[name]
-        special = special or name == "i" or name[:2] == "p:"
+        special = special or name.kind == "i" or name.kind == "prime"
     return settle(exponents) if special else (1, tuple(sorted(exponents.items())))
 
 
-def settle(exponents: dict[str, Number]) -> tuple[Number, Mono]:
+def settle(exponents: dict[Atom, Number]) -> tuple[Number, Mono]:
     """Reduce powers of i, and take whole powers of primes out as a number."""
     coefficient: Number = 1
     for name in list(exponents):
         e = exponents[name]
-        if name == "i":
+        if name.kind == "i":
             turn = int(e) % 4
             if turn >= 2:
                 coefficient = -coefficient
@@ -148,9 +196,9 @@ def settle(exponents: dict[str, Number]) -> tuple[Number, Mono]:
                 exponents[name] = 1
             else:
                 del exponents[name]
-        elif name[:2] == "p:":
+        elif name.kind == "prime":
             whole = e.numerator // e.denominator
-            prime = int(name[2:], 16)
+            prime = int(name.of)
             if whole and abs(whole) * prime.bit_length() <= MAX_BITS:
                 coefficient *= Fraction(prime) ** whole
                 rest = e - whole
@@ -189,7 +237,7 @@ def multiply_polys(a: Poly, b: Poly, work: Work) -> Poly:
             c, mono = multiply_monos(ma, mb)
             value = check(number(c * ca * cb))
             work.weigh(value)
-            rooted = rooted or any(n[:5] == "root[" and type(e) is int for n, e in mono)
+            rooted = rooted or any(n.kind == "root" and type(e) is int for n, e in mono)
             total = out.get(mono, 0) + value
             if total:
                 out[mono] = number(total)
@@ -203,10 +251,10 @@ def multiply_polys(a: Poly, b: Poly, work: Work) -> Poly:
 def _unroot(poly: Poly, work: Work) -> Poly:
     out: Poly = {}
     for mono, c in poly.items():
-        whole = [(n, e) for n, e in mono if n[:5] == "root[" and type(e) is int and 0 < e < 20]
+        whole = [(n, e) for n, e in mono if n.kind == "root" and type(e) is int and 0 < e < 20]
         term: Poly = {tuple(p for p in mono if p not in whole): c}
         for name, e in whole:
-            inner = work.atoms[name][1][0]
+            inner = work.atoms[name][0]
             for _ in range(int(e)):
                 term = multiply_polys(term, inner.top, work)
         out = add_polys(out, term)

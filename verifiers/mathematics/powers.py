@@ -7,8 +7,10 @@ from math import gcd
 
 from referee.verifiers.mathematics.factoring import factor
 from referee.verifiers.mathematics.forms import (
+    IMAGINARY,
     MAX_BITS,
     UNIT,
+    Atom,
     Form,
     Mono,
     Number,
@@ -42,7 +44,7 @@ def integer_power(a: Form, n: int, work: Work) -> Form:
         ((mono, c),) = a.top.items()
         out = _monomial_power(mono, c, n, work)
         # a whole power of a root is written out by the product
-        return Form(multiply_polys(out.top, {(): 1}, work)) if "root[" in str(mono) else out
+        return Form(multiply_polys(out.top, {(): 1}, work)) if any(a.kind == "root" for a, _ in mono) else out
     terms = max(len(a.top), len(a.bottom))
     if n > 300 or terms ** min(n, 12) > 10**9:
         raise TooBig("a power of a sum past the bound on terms")
@@ -58,7 +60,7 @@ def integer_power(a: Form, n: int, work: Work) -> Form:
 
 def _monomial_power(mono: Mono, c: Number, n: Number, work: Work) -> Form:
     """Raise a monomial with a positive coefficient (or, for whole ``n``, any) to a power."""
-    exponents: dict[str, Number] = {name: number(e * n) for name, e in mono}
+    exponents: dict[Atom, Number] = {name: number(e * n) for name, e in mono}
     size = max(c.numerator.bit_length(), c.denominator.bit_length())
     coefficient: Number = 1
     if type(n) is int and (c in (1, -1) or n * size <= MAX_BITS):
@@ -70,7 +72,7 @@ def _monomial_power(mono: Mono, c: Number, n: Number, work: Work) -> Form:
             coefficient = -1 if n % 2 else 1
             c = -c
         for prime, k in factor(c).items():
-            name = f"p:{prime:x}"
+            name = Atom("prime", prime)
             exponents[name] = number(exponents.get(name, 0) + k * n)
     k2, settled = settle({a: e for a, e in exponents.items() if e})
     return Form({settled: check(number(coefficient * k2))})
@@ -88,7 +90,7 @@ def fractional_power(a: Form, exponent: Fraction, work: Work) -> Form:
         return divide(top, fractional_power(Form(a.bottom), exponent, work), work)
     if single(a.top):
         ((mono, c),) = a.top.items()
-        if not any(n == "i" for n, _ in mono):
+        if not any(n == IMAGINARY for n, _ in mono):
             return _root_of_monomial(mono, c, exponent, q, work)
     # take the content out: sqrt(4x + 4) = 2 sqrt(x + 1)
     content = _content(a.top)
@@ -104,16 +106,16 @@ def _root_of_monomial(mono: Mono, c: Number, exponent: Fraction, q: int, work: W
         if q % 2:
             factors.append(rational(-1 if exponent.numerator % 2 else 1))
         elif q == 2:
-            factors.append(integer_power(atom_form("i"), exponent.numerator, work))
+            factors.append(integer_power(atom_form(IMAGINARY), exponent.numerator, work))
         else:
             raise Unreadable("an even root of a negative number")
         c = -c
-    plain: dict[str, Number] = {}
+    plain: dict[Atom, Number] = {}
     for name, e in mono:
         power = number(e * exponent)
         if (
             q % 2 == 0
-            and name[:2] == "v:"
+            and name.kind == "variable"
             and type(e) is int
             and e % 2 == 0
             and not (type(power) is int and power % 2 == 0)

@@ -7,7 +7,7 @@ from typing import Any
 
 from referee.verifiers.mathematics.factoring import log2_size
 from referee.verifiers.mathematics.float_values import point
-from referee.verifiers.mathematics.forms import Poly, Work
+from referee.verifiers.mathematics.forms import Atom, Poly, Work
 from referee.verifiers.mathematics.tree import TooBig
 
 MAX_PROOF_BITS = 12_000
@@ -23,7 +23,7 @@ def is_small(top: Poly, work: Work, probe: int, bits: int, limit: int) -> bool |
     ctx.prec = bits + 40 + max(int(log2_size(grow)), 0)
     if ctx.prec > 2 * MAX_PROOF_BITS:
         raise TooBig("a proof past the bound on precision")
-    cache: dict[str, Any] = {}
+    cache: dict[Atom, Any] = {}
     try:
         total, size = _high_poly(top, work, probe, ctx, cache, 0)
     except (ZeroDivisionError, ValueError, OverflowError, TypeError):
@@ -32,7 +32,7 @@ def is_small(top: Poly, work: Work, probe: int, bits: int, limit: int) -> bool |
 
 
 def _high_poly(
-    top: Poly, work: Work, probe: int, ctx: Any, cache: dict[str, Any], depth: int
+    top: Poly, work: Work, probe: int, ctx: Any, cache: dict[Atom, Any], depth: int
 ) -> tuple[Any, Any]:
     total, size = ctx.mpc(0), ctx.mpf(0)
     work.spend(len(top))
@@ -57,26 +57,26 @@ def _high_power(base: Any, e: Any, ctx: Any) -> Any:
     return base ** (ctx.mpf(e.numerator) / e.denominator)
 
 
-def _high_atom(name: str, work: Work, probe: int, ctx: Any, cache: dict[str, Any], depth: int) -> Any:
+def _high_atom(name: Atom, work: Work, probe: int, ctx: Any, cache: dict[Atom, Any], depth: int) -> Any:
     if depth > 25:
         raise OverflowError
-    if name[:2] == "v:":
+    if name.kind == "variable":
         at = point(name, probe)
         return ctx.mpf(at.numerator) / at.denominator
-    if name[:2] == "p:":
-        return ctx.mpf(int(name[2:], 16))
-    if name[:3] == "ln:":
-        return ctx.log(int(name[3:], 16))
-    if name[:4] == "cos:":
-        r = Fraction(name[4:])
+    if name.kind == "prime":
+        return ctx.mpf(int(name.of))
+    if name.kind == "log prime":
+        return ctx.log(int(name.of))
+    if name.kind == "cosine":
+        r = Fraction(name.of)
         return ctx.cospi(ctx.mpf(r.numerator) / r.denominator)
-    if name == "i":
+    if name.kind == "i":
         return ctx.mpc(0, 1)
-    if name == "π":
+    if name.kind == "pi":
         return +ctx.pi
-    if name == "E[1]":
+    if name.kind == "e":
         return +ctx.e
-    kind, args = work.atoms[name]
+    kind, args = name.kind, work.atoms[name]
     xs = []
     for a in args:
         value, _ = _high_poly(a.top, work, probe, ctx, cache, depth + 1)

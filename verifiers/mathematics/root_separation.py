@@ -7,13 +7,13 @@ from fractions import Fraction
 from typing import Any
 
 from referee.verifiers.mathematics.factoring import log2_size
-from referee.verifiers.mathematics.forms import Poly, Work
+from referee.verifiers.mathematics.forms import Atom, Poly, Work
 from referee.verifiers.mathematics.tree import Unreadable
 
 
 def proof_bits(top: Poly, work: Work) -> int | None:
     """Return how many bits tell an algebraic number from zero, relative to its terms; None if unknown."""
-    degrees: dict[str, int] = {}
+    degrees: dict[Atom, int] = {}
     try:
         log_bound, log_denominator = _conjugates(top, work, degrees, 0)
     except Unreadable:
@@ -27,7 +27,7 @@ def proof_bits(top: Poly, work: Work) -> int | None:
     return int((degree - 1) * max(log_bound + log_denominator, 1.0) + log_denominator + log_bound) + 8
 
 
-def _conjugates(top: Poly, work: Work, degrees: dict[str, int], depth: int) -> tuple[float, float]:
+def _conjugates(top: Poly, work: Work, degrees: dict[Atom, int], depth: int) -> tuple[float, float]:
     """Return log2 bounds on all conjugates of a sum, and on an integer that makes it an algebraic integer."""
     if depth > 6:
         raise Unreadable("nested too deeply for a root bound")
@@ -49,21 +49,21 @@ def _conjugates(top: Poly, work: Work, degrees: dict[str, int], depth: int) -> t
 
 
 def _atom_conjugates(
-    name: str, e: Any, work: Work, degrees: dict[str, int], depth: int
+    name: Atom, e: Any, work: Work, degrees: dict[Atom, int], depth: int
 ) -> tuple[float, float]:
     q = e.denominator
-    if name == "i":
+    if name.kind == "i":
         degrees[name] = 2
         return 0.0, 0.0
-    if name[:2] == "p:":
+    if name.kind == "prime":
         degrees[name] = math.lcm(degrees.get(name, 1), q)
-        bits = log2_size(int(name[2:], 16))
+        bits = log2_size(int(name.of))
         return float(e) * bits, 0.0 if e > 0 else abs(float(e)) * bits + 1
-    if name[:4] == "cos:" and type(e) is int and e > 0:
-        degrees[name] = Fraction(name[4:]).denominator * 2
+    if name.kind == "cosine" and type(e) is int and e > 0:
+        degrees[name] = Fraction(name.of).denominator * 2
         return 0.0, float(e)
-    if name[:5] == "root[" and e > 0:
-        inner = work.atoms[name][1][0]
+    if name.kind == "root" and e > 0:
+        inner = work.atoms[name][0]
         log_size, log_den = _conjugates(inner.top, work, degrees, depth + 1)
         degrees[name] = math.lcm(degrees.get(name, 1), q)
         return max(float(e) * log_size, 0.0), log_den * (math.ceil(float(e)) + 1)

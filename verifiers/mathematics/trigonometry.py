@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from referee.verifiers.mathematics import forms as f
 from referee.verifiers.mathematics.approximation import is_zero, real_value
-from referee.verifiers.mathematics.forms import Form, Number
+from referee.verifiers.mathematics.forms import Atom, Form, Number
 from referee.verifiers.mathematics.powers import fractional_power
 from referee.verifiers.mathematics.tree import Unreadable
 
@@ -51,14 +51,14 @@ def cos_turn(to: Evaluator, r: Fraction) -> Form:
             root = fractional_power(f.rational(n), _HALF, to.work)
             out = f.add(out, f.multiply(f.rational(c), root, to.work), to.work)
         return out
-    return f.atom_form(f"cos:{r.numerator}/{r.denominator}")
+    return f.atom_form(Atom("cosine", r))
 
 
 def _turns(to: Evaluator, x: Form) -> Fraction | None:
     if not x.top:
         return Fraction(0)
-    if x.bottom == {(): 1} and len(x.top) == 1 and (("π", 1),) in x.top:
-        return Fraction(x.top[(("π", 1),)])
+    if x.bottom == {(): 1} and len(x.top) == 1 and ((f.PI, 1),) in x.top:
+        return Fraction(x.top[((f.PI, 1),)])
     return None
 
 
@@ -67,7 +67,7 @@ def cos_sin(to: Evaluator, x: Form) -> tuple[Form, Form]:
     r = _turns(to, x)
     if r is not None:
         return cos_turn(to, r), cos_turn(to, _HALF - r)
-    i = f.atom_form("i")
+    i = f.atom_form(f.IMAGINARY)
     up = to.exp(f.multiply(i, x, to.work))
     down = to.exp(f.negate(f.multiply(i, x, to.work)))
     half = f.rational(_HALF)
@@ -81,7 +81,7 @@ def trigonometric(to: Evaluator, name: str, x: Form) -> Form:
     cos, sin = cos_sin(to, x)
     one, work = f.rational(1), to.work
     if name == "cis":
-        return f.add(cos, f.multiply(f.atom_form("i"), sin, work), work)
+        return f.add(cos, f.multiply(f.atom_form(f.IMAGINARY), sin, work), work)
     tops = {
         "sin": (sin, one),
         "cos": (cos, one),
@@ -115,7 +115,7 @@ def hyperbolic(to: Evaluator, name: str, x: Form) -> Form:
 def inverse(to: Evaluator, name: str, x: Form) -> Form:
     """Return an inverse function, as a multiple of pi where that can be proved."""
     if name in _ANGLES and (r := _guess_turn(to, name, x)) is not None:
-        return Form({(("π", 1),): r}) if r else f.rational(0)
+        return Form({((f.PI, 1),): r}) if r else f.rational(0)
     return f.atom_form(to.work.atom(name, x))
 
 
@@ -138,5 +138,5 @@ def _guess_turn(to: Evaluator, name: str, x: Form) -> Number | None:
         "arcsec": "sec",
         "arccsc": "csc",
     }[name]
-    back = trigonometric(to, function, Form({(("π", 1),): f.number(r)}) if r else f.rational(0))
+    back = trigonometric(to, function, Form({((f.PI, 1),): f.number(r)}) if r else f.rational(0))
     return f.number(r) if is_zero(f.add(back, x, to.work, -1), to.work).zero else None
