@@ -43,6 +43,8 @@ def command(p: Parser, name: str) -> Node:
         return _function(p, name)
     if name == "binom":
         return Node("fn", "binom", (p.argument(), p.argument()))
+    if name == "Gamma" and p.peek.text == "(":
+        return Node("fn", "Gamma", (p.atom(),))
     if name in ("sum", "prod"):
         return _series(p, name)
     if name == "int":

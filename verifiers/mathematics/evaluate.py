@@ -124,6 +124,9 @@ class Evaluator:
                 factor = f.atom_form(f.EULER, c)
             elif len(mono) == 1 and mono[0][1] == 1 and mono[0][0].kind == "ln":
                 factor = self.power(self.work.atoms[mono[0][0]][0], f.rational(c))
+            elif (whole := _half_turns(mono)) is not None:
+                k, settled = f.settle({self.work.atom("alternating", whole): c})
+                factor = Form({settled: k})
             else:
                 inner = Form({mono: 1})
                 factor = f.atom_form(self.work.atom("E", inner), c)
@@ -153,6 +156,9 @@ class Evaluator:
                 part = f.rational(1)
             elif name.kind == "E":
                 part = self.work.atoms[name][0]
+            elif name.kind == "alternating":
+                turn = Form({((f.IMAGINARY, 1), (f.PI, 1)): 1})
+                part = f.multiply(turn, self.work.atoms[name][0], self.work)
             elif name.kind == "root":
                 part = f.atom_form(self.work.atom("ln", self.work.atoms[name][0]))
             else:
@@ -192,6 +198,8 @@ class Evaluator:
             return trigonometry.trigonometric(self, name, x)
         if name in ("sinh", "cosh", "tanh", "coth", "sech", "csch"):
             return trigonometry.hyperbolic(self, name, x)
+        if name == "Gamma":
+            return whole_numbers.gamma(self, x)
         if name == "exp":
             return self.exp(x)
         if name == "ln":
@@ -256,6 +264,8 @@ class Evaluator:
             ((mono, c),) = x.top.items()
             out = f.rational(abs(Fraction(c)))
             for name, e in mono:
+                if name.kind == "alternating":
+                    continue
                 part = f.atom_form(name)
                 if name.kind == "variable" and type(e) is int and e % 2:
                     part = f.multiply(
@@ -286,6 +296,22 @@ class Evaluator:
                 term = f.multiply(term, entries[i * rows + j], self.work)
             total = f.add(total, term, self.work)
         return total
+
+
+_WHOLE_NAMES = frozenset("nmk")  # letters that stand for whole numbers, also with an index
+
+
+def _half_turns(mono: f.Mono) -> Form | None:
+    """Return n of the exponent i pi n where n is a whole number by its name."""
+    rest = tuple((a, e) for a, e in mono if a not in (f.IMAGINARY, f.PI))
+    if len(rest) != len(mono) - 2 or mono[0][1] != 1 or (f.PI, 1) not in mono or not rest:
+        return None
+    for atom, e in rest:
+        if atom.kind != "variable" or str(atom.of).partition("_")[0] not in _WHOLE_NAMES:
+            return None
+        if type(e) is not int or e < 0:
+            return None
+    return Form({rest: 1})
 
 
 def counted(args: tuple[Node, ...]) -> Node | None:

@@ -38,6 +38,7 @@ class Atom(NamedTuple):
     | i, pi, e | |
     | prime, log prime | the prime |
     | cosine | the part of half a turn |
+    | alternating | a whole number n, for ``(-1)^n``; its exponent counts modulo 2 |
     | E | what e is raised to, a monomial with the coefficient 1 |
     | any other function | the key of its arguments, which ``Work.atoms`` keeps |
     """
@@ -179,7 +180,7 @@ def multiply_monos(a: Mono, b: Mono) -> tuple[Number, Mono]:
             exponents[name] = number(total)
         else:
             del exponents[name]
-        special = special or name.kind == "i" or name.kind == "prime"
+        special = special or name.kind in ("i", "prime", "alternating")
     return settle(exponents) if special else (1, tuple(sorted(exponents.items())))
 
 
@@ -195,6 +196,10 @@ def settle(exponents: dict[Atom, Number]) -> tuple[Number, Mono]:
             if turn % 2:
                 exponents[name] = 1
             else:
+                del exponents[name]
+        elif name.kind == "alternating":
+            exponents[name] = number(e % 2)
+            if not exponents[name]:
                 del exponents[name]
         elif name.kind == "prime":
             whole = e.numerator // e.denominator
