@@ -27,7 +27,7 @@ from referee.verifiers.mathematics.precise_values import MAX_PROOF_BITS, is_smal
 from referee.verifiers.mathematics.root_separation import proof_bits
 
 UNDECIDED = "undecided"
-_AGREEMENT_BITS = 1000  # some 300 digits
+_AGREEMENT_BITS = 1000  # some 300 digits, and more where the numbers themselves are long
 _PRECISE_POINTS = 3
 
 
@@ -64,7 +64,7 @@ def _constant_zero(top: Poly, work: Work) -> Zero:
     bits = proof_bits(top, work)
     if bits is not None and bits <= MAX_PROOF_BITS:
         return Zero(is_small(top, work, at, bits + 64, -bits) is True, "root separation")
-    small = is_small(top, work, at, _AGREEMENT_BITS + 120, -_AGREEMENT_BITS)
+    small = _agrees(top, work, at)
     return Zero(bool(small), UNDECIDED if small is None else "numeric")
 
 
@@ -84,7 +84,7 @@ def _agreeing(top: Poly, work: Work, points: Iterable[Point]) -> Zero:
             return Zero(False, "numeric")
     agreed = 0
     for at in usable[:_PRECISE_POINTS]:
-        small = is_small(top, work, at, _AGREEMENT_BITS + 120, -_AGREEMENT_BITS)
+        small = _agrees(top, work, at)
         if small is False:
             return Zero(False, "numeric")
         agreed += small is True
@@ -120,6 +120,16 @@ def _whole_variables(inside: set[Atom], work: Work) -> set[Atom]:
         for a in atoms_within(p, work)
         if a.kind == "variable"
     }
+
+
+def _agrees(top: Poly, work: Work, at: Point) -> bool | None:
+    """Tell whether many digits are zero: more of them than the numbers in the expression are long."""
+    polys = [top]
+    polys += (p for a in atoms_within(top, work) for x in work.atoms.get(a, ()) for p in (x.top, x.bottom))
+    numbers = (n for p in polys for mono, c in p.items() for n in (c, *(e for _, e in mono)))
+    longest = max(max(n.numerator.bit_length(), n.denominator.bit_length()) for n in numbers)
+    bits = _AGREEMENT_BITS + 4 * longest
+    return is_small(top, work, at, bits + 120, -bits)
 
 
 def _is_off(top: Poly, work: Work, at: Point) -> bool | None:

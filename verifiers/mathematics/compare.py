@@ -459,7 +459,10 @@ class Comparer:
         if kind == "matrix":
             return value, None, list(args)
         if kind == "mul" and sum(is_array(a) for a in args) == 1:
-            ((shape, _, entries),) = [v for a in args if is_array(a) and (v := self._vector(a)) is not None]
+            inner = self._vector(next(a for a in args if is_array(a)))
+            if inner is None:
+                return None
+            shape, _, entries = inner
             factor = f.rational(1)
             for a in args:
                 if not is_array(a):
@@ -566,9 +569,9 @@ def _bare(node: Node) -> Node:
 
 
 def is_array(node: Node) -> bool:
-    return node.kind in ("matrix", "group") or (
-        node.kind in ("mul", "div", "add", "pow") and any(is_array(a) for a in node.args)
-    )
+    if node.kind in ("div", "pow"):
+        return is_array(node.args[0])
+    return node.kind in ("matrix", "group") or (node.kind in ("mul", "add") and any(map(is_array, node.args)))
 
 
 def _signed(node: Node) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from functools import lru_cache
-from math import log2
 
 from referee.verifiers.mathematics.forms import Number
 from referee.verifiers.mathematics.tree import TooBig
@@ -56,9 +54,3 @@ def factor(value: Number) -> dict[int, int]:
     for p, k in factor_integer(value.denominator):
         out[p] = out.get(p, 0) - k
     return out
-
-
-def log2_size(value: Number) -> float:
-    """Return a bound on the binary logarithm of a number's size."""
-    size = abs(Fraction(value))
-    return log2(size) if 0 < size < 10**300 else float(value.numerator.bit_length())

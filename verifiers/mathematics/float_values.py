@@ -8,6 +8,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from referee.verifiers.mathematics.forms import UNIT, Atom, Form, Number, Poly, Work
+from referee.verifiers.mathematics.magnitude import to_float
 from referee.verifiers.mathematics.points import STEPS, WHOLE, Point, fixed
 
 _MAX_NESTED = 25
@@ -74,15 +75,6 @@ class _Floats:
         if self.at.real and kind in _DOMAINS and not _DOMAINS[kind](_real(xs[0])):
             raise ValueError(f"{kind} outside the reals")
         return xs[0] if kind == "root" else complex(_FUNCTIONS[kind](xs[0]))
-
-
-def to_float(value: Number) -> float:
-    """Return a number at machine precision; one that is too small is 0.
-
-    Raises:
-        OverflowError: for one that is too large.
-    """
-    return value.numerator / value.denominator
 
 
 def _power(base: complex, e: Number) -> complex:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias
 
+from referee.verifiers.mathematics.magnitude import exactly
 from referee.verifiers.mathematics.tree import TooBig, Unreadable
 
 Number: TypeAlias = "int | Fraction"
@@ -51,7 +52,7 @@ class Atom(NamedTuple):
         """A text that only this atom has."""
         if isinstance(self.of, str):
             return f"{self.kind}[{self.of}]"
-        return f"{self.kind} {self.of.numerator:x}/{self.of.denominator:x}"
+        return f"{self.kind} {exactly(self.of)}"
 
 
 IMAGINARY, PI, EULER = Atom("i"), Atom("pi"), Atom("e")
@@ -159,7 +160,7 @@ def poly_key(poly: Poly) -> str:
     """Write a polynomial as a text, in hexadecimal, with its terms sorted."""
     terms = []
     for mono, c in poly.items():
-        atoms = "*".join(f"{a.key}^{e}" if e != 1 else a.key for a, e in mono)
+        atoms = "*".join(f"{a.key}^{exactly(e)}" if e != 1 else a.key for a, e in mono)
         terms.append(
             f"{c.numerator:x}/{c.denominator:x}*{atoms}" if c.denominator != 1 else f"{c.numerator:x}*{atoms}"
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from referee.verifiers.mathematics.factoring import log2_size
 from referee.verifiers.mathematics.forms import UNIT, Atom, Number, Poly, Work
+from referee.verifiers.mathematics.magnitude import log2_size
 from referee.verifiers.mathematics.points import Point, fixed
 from referee.verifiers.mathematics.tree import TooBig
 

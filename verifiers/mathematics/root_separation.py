@@ -6,8 +6,8 @@ import math
 from fractions import Fraction
 from typing import Any
 
-from referee.verifiers.mathematics.factoring import log2_size
 from referee.verifiers.mathematics.forms import Atom, Poly, Work
+from referee.verifiers.mathematics.magnitude import log2_size, to_float
 from referee.verifiers.mathematics.tree import Unreadable
 
 
@@ -58,13 +58,13 @@ def _atom_conjugates(
     if name.kind == "prime":
         degrees[name] = math.lcm(degrees.get(name, 1), q)
         bits = log2_size(int(name.of))
-        return float(e) * bits, 0.0 if e > 0 else abs(float(e)) * bits + 1
+        return to_float(e) * bits, 0.0 if e > 0 else abs(to_float(e)) * bits + 1
     if name.kind == "cosine" and type(e) is int and e > 0:
         degrees[name] = Fraction(name.of).denominator * 2
-        return 0.0, float(e)
+        return 0.0, to_float(e)
     if name.kind == "root" and e > 0:
         inner = work.atoms[name][0]
         log_size, log_den = _conjugates(inner.top, work, degrees, depth + 1)
         degrees[name] = math.lcm(degrees.get(name, 1), q)
-        return max(float(e) * log_size, 0.0), log_den * (math.ceil(float(e)) + 1)
+        return max(to_float(e) * log_size, 0.0), log_den * (math.ceil(to_float(e)) + 1)
     raise Unreadable("not an algebraic number with a known bound")

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from referee.verifiers.errors import UnreadableText
+from referee.verifiers.mathematics.magnitude import exactly, shown
 
 MAX_CHARS = 4000  # of an answer that is read; a longer one is compared as text only
 MAX_TOKENS = 1200
@@ -58,6 +59,9 @@ class Node(NamedTuple):
     value: Any = None
     args: tuple[Node, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<{self.kind} {show(self)}>"  # digits past the interpreter's bound would raise
+
 
 def num(value: int | Fraction) -> Node:
     """Return a rational number."""
@@ -90,8 +94,13 @@ def rearranged(node: Node) -> Node:
         return node
     args = tuple(rearranged(a) for a in node.args)
     if node.kind == "add" or (node.kind == "mul" and not any(a.kind in ("matrix", "group") for a in args)):
-        args = tuple(sorted(args, key=repr))
+        args = tuple(sorted(args, key=_order))
     return Node(node.kind, node.value, args)
+
+
+def _order(node: Node) -> str:
+    value = exactly(node.value) if node.kind == "num" else str(node.value)
+    return f"{node.kind} {value} ({', '.join(map(_order, node.args))})"
 
 
 def show(node: Node, limit: int = 400) -> str:
@@ -107,7 +116,7 @@ def _show(node: Node, level: int) -> str:
     inner = [_show(a, level + 1) for a in args]
     match kind:
         case "num":
-            return _number(value)
+            return shown(value)
         case "var" | "const":
             return str(value)
         case "text":
@@ -148,9 +157,3 @@ def _show(node: Node, level: int) -> str:
         case "builder":
             return "{" + f"{value}: " + ", ".join(inner) + "}"
     return f"{kind}({', '.join(inner)})"
-
-
-def _number(value: Fraction) -> str:
-    if max(value.numerator.bit_length(), value.denominator.bit_length()) > 1000:
-        return f"a number of {value.numerator.bit_length()} bits"
-    return str(value)
