@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from referee.verifiers.mathematics.environments import left_brace
 from referee.verifiers.mathematics.tree import Node, Unreadable
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def set_of(p: Parser) -> Node:
     """Parse a set behind its opening brace."""
     if p.accept("\\}"):
         return Node("const", "empty")
+    if (rows := left_brace(p)) is not None:
+        return rows
     saved, p.in_abs, p.in_set = (p.in_abs, p.in_set), 0, 1
     head = p.items()
     if p.accept("|", ":"):
@@ -66,34 +69,3 @@ def set_of(p: Parser) -> Node:
     p.expect("\\}")
     p.in_abs, p.in_set = saved
     return node
-
-
-def environment(p: Parser, name: str) -> Node:
-    """Parse an environment behind its beginning."""
-    if name.rstrip("*") not in (
-        "pmatrix",
-        "bmatrix",
-        "matrix",
-        "Bmatrix",
-        "array",
-        "vmatrix",
-        "smallmatrix",
-        "Vmatrix",
-    ):
-        raise Unreadable(f"the environment {name}")
-    saved, p.in_abs = p.in_abs, 0
-    rows: list[list[Node]] = [[]]
-    while p.peek.kind != "e":
-        if p.accept("\\\\"):
-            if p.peek.kind != "e":
-                rows.append([])
-            continue
-        if rows[-1]:
-            p.expect("&")
-        rows[-1].append(p.nested(p.relation))
-    p.pos += 1
-    p.in_abs = saved
-    if not rows[0] or len({len(r) for r in rows}) != 1:
-        raise Unreadable("a matrix with rows of different lengths")
-    matrix = Node("matrix", (len(rows), len(rows[0])), tuple(x for r in rows for x in r))
-    return Node("fn", "det", (matrix,)) if name == "vmatrix" else matrix

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from referee.verifiers.mathematics import brackets
+from referee.verifiers.mathematics import brackets, statements
 from referee.verifiers.mathematics.lexer import FUNCTIONS
 from referee.verifiers.mathematics.tree import Node, Unreadable, neg, num, product
 
@@ -34,6 +34,8 @@ _COUNTS = {"C": "binom", "P": "permutations"}
 def command(p: Parser, name: str) -> Node:
     """Parse what a command begins, its name having been taken."""
     if name in _CONSTANTS:
+        if name == "integers" and p.peek.text == "_":
+            return p.variable("\\mathbb{Z}")
         return Node("const", _CONSTANTS[name])
     if name == "frac":
         return Node("div", None, (p.argument(), p.argument()))
@@ -62,7 +64,9 @@ def command(p: Parser, name: str) -> Node:
         if not letters:
             raise Unreadable(f"\\{name} without letters")
         return Node("var", f"{name} {letters}")
-    if name in _GREEK:
+    if name in statements.PREFIXES:
+        return statements.prefixed(p, name)
+    if name in _GREEK or (name.startswith("mathbb") and p.peek.text == "_"):
         return p.variable(f"\\{name}")
     raise Unreadable(f"the command \\{name}")
 

@@ -8,12 +8,13 @@ from typing import NamedTuple, TypeAlias
 
 from referee.verifiers.mathematics import forms as f
 from referee.verifiers.mathematics.approximation import Zero, is_zero, real_value
+from referee.verifiers.mathematics.cases import same_cases
 from referee.verifiers.mathematics.evaluate import Evaluator, counted
 from referee.verifiers.mathematics.forms import Atom, Form, Number, Work
 from referee.verifiers.mathematics.leniency import Leniency
 from referee.verifiers.mathematics.names import drawn, name_of, same_name, same_words
 from referee.verifiers.mathematics.real_sets import INEQUALITIES, Sets, infinite, is_set_like, variables
-from referee.verifiers.mathematics.tree import UNNAMED, Node, TooBig, Unreadable, neg
+from referee.verifiers.mathematics.tree import UNNAMED, Node, TooBig, Unreadable, neg, rearranged
 
 Vector: TypeAlias = "tuple[tuple[int, int], tuple[str, str] | None, list[Node | Form]]"
 _MAX_UNORDERED = 40
@@ -53,7 +54,7 @@ class Comparer:
         try:
             return self._same(a, g)
         except Unreadable:
-            return _NO
+            return Match(rearranged(a) == rearranged(g), "structure")
 
     def _meaningful(self, node: Node) -> Match:
         """What equals itself: anything but an expression without a value."""
@@ -62,6 +63,10 @@ class Comparer:
     def _same(self, a: Node, g: Node) -> Match:
         if a.kind == "text" or g.kind == "text":
             return Match(a.kind == g.kind and same_words(a.value, g.value), "text")
+        if "cases" in (a.kind, g.kind) and "rel" not in (a.kind, g.kind):
+            return Match(same_cases(self, a, g), "structure")
+        if "statement" in (a.kind, g.kind) and "rel" not in (a.kind, g.kind):
+            return Match(rearranged(a) == rearranged(g), "structure")
         a, g = self._plus_minus(a), self._plus_minus(g)
         if is_set_like(a) or is_set_like(g):
             return self._as_sets(a, g)

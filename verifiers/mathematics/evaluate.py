@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import permutations
 
+from referee.verifiers.mathematics import derivatives, series, trigonometry, whole_numbers
 from referee.verifiers.mathematics import forms as f
-from referee.verifiers.mathematics import series, trigonometry, whole_numbers
 from referee.verifiers.mathematics.approximation import sign_of
 from referee.verifiers.mathematics.factoring import factor
 from referee.verifiers.mathematics.forms import Atom, Form, Work
@@ -51,13 +51,15 @@ class Evaluator:
         if kind == "mul":
             if (count := counted(args)) is not None:
                 return self.form(count)
-            if (name := series.differential(args[0])) is not None:
-                return series.derivative(self, name, args[1:])
+            if (name := derivatives.differential(args[0])) is not None:
+                return derivatives.derivative(self, name, args[1:])
             total = self.form(args[0])
             for a in args[1:]:
                 total = f.multiply(total, self.form(a), work)
             return total
         if kind == "div":
+            if derivatives.quotient_of_differentials(node):
+                return f.atom_form(work.atom("derivative", *self._names(args)))
             return f.divide(self.form(args[0]), self.form(args[1]), work)
         if kind == "pow":
             return self.power(self.form(args[0]), self.form(args[1]))
@@ -70,6 +72,10 @@ class Evaluator:
         if kind == "fn":
             return self._function(value, args)
         raise Unreadable(f"a {kind} where a number was expected")
+
+    def _names(self, args: tuple[Node, ...]) -> list[Form]:
+        """Return what differentials are of, so that equal quotients of them are one atom."""
+        return [self.form(Node("mul", None, a.args)) for a in args]
 
     def _constant(self, name: str) -> Form:
         if name == "pi":

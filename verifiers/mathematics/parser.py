@@ -6,7 +6,8 @@ quotients (also side by side, ``1/2x`` being ``(1/2)x``), signs, powers and post
 
 from __future__ import annotations
 
-from referee.verifiers.mathematics import brackets, commands, measures, numerals
+from referee.verifiers.mathematics import brackets, commands, measures, numerals, statements
+from referee.verifiers.mathematics.environments import environment
 from referee.verifiers.mathematics.lexer import Token
 from referee.verifiers.mathematics.token_stream import END, TokenStream
 from referee.verifiers.mathematics.tree import UNNAMED, Node, Unreadable, neg, num, product
@@ -87,9 +88,11 @@ class Parser(TokenStream):
             if signs[-1] == "==" and side.kind == "fn" and side.value == "mod":
                 side = Node("mod", None, side.args)
             sides.append(side)
-        if not signs:
-            return sides[0]
-        return Node("rel", tuple(signs), tuple(sides))
+        node = Node("rel", tuple(signs), tuple(sides)) if signs else sides[0]
+        if (statement := statements.sign(self.peek)) is not None:
+            self.pos += 1
+            node = Node("statement", statement, (node, self.nested(self.relation)))
+        return node
 
     def _relation_sign(self) -> str | None:
         token = self.peek
@@ -209,7 +212,7 @@ class Parser(TokenStream):
         if kind == "v":
             return True
         if kind == "c":
-            return text not in _OPERATORS
+            return text not in _OPERATORS and text not in statements.SIGNS
         if kind == "o":
             if text == "(":
                 return self.ahead(1).text not in ("bmod", "pmod")
@@ -231,6 +234,9 @@ class Parser(TokenStream):
                     node = self._degrees_of(node)
                     continue
                 if self._ordinal() or (node.kind != "num" and self.accept("'", "prime")):
+                    continue
+                if self._raised("dagger"):
+                    node = Node("fn", "dagger", (node,))
                     continue
                 if self.accept("top"):
                     node = Node("pow", None, (node, Node("var", "T")))
@@ -264,9 +270,12 @@ class Parser(TokenStream):
 
     def degree_sign(self) -> bool:
         """Take a degree sign, in braces or not."""
-        if self.accept("circ", "degrees"):
+        return self._raised("circ", "degrees")
+
+    def _raised(self, *names: str) -> bool:
+        if self.accept(*names):
             return True
-        if self.peek.text == "{" and self.ahead(1).text in ("circ", "degrees") and self.ahead(2).text == "}":
+        if self.peek.text == "{" and self.ahead(1).text in names and self.ahead(2).text == "}":
             self.pos += 3
             return True
         return False
@@ -309,7 +318,9 @@ class Parser(TokenStream):
         if kind == "c":
             return commands.command(self, text)
         if kind == "b":
-            return brackets.environment(self, text)
+            return environment(self, text)
+        if kind == "t" and text == statements.SPAN:
+            return statements.span(self)
         if kind == "t":
             value = number_word(text)
             if value is None:

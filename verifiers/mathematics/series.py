@@ -1,8 +1,8 @@
-r"""Sums, products, derivatives and integrals, where they can be worked out exactly in few steps.
+r"""Sums, products and integrals, where they can be worked out exactly in few steps.
 
 Sums and products between whole bounds, sums of polynomials up to a variable, infinite geometric
-series, progressions with dots; derivatives and definite integrals of polynomials. Nothing else:
-limits, other integrals and other infinite series have no value here.
+series, progressions with dots; definite integrals of polynomials. Nothing else: limits, other
+integrals and other infinite series have no value here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 MAX_TERMS = 400
 _MAX_DEGREE = 8
-_D = Node("var", "d")
 _INDEX = f.variable("")  # no variable of an answer has this name
 
 
@@ -137,27 +136,6 @@ def _coefficients(x: Form, name: Atom, to: Evaluator) -> dict[int, Form]:
                 raise Unreadable("a function where a polynomial was expected")
         rest = Form({tuple(p for p in mono if p[0] != name): c})
         out[degree] = Form(f.add_polys(out[degree].top, rest.top)) if degree in out else rest
-    return out
-
-
-def differential(node: Node) -> Atom | None:
-    """Return the atom of the variable of ``d/dx``."""
-    if node.kind != "div" or node.args[0] != _D or node.args[1].kind != "mul":
-        return None
-    below = node.args[1].args
-    return (
-        f.variable(below[1].value) if len(below) == 2 and below[0] == _D and below[1].kind == "var" else None
-    )
-
-
-def derivative(to: Evaluator, name: Atom, factors: tuple[Node, ...]) -> Form:
-    """Return the derivative of a polynomial."""
-    body = to.form(factors[0] if len(factors) == 1 else Node("mul", None, factors))
-    out = f.rational(0)
-    for degree, c in _coefficients(body, name, to).items():
-        if degree:
-            power = f.atom_form(name, degree - 1) if degree > 1 else f.rational(1)
-            out = f.add(out, f.multiply(f.multiply(c, f.rational(degree), to.work), power, to.work), to.work)
     return out
 
 

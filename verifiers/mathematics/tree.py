@@ -35,7 +35,7 @@ class Node(NamedTuple):
     |---|---|---|
     | num | Fraction | |
     | var | name | |
-    | const | pi, e, i, inf, reals, integers, empty, undefined, dots | |
+    | const | pi, e, i, inf, reals, integers, empty, undefined, dots, otherwise | |
     | add, mul | | terms, factors |
     | div, pow | | two |
     | fn | name | arguments |
@@ -50,6 +50,8 @@ class Node(NamedTuple):
     | ratio | | parts |
     | union, inter, diff | | sets |
     | builder | variable name | conditions of a set |
+    | cases | | values and their conditions, in turn |
+    | statement | subset, perp, to, neg, lim, span and so on | what it is about |
     | mod | | residue and modulus |
     | time | seconds after midnight | |
     | text | folded words | |
@@ -69,6 +71,8 @@ def num(value: int | Fraction) -> Node:
 
 
 ZERO, ONE, MINUS_ONE = num(0), num(1), num(-1)
+OTHERWISE = Node("const", "otherwise")
+_SYMMETRIC = frozenset(["perp", "parallel", "nparallel", "cong", "iff"])
 
 
 def neg(node: Node) -> Node:
@@ -93,7 +97,12 @@ def rearranged(node: Node) -> Node:
     if not node.args:
         return node
     args = tuple(rearranged(a) for a in node.args)
-    if node.kind == "add" or (node.kind == "mul" and not any(a.kind in ("matrix", "group") for a in args)):
+    if (
+        node.kind == "add"
+        or node.kind == "set"
+        or (node.kind == "statement" and node.value in _SYMMETRIC)
+        or (node.kind == "mul" and not any(a.kind in ("matrix", "group") for a in args))
+    ):
         args = tuple(sorted(args, key=_order))
     return Node(node.kind, node.value, args)
 
