@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from referee.verifiers.mathematics import brackets, statements
+from referee.verifiers.mathematics import brackets, raised_signs, statements
 from referee.verifiers.mathematics.lexer import FUNCTIONS
 from referee.verifiers.mathematics.tree import Node, Unreadable, neg, num, product
 
@@ -88,7 +88,7 @@ def _function(p: Parser, name: str) -> Node:
         p.pos += 1
         if sign.text == "_":
             base = p.argument()
-        elif p.degree_sign():
+        elif raised_signs.degree_sign(p):
             raise Unreadable("a degree sign on a function's name")
         else:
             power = p.exponent()
@@ -113,7 +113,7 @@ def _function(p: Parser, name: str) -> Node:
 def _degrees(p: Parser, node: Node) -> Node:
     """Take a degree sign that stands behind an argument in parentheses."""
     mark = p.pos
-    if p.accept("^") and p.degree_sign():
+    if p.accept("^") and raised_signs.degree_sign(p):
         return Node("deg", None, (node,))
     p.pos = mark
     return node

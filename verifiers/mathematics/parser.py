@@ -6,12 +6,12 @@ quotients (also side by side, ``1/2x`` being ``(1/2)x``), signs, powers and post
 
 from __future__ import annotations
 
-from referee.verifiers.mathematics import brackets, commands, measures, numerals, statements
+from referee.verifiers.mathematics import brackets, commands, measures, numerals, raised_signs, statements
 from referee.verifiers.mathematics.environments import environment
 from referee.verifiers.mathematics.lexer import Token
 from referee.verifiers.mathematics.token_stream import END, TokenStream
 from referee.verifiers.mathematics.tree import UNNAMED, Node, Unreadable, neg, num, product
-from referee.verifiers.mathematics.units import number_word, read_unit
+from referee.verifiers.mathematics.units import number_word
 
 _RELATIONS = {
     "=": "=",
@@ -219,8 +219,10 @@ class Parser(TokenStream):
             if text == "|":
                 return not self.in_abs and not self.in_set
             return text == "{" or (text == "[" and not self.reversed)
-        if kind == "n":
-            return self.tokens[self.pos - 1].text == "!"
+        if kind == "n":  # (n+1)2^n, 3!4; but 30 degrees 20 minutes, (1) 12 (2) 5 are no products
+            before = self.tokens[self.pos - 1].text
+            part = before == ")" and self.pos > 2 and self.tokens[self.pos - 3].text == "("
+            return before == "!" or (before in ("}", ")") and not token.spaced and not part)
         return kind == "b"
 
     def factor(self) -> Node:
@@ -230,13 +232,13 @@ class Parser(TokenStream):
             token = self.peek
             if token.kind == "o" and token.text == "^":
                 self.pos += 1
-                if self.degree_sign():
-                    node = self._degrees_of(node)
+                if raised_signs.degree_sign(self):
+                    node = raised_signs.degrees_of(self, node)
                     continue
-                if self._ordinal() or (node.kind != "num" and self.accept("'", "prime")):
+                if raised_signs.ordinal(self) or (node.kind != "num" and self.accept("'", "prime")):
                     continue
-                if self._raised("dagger"):
-                    node = Node("fn", "dagger", (node,))
+                if (mark := raised_signs.mark(self)) is not None:
+                    node = Node("fn", mark, (node,))
                     continue
                 if self.accept("top"):
                     node = Node("pow", None, (node, Node("var", "T")))
@@ -244,7 +246,7 @@ class Parser(TokenStream):
                 node = Node("pow", None, (node, self.exponent()))
             elif token.kind == "c" and token.text in ("degrees", "circ"):
                 self.pos += 1
-                node = self._degrees_of(node)
+                node = raised_signs.degrees_of(self, node)
             elif token.kind == "o" and token.text == "!":
                 self.pos += 1
                 if self.accept("!"):
@@ -254,42 +256,14 @@ class Parser(TokenStream):
             elif token.kind == "o" and token.text in ("\\%", "%"):
                 self.pos += 1
                 node = Node("pct", None, (node,))
+            elif token.kind == "o" and token.text == "_" and node.kind not in ("num", "var", "const"):
+                self.pos += 1
+                node = Node("fn", f"index {self.plain_argument()}", (node,))  # (x + y)_{max}
             elif token.kind == "o" and token.text == "'" and node.kind == "var":
                 self.pos += 1
                 node = Node("var", node.value + "'")
             else:
                 return node
-
-    def _degrees_of(self, node: Node) -> Node:
-        """Make degrees of a number; a lone C or F behind the sign makes them a temperature."""
-        scale = {"C": "celsius", "F": "fahrenheit"}.get(self.peek.text)
-        if scale is None or node.kind != "num" or self.ahead(1) is not END:
-            return Node("deg", None, (node,))
-        self.pos += 1
-        return Node("unit", read_unit(scale)[2], (node,))
-
-    def degree_sign(self) -> bool:
-        """Take a degree sign, in braces or not."""
-        return self._raised("circ", "degrees")
-
-    def _raised(self, *names: str) -> bool:
-        if self.accept(*names):
-            return True
-        if self.peek.text == "{" and self.ahead(1).text in names and self.ahead(2).text == "}":
-            self.pos += 3
-            return True
-        return False
-
-    def _ordinal(self) -> bool:
-        """Skip the raised letters of an ordinal number."""
-        if (
-            self.peek.text == "{"
-            and self.ahead(1).text in ("th", "st", "nd", "rd")
-            and self.ahead(2).text == "}"
-        ):
-            self.pos += 3
-            return True
-        return False
 
     def exponent(self) -> Node:
         """Parse what stands behind ``^``."""
@@ -348,13 +322,21 @@ class Parser(TokenStream):
             return numerals.number(self, "0.")
         raise Unreadable(f"unexpected {text or 'end'!r}")
 
-    def variable(self, text: str) -> Node:
+    def variable(self, text: str, alone: bool = False) -> Node:
         """Make a variable of a letter and its subscript."""
         if text in ("e", "i") and not (self.peek.kind == "o" and self.peek.text == "_"):
             return Node("const", text)
         if self.peek.kind == "o" and self.peek.text == "_":
             self.pos += 1
             return Node("var", f"{text}_{self.plain_argument()}")
+        if (
+            not alone
+            and self.peek.kind == "n"
+            and not self.peek.spaced
+            and self.peek.text.isdigit()
+            and len(text) == 1
+        ):
+            return Node("var", f"{text}_{self.next().text}")  # x1 in plain text
         return Node("var", text)
 
     def argument(self) -> Node:
@@ -365,6 +347,9 @@ class Parser(TokenStream):
         if token.kind == "n" and len(token.text) > 1 and token.text.isdigit():
             self.tokens[self.pos] = Token("n", token.text[1:])
             return num(int(token.text[0]))
+        if token.kind == "v":
+            self.pos += 1
+            return self.variable(token.text, alone=True)
         return self.nested(self.atom)
 
 
