@@ -30,6 +30,8 @@ _GREEK = frozenset(
 )
 _COUNTS = {"C": "binom", "P": "permutations"}
 
+_INVERTIBLE = frozenset("sin cos tan cot sec csc sinh cosh tanh".split())  # sin^{-1} is no quotient
+
 
 def command(p: Parser, name: str) -> Node:
     """Parse what a command begins, its name having been taken."""
@@ -104,7 +106,7 @@ def _function(p: Parser, name: str) -> Node:
         args = (args[0], base if base is not None else args[1] if len(args) == 2 else num(10))
     elif base is not None:
         raise Unreadable(f"a subscript on {name}")
-    if power is not None and power == num(-1) and name in ("sin", "cos", "tan", "cot", "sec", "csc"):
+    if power is not None and power == num(-1) and name in _INVERTIBLE:
         name, power = "arc" + name, None
     node = Node("fn", name, args)
     return node if power is None else Node("pow", None, (node, power))

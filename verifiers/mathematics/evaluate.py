@@ -218,13 +218,10 @@ class Evaluator:
             return self.absolute(x)
         if name == "cbrt":
             return self._root(x, f.rational(3))
-        name = (
-            name
-            if name.startswith("arc")
-            else "arc" + name[1:]
-            if name[0] == "a" and name not in ("arg", "abs")
-            else name
-        )
+        if name in ("arsinh", "arcosh", "artanh"):
+            name = "arc" + name[2:]
+        elif name[0] == "a" and name[:3] != "arc" and name != "arg":
+            name = "arc" + name[1:]
         return trigonometry.inverse(self, name, x)
 
     def _root(self, x: Form, degree: Form) -> Form:
