@@ -8,13 +8,14 @@ from typing import NamedTuple, TypeAlias
 
 from referee.verifiers.mathematics import forms as f
 from referee.verifiers.mathematics.approximation import Zero, is_zero, real_value
+from referee.verifiers.mathematics.cases import same_cases
 from referee.verifiers.mathematics.common_units import in_one_unit
 from referee.verifiers.mathematics.evaluate import Evaluator, counted
-from referee.verifiers.mathematics.forms import Form, Number, Work
+from referee.verifiers.mathematics.forms import Atom, Form, Number, Work
 from referee.verifiers.mathematics.leniency import Leniency
 from referee.verifiers.mathematics.names import drawn, name_of, same_name, same_words
 from referee.verifiers.mathematics.real_sets import INEQUALITIES, Sets, infinite, is_set_like, variables
-from referee.verifiers.mathematics.tree import UNNAMED, Node, TooBig, Unreadable, neg
+from referee.verifiers.mathematics.tree import UNNAMED, Node, TooBig, Unreadable, neg, rearranged
 
 Vector: TypeAlias = "tuple[tuple[int, int], tuple[str, str] | None, list[Node | Form]]"
 _MAX_UNORDERED = 40
@@ -54,7 +55,7 @@ class Comparer:
         try:
             return self._same(a, g)
         except Unreadable:
-            return _NO
+            return Match(rearranged(a) == rearranged(g), "structure")
 
     def _meaningful(self, node: Node) -> Match:
         """What equals itself: anything but an expression without a value."""
@@ -63,6 +64,10 @@ class Comparer:
     def _same(self, a: Node, g: Node) -> Match:
         if a.kind == "text" or g.kind == "text":
             return Match(a.kind == g.kind and same_words(a.value, g.value), "text")
+        if "cases" in (a.kind, g.kind) and "rel" not in (a.kind, g.kind):
+            return Match(same_cases(self, a, g), "structure")
+        if "statement" in (a.kind, g.kind) and "rel" not in (a.kind, g.kind):
+            return Match(rearranged(a) == rearranged(g), "structure")
         a, g = self._plus_minus(a), self._plus_minus(g)
         if is_set_like(a) or is_set_like(g):
             return self._as_sets(a, g)
@@ -458,7 +463,10 @@ class Comparer:
         if kind == "matrix":
             return value, None, list(args)
         if kind == "mul" and sum(is_array(a) for a in args) == 1:
-            ((shape, _, entries),) = [v for a in args if is_array(a) and (v := self._vector(a)) is not None]
+            inner = self._vector(next(a for a in args if is_array(a)))
+            if inner is None:
+                return None
+            shape, _, entries = inner
             factor = f.rational(1)
             for a in args:
                 if not is_array(a):
@@ -499,10 +507,10 @@ class Comparer:
         size = 3 if "unit_k" in names else 2
         out: list[Node | Form] = [f.rational(0)] * size
         for mono, c in form.top.items():
-            units = [(n, e) for n, e in mono if n.startswith("v:unit_")]
+            units = [(n, e) for n, e in mono if n.kind == "variable" and str(n.of).startswith("unit_")]
             if len(units) != 1 or units[0][1] != 1:
                 raise Unreadable("a product of unit vectors")
-            i = "ijk".index(units[0][0][-1])
+            i = "ijk".index(str(units[0][0].of)[-1])
             rest = Form({tuple(p for p in mono if p not in units): c}, form.bottom)
             out[i] = f.add(self._entry(out[i]), rest, self.work)
         return (size, 1), None, out
@@ -565,9 +573,9 @@ def _bare(node: Node) -> Node:
 
 
 def is_array(node: Node) -> bool:
-    return node.kind in ("matrix", "group") or (
-        node.kind in ("mul", "div", "add", "pow") and any(is_array(a) for a in node.args)
-    )
+    if node.kind in ("div", "pow"):
+        return is_array(node.args[0])
+    return node.kind in ("matrix", "group") or (node.kind in ("mul", "add") and any(map(is_array, node.args)))
 
 
 def _signed(node: Node) -> int:
@@ -585,10 +593,10 @@ def _choose(node: Node, sign: int) -> Node:
 
 def _cleared(x: Form) -> Form:
     """Multiply an equation's side by the variables that it is divided by, so that y - 1/x becomes xy - 1."""
-    lowest: dict[str, Number] = {}
+    lowest: dict[Atom, Number] = {}
     for mono in x.top:
         for name, e in mono:
-            if name[:2] == "v:" and e < 0:
+            if name.kind == "variable" and e < 0:
                 lowest[name] = min(lowest.get(name, 0), e)
     if not lowest:
         return Form(x.top)

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from referee.verifiers.combine import Composable
+from referee.verifiers.mathematics.approximation import UNDECIDED
 from referee.verifiers.mathematics.compare import Comparer, Match
 from referee.verifiers.mathematics.extract import extract
 from referee.verifiers.mathematics.leniency import Leniency
@@ -64,6 +65,8 @@ class Math(Leniency, Composable):
             ``required`` they must agree.
         boxes: ``all`` boxes side by side are one answer together; ``last`` only the last counts.
         tolerance: relative error that numbers may have; 0 is exact.
+        undecided: an answer that could neither be shown equal nor refuted is a ``decision`` (0, reason
+            ``undecided``), or the verifier may ``abstain`` (None, the same reason).
         list_means: what a list of references is: ``any`` of them, or ``all`` of them, each of which the
             answer must give and nothing else, in any order (in this one where ``lists`` is ``ordered``).
 
@@ -133,7 +136,10 @@ class Math(Leniency, Composable):
         if decision.equal:
             return Verdict(score=1.0, reason=Reason.CORRECT, answer=found.answer, detail=detail)
         reason = Reason.RESOURCE_LIMIT if decision.too_big else Reason.INCORRECT
-        return Verdict(score=0.0, reason=reason, answer=found.answer[:4000], detail=detail)
+        score: float | None = 0.0
+        if decision.tier == UNDECIDED:
+            reason, score = Reason.UNDECIDED, None if self.undecided == "abstain" else 0.0
+        return Verdict(score=score, reason=reason, answer=found.answer[:4000], detail=detail)
 
     def _decided(self, answer: str, reference: Reference) -> Decision:
         if len(answer) + len(reference.text) <= _CACHED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from referee.verifiers.mathematics.magnitude import shown
 from referee.verifiers.mathematics.tree import MINUS_ONE, Node
 
 
@@ -25,7 +26,8 @@ def name_of(node: Node) -> str | None:
         and node.args[1].kind in ("num", "group")
     ):
         head = name_of(node.args[0])
-        return None if head is None else f"{head} of {node.args[1].value}"
+        value = node.args[1].value
+        return None if head is None else f"{head} of {shown(value) if node.args[1].kind == 'num' else value}"
     if node.kind == "pow" and node.args[0].kind == "var" and node.args[1] in (MINUS_ONE,):
         return f"inverse {node.args[0].value}"
     if (
