@@ -1,0 +1,91 @@
+"""Comparing equations with equations, and with the values they give."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from referee.verifiers.mathematics import forms as f
+from referee.verifiers.mathematics.approximation import is_zero
+from referee.verifiers.mathematics.assignments import rounds, value_of
+from referee.verifiers.mathematics.forms import Form, Number
+from referee.verifiers.mathematics.lists import ordered
+from referee.verifiers.mathematics.matching import NO, Match, Matching
+from referee.verifiers.mathematics.names import name_of, same_name
+from referee.verifiers.mathematics.real_sets import variables
+from referee.verifiers.mathematics.tree import Node
+
+
+def relations(c: Matching, a: Node, g: Node) -> Match:
+    """Compare an equation with an equation or with the value it gives."""
+    if a.kind == g.kind == "rel":
+        return _equations(c, a, g)
+    rel, other = (a, g) if a.kind == "rel" else (g, a)
+    if other.kind == "rel":
+        return NO
+    split = value_of(c, rel)
+    if split is None or (
+        split[0] is None and other.kind not in ("num", "div", "add", "mul", "pow", "fn", "unit", "const")
+    ):
+        return _approximately(c, rel, other, a) if rel is a else NO
+    if rel is g and split[0] in ("x y", "y x", "x y z"):
+        return NO  # a curve, and no name for its right side
+    match = c.same(split[1], other) if rel is a else c.same(other, split[1])
+    if not match.equal and rel is a and "~" in rel.value:
+        return _approximately(c, rel, other, a)
+    return match
+
+
+def _approximately(c: Matching, rel: Node, other: Node, a: Node) -> Match:
+    """``20000/pi ~ 6366.2`` gives either side, where they round to each other."""
+    if "~" not in rel.value or len(rel.args) < 2:
+        return NO
+    last, before = rel.args[-1], rel.args[-2]
+    if name_of(before) is None and not rounds(c, before, last):
+        return NO
+    return c.same(last, other)
+
+
+def _equations(c: Matching, a: Node, g: Node) -> Match:
+    left, right = value_of(c, a), value_of(c, g)
+    if left is not None and right is not None and left[0] is not None and right[0] is not None:
+        if same_name(left[0], right[0]):
+            match = c.same(left[1], right[1])
+            if match.equal or " " not in left[0] + right[0]:
+                return match
+        if not (variables(left[1]) or variables(right[1])):
+            return NO
+    if a.value == g.value == ("==",):
+        return ordered(c, a.args, g.args)
+    if a.value != ("=",) or g.value != ("=",):
+        return NO
+    p, q = (f.add(c.evaluator.form(n.args[0]), c.evaluator.form(n.args[1]), c.work, -1) for n in (a, g))
+    return proportional(c, p, q)
+
+
+def proportional(c: Matching, p: Form, q: Form, positive: bool = False) -> Match:
+    """Tell whether one form is a multiple of the other, a positive one where the sign counts."""
+    if not p.top or not q.top:
+        return Match(not p.top and not q.top, "normal form")
+    if not positive:
+        p, q = _cleared(p), _cleared(q)
+    lead = max(q.top)
+    if lead not in p.top:
+        return Match(False, "normal form")
+    ratio = Fraction(p.top[lead]) / q.top[lead]
+    if positive and ratio < 0:
+        return Match(False, "normal form")
+    scaled = f.multiply(Form(q.top), f.rational(ratio), c.work)
+    return Match(*is_zero(f.add(Form(p.top), scaled, c.work, -1), c.work))
+
+
+def _cleared(x: Form) -> Form:
+    """Multiply an equation's side by the variables that it is divided by, so that y - 1/x becomes xy - 1."""
+    lowest: dict[str, Number] = {}
+    for mono in x.top:
+        for name, e in mono:
+            if name[:2] == "v:" and e < 0:
+                lowest[name] = min(lowest.get(name, 0), e)
+    if not lowest:
+        return Form(x.top)
+    by = tuple(sorted((name, -e) for name, e in lowest.items()))
+    return Form({f.multiply_monos(mono, by)[1]: c for mono, c in x.top.items()})
