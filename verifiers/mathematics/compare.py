@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from referee.verifiers.mathematics.lists import finite_sets, lists
-from referee.verifiers.mathematics.matching import NO, Match, Matching
+from referee.verifiers.mathematics.bound_letters import one_index, readings
+from referee.verifiers.mathematics.constants import same_family
+from referee.verifiers.mathematics.lists import finite_sets, lists, logic
+from referee.verifiers.mathematics.matching import Match, Matching
 from referee.verifiers.mathematics.names import same_words
 from referee.verifiers.mathematics.ratios import ratios, residues
 from referee.verifiers.mathematics.real_sets import is_set_like
 from referee.verifiers.mathematics.regions import as_sets
 from referee.verifiers.mathematics.relations import relations
 from referee.verifiers.mathematics.signs import both_signs
-from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable
+from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable, rearranged
 from referee.verifiers.mathematics.values import numbers
 from referee.verifiers.mathematics.vectors import arrays
 
@@ -19,25 +21,43 @@ class Comparer(Matching):
     """Compares one answer with one reference, under one budget of work."""
 
     def same(self, a: Node, g: Node) -> Match:
-        """Compare an answer with a reference.
+        """Compare an answer with a reference, letters that the texts bind being whatever they are called.
 
         Raises:
             TooBig: where deciding would pass a bound.
         """
+        a, g = one_index(a), one_index(g)
+        first = self.match(a, g)
+        if first.equal:
+            return first
+        for answer, integers in readings(a, g):
+            self.integers = integers
+            reading = self.match(*answer)
+            if reading.equal:
+                return reading
+        self.integers = frozenset()
+        family = same_family(self, a, g)
+        return family if family is not None and family.equal else first
+
+    def match(self, a: Node, g: Node) -> Match:
+        """Compare an answer, or a part of one, with a reference or a part of it."""
         if a == g:
             return Match(True, "structure")
         try:
-            return self._same(a, g)
+            return self._match(a, g)
         except Unreadable:
-            return NO
+            return Match(rearranged(a) == rearranged(g), "structure")
 
-    def _same(self, a: Node, g: Node) -> Match:
+    def _match(self, a: Node, g: Node) -> Match:
         if "text" in (a.kind, g.kind):
             return Match(a.kind == g.kind and same_words(a.value, g.value), "text")
         a, g = both_signs(a), both_signs(g)
         if is_set_like(a) or is_set_like(g):
             return as_sets(self, a, g)
-        if "rel" in (a.kind, g.kind):
+        kinds = a.kind, g.kind
+        if "logic" in kinds:
+            return logic(self, a, g)
+        if "rel" in kinds:
             return relations(self, a, g)
         if a.kind == "set" and len(a.args) == 1 and g.kind not in ("set", "seq"):
             a = a.args[0]

@@ -153,10 +153,10 @@ _ALIASES = {
     "doteq": "approx",
     "overset": "overset",
     "mod": "bmod",
-    "land": "and",
-    "wedge": "and",
-    "lor": "or",
-    "vee": "or",
+    "land": "land",
+    "wedge": "land",
+    "lor": "lor",
+    "vee": "lor",
     "intercal": "top",
     "arcctg": "arccot",
     "tg": "tan",
@@ -164,7 +164,6 @@ _ALIASES = {
     "R": "reals",
     "reals": "reals",
     "bar": "overline",
-    "lor ": "or",
     "comma": ",",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from referee.verifiers.mathematics.evaluate import Evaluator
@@ -34,9 +35,11 @@ class Matching(ABC):
         self.sets = Sets(self.evaluator)
         self.known: dict[int, tuple[Node, Form]] = {}  # the forms of items that are compared many times
 
+        self.integers: frozenset[str] = frozenset()  # the letters that stand for any integer, on both sides
+
     @abstractmethod
-    def same(self, a: Node, g: Node) -> Match:
-        """Compare an answer, or a part of one, with a reference."""
+    def match(self, a: Node, g: Node) -> Match:
+        """Compare an answer, or a part of one, with a reference or a part of it."""
 
     def form(self, node: Node) -> Form:
         """Return the normal form of an expression, kept for the next time."""
@@ -49,3 +52,13 @@ class Matching(ABC):
 def rank(tier: str) -> int:
     """Return how much work a tier does, so that the greatest of several names them all."""
     return _RANK.index(tier) if tier in _RANK else 0
+
+
+def together(matches: Iterable[Match]) -> Match:
+    """Return the first that is not equal, else that all are, by the tier that did the most work."""
+    tier = "structure"
+    for match in matches:
+        if not match.equal:
+            return match
+        tier = max(tier, match.tier, key=rank)
+    return Match(True, tier)

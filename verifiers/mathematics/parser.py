@@ -59,10 +59,15 @@ _CURRENCY = {
 _OPERATORS = frozenset(
     """
     times cdot div bmod pmod pm mp le ge ne in approx equiv sim cup cap setminus to Rightarrow and or
+    land lor
     choose circ rfloor rceil rangle degrees notin Leftrightarrow subset subseteq prime over qed
     blacksquare
     """.split()
 )
+_JOINS = {",": "comma", ";": "comma", "and": "and", "or": "or", "land": "land", "lor": "lor"}
+_MEASURES = frozenset("rank tr trace dim deg ord nullity vol area perimeter length".split())
+_NO_QUANTITY = frozenset("because therefore forall exists neg lnot not if where".split())
+_CLOCK = re.compile(r"\d{1,2}(?::\d\d){1,2}")
 _GREEK = frozenset(
     """
     alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi
@@ -142,21 +147,28 @@ class Parser:
         """Parse a list of relations, or the one there is."""
         items = [self.nested(self.relation)]
         joins: set[str] = set()
-        while (sep := self.peek).text in (",", ";", "and", "or") and sep.kind in ("o", "c"):
-            self.pos += 1
-            join = sep.text
-            while self.peek.text in ("and", "or", ",", ";") and self.peek.kind in ("o", "c"):
-                join = self.next().text
+        while (join := self._join()) is not None:
+            while (more := self._join()) is not None:
+                join = more
             if self._closing():
-                if join in ("and", "or"):
+                if join != "comma":
                     raise Unreadable("a list breaks off")
                 break
-            joins.add("comma" if join in (",", ";") else join)
+            joins.add(join)
             items.append(self.nested(self.relation))
         if len(items) == 1:
             return items[0]
-        kind = "or" if "or" in joins else "and" if "and" in joins else "comma"
+        if joins <= {"land", "lor"} and not any(i.kind in ("rel", "group") for i in items):
+            return Node("logic", " ".join(sorted(joins)), tuple(items))
+        kind = "or" if joins & {"or", "lor"} else "and" if joins & {"and", "land"} else "comma"
         return Node("seq", kind, tuple(items))
+
+    def _join(self) -> str | None:
+        token = self.peek
+        if token.kind not in "oc" or token.text not in _JOINS:
+            return None
+        self.pos += 1
+        return _JOINS[token.text]
 
     def _closing(self) -> bool:
         t = self.peek
@@ -172,7 +184,7 @@ class Parser:
         while self.peek.text in ("=", "approx", "Rightarrow", "therefore") and self.peek.kind in "oc":
             self.pos += 1
         bare = self.peek.text in ("<", ">", "le", "ge", "ne") and self.peek.kind in "oc"
-        sides, signs = [Node("var", UNNAMED) if bare else self.side()], []
+        sides, signs = [Node("var", UNNAMED) if bare else self._first_side()], []
         while (sign := self._relation_sign()) is not None:
             signs.append(sign)
             self._label()
@@ -183,6 +195,40 @@ class Parser:
         if not signs:
             return sides[0]
         return Node("rel", tuple(signs), tuple(sides))
+
+    def _first_side(self) -> Node:
+        """Parse a side; one that is not computed, as a rank, is the quantity that "=" gives a value."""
+        start, state = self.pos, (self.level, self.in_abs, self.in_set, self.reversed)
+        try:
+            return self.side()
+        except Unreadable:
+            end = self._equals_sign(start)
+            if end is None:
+                raise
+            self.pos, (self.level, self.in_abs, self.in_set, self.reversed) = end, state
+            return Node("quantity", " ".join(t.text for t in self.tokens[start:end]))
+
+    def _equals_sign(self, start: int) -> int | None:
+        """Return where the equals sign of a quantity stands: behind an operator's name and what it is of."""
+        first, after = (self.tokens[k] if k < len(self.tokens) else _END for k in (start, start + 1))
+        named = first.kind == "t" and (after.text in ("(", "[", "{") or first.text.lower() in _MEASURES)
+        operator = first.kind == "c" and first.text not in _OPERATORS | _NO_QUANTITY
+        if not (named and " " not in first.text.strip()) and not operator and first.text != "\\|":
+            return None
+        depth = 0
+        for i, (kind, text, _) in enumerate(self.tokens[start:], start):
+            if kind in "be" or (kind == "t" and i > start and depth == 0):
+                return None
+            if kind not in "oc":
+                continue
+            depth += (text in _BRACKETS or text == "{") - (text in (")", "]", "\\}", "}"))
+            if depth < 0 or text in ("neg", "lnot", "not"):
+                return None
+            if depth == 0 and text == "=":
+                return i
+            if depth == 0 and (text in _JOINS or text in _RELATIONS):
+                return None
+        return None
 
     def _relation_sign(self) -> str | None:
         token = self.peek
@@ -216,7 +262,7 @@ class Parser:
 
     def side(self) -> Node:
         """Parse one side of a relation: sets, ratios, residues, measures."""
-        braced = self.peek.text == "{"
+        start, braced = self.pos, self.peek.text == "{"
         node = self._measured()
         while op := self.accept("cup", "cap", "setminus"):
             node = _in_braces(node) if braced else node
@@ -235,7 +281,8 @@ class Parser:
             parts = [node]
             while self.accept(":"):
                 parts.append(self._measured())
-            node = Node("ratio", None, tuple(parts))
+            written = "".join(t.text for t in self.tokens[start : self.pos])
+            node = Node("ratio", "clock" if _CLOCK.fullmatch(written) else None, tuple(parts))
         if self.peek.kind == "c" and self.peek.text == "pmod":
             self.pos += 1
             node = Node("mod", None, (node, self.argument()))
@@ -464,6 +511,8 @@ class Parser:
             return self._environment(text)
         if kind == "t":
             value = number_word(text)
+            if text.strip(" .").lower() in ("const", "constant"):
+                return Node("var", "C")
             if value is None:
                 raise Unreadable(f"words where a number was expected: {text[:40]!r}")
             return Node("num", value)
@@ -618,6 +667,11 @@ class Parser:
             self.in_set = 0
             conditions = self.items()
             name = head.args[0] if head.kind == "rel" else head
+            image = conditions.kind == "rel" and conditions.value == ("in",) and head.kind != "rel"
+            if image and name.kind != "var":  # the values of 2k for k in Z
+                self.expect("\\}")
+                self.in_abs, self.in_set = saved
+                return Node("seq", "comma", (head, conditions))
             if name.kind != "var" or (head.kind == "rel" and head.args[1] != Node("const", "reals")):
                 raise Unreadable("a set that is described in a way this reader does not know")
             node = Node("builder", name.value, (conditions,))

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from referee.verifiers.mathematics.lexer import FUNCTIONS, tokenize
 from referee.verifiers.mathematics.notation import ascii_math, join_thousands
 from referee.verifiers.mathematics.parser import Parser
+from referee.verifiers.mathematics.parts import labelled_parts
+from referee.verifiers.mathematics.quantifiers import with_quantifier
 from referee.verifiers.mathematics.tree import MAX_CHARS, Node, TooBig, Unreadable, neg, num
 from referee.verifiers.mathematics.units import number_word
 from referee.verifiers.reading.dress import LAYOUT, TEXT, is_placeholder, literal, strip
@@ -114,9 +116,10 @@ def read(text: str) -> ReadAnswer:
     if is_placeholder(text):
         return ReadAnswer(None, plain, words, problem="no answer in it")
     try:
-        node = _special(text, words) or _said_twice(text)
+        node = _special(text, words) or _said_twice(text) or _in_parts(text)
         if node is not None:
             return ReadAnswer(node, plain, words)
+        text = with_quantifier(text)
         node = Parser(tokenize(text)).answer()
         items = None
         if (
@@ -146,6 +149,17 @@ def _said_twice(text: str) -> Node | None:
     if m is None or value is None:
         return None
     return Node("seq", "or", (Parser(tokenize(text[: m.start()])).answer(), num(value)))
+
+
+def _in_parts(text: str) -> Node | None:
+    """Read ``(a) 3, (b) 4`` as the pair of both."""
+    parts = labelled_parts(text)
+    if parts is None:
+        return None
+    try:
+        return Node("group", ("(", ")"), tuple(Parser(tokenize(part)).answer() for part in parts))
+    except Unreadable:
+        return None
 
 
 _IN_WORDS = re.compile(r"\s*\(([A-Za-z][A-Za-z -]{1,60})\)$")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from referee.verifiers.mathematics import forms as f
+from referee.verifiers.mathematics.assignments import value_of
 from referee.verifiers.mathematics.matching import NO, Match, Matching
+from referee.verifiers.mathematics.names import is_function
 from referee.verifiers.mathematics.real_sets import INEQUALITIES, is_set_like, variables
 from referee.verifiers.mathematics.relations import proportional
 from referee.verifiers.mathematics.tree import UNNAMED, Node
@@ -15,6 +17,9 @@ def as_sets(c: Matching, a: Node, g: Node) -> Match:
     """Compare two sets of real numbers, or two inequalities in several variables."""
     if a.kind == g.kind == "rel" and len(a.value) == len(g.value) == 1 and len(variables(g)) > 1:
         return _inequalities(c, a, g)
+    a, g = _ranged(a), _ranged(g)
+    if not (_describes(c, a) and _describes(c, g)):
+        return NO
     left, right = _set_name(a), _set_name(g)
     if left and right and left != right and {UNNAMED} not in (left, right):
         return NO
@@ -26,6 +31,22 @@ def as_sets(c: Matching, a: Node, g: Node) -> Match:
             return NO
         sides.append(c.sets.of(node))
     return Match(c.sets.equal(sides[0], sides[1]), "normal form")
+
+
+def _describes(c: Matching, node: Node) -> bool:
+    """Tell whether a tree can stand for a set: an equation as a value by name or as x = x + 1."""
+    if node.kind != "rel" or not set(node.value) <= {"=", "~"} or all(map(variables, node.args)):
+        return True
+    split = value_of(c, node)
+    return split is not None and split[0] is not None
+
+
+def _ranged(node: Node) -> Node:
+    """Read ``0 < f(x) < 1`` as the range of the values of f."""
+    if node.kind != "rel":
+        return node
+    sides = (Node("var", f"{a.args[0].value}()") if is_function(a) else a for a in node.args)
+    return Node("rel", node.value, tuple(sides))
 
 
 def _set_name(node: Node) -> frozenset[str]:

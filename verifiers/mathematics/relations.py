@@ -6,11 +6,11 @@ from fractions import Fraction
 
 from referee.verifiers.mathematics import forms as f
 from referee.verifiers.mathematics.approximation import is_zero
-from referee.verifiers.mathematics.assignments import rounds, value_of
+from referee.verifiers.mathematics.assignments import quantity_of, value_of
 from referee.verifiers.mathematics.forms import Form, Number
 from referee.verifiers.mathematics.lists import ordered
 from referee.verifiers.mathematics.matching import NO, Match, Matching
-from referee.verifiers.mathematics.names import name_of, same_name
+from referee.verifiers.mathematics.names import same_name, with_argument_of
 from referee.verifiers.mathematics.real_sets import variables
 from referee.verifiers.mathematics.tree import Node
 
@@ -20,36 +20,44 @@ def relations(c: Matching, a: Node, g: Node) -> Match:
     if a.kind == g.kind == "rel":
         return _equations(c, a, g)
     rel, other = (a, g) if a.kind == "rel" else (g, a)
-    if other.kind == "rel":
-        return NO
     split = value_of(c, rel)
-    if split is None or (
-        split[0] is None and other.kind not in ("num", "div", "add", "mul", "pow", "fn", "unit", "const")
-    ):
-        return _approximately(c, rel, other, a) if rel is a else NO
-    if rel is g and split[0] in ("x y", "y x", "x y z"):
+    if split is None or (split[0] is None and other.kind not in _NUMBERS):
+        value = _measured(c, rel, rel is g)
+    elif rel is g and split[0] in ("x y", "y x", "x y z"):
         return NO  # a curve, and no name for its right side
-    match = c.same(split[1], other) if rel is a else c.same(other, split[1])
-    if not match.equal and rel is a and "~" in rel.value:
-        return _approximately(c, rel, other, a)
+    else:
+        value = split[1]
+    if value is None:
+        return NO
+    match = c.match(value, other) if rel is a else c.match(other, value)
+    if not match.equal and rel is a and rel.value[-1] == "~":  # the value, or what it rounds to
+        return c.match(rel.args[-1], other)
     return match
 
 
-def _approximately(c: Matching, rel: Node, other: Node, a: Node) -> Match:
-    """``20000/pi ~ 6366.2`` gives either side, where they round to each other."""
-    if "~" not in rel.value or len(rel.args) < 2:
-        return NO
-    last, before = rel.args[-1], rel.args[-2]
-    if name_of(before) is None and not rounds(c, before, last):
-        return NO
-    return c.same(last, other)
+_NUMBERS = frozenset({"num", "div", "add", "mul", "pow", "fn", "unit", "const"})
+
+
+def _measured(c: Matching, rel: Node, is_reference: bool) -> Node | None:
+    """Return the value of ``m + n = 113``; a reference that may be a curve, as x + y = 5, has none."""
+    split = quantity_of(c, rel)
+    if split is None or (is_reference and not _of_figures(split[0])):
+        return None
+    return split[1]
+
+
+def _of_figures(node: Node) -> bool:
+    """Tell whether an expression is made of names of figures, events or operators, not of coordinates."""
+    names = variables(node)
+    return node.kind == "quantity" or all(n[:1].isupper() and n not in ("X", "Y", "Z") for n in names)
 
 
 def _equations(c: Matching, a: Node, g: Node) -> Match:
+    a = with_argument_of(a, g)
     left, right = value_of(c, a), value_of(c, g)
     if left is not None and right is not None and left[0] is not None and right[0] is not None:
         if same_name(left[0], right[0]):
-            match = c.same(left[1], right[1])
+            match = c.match(left[1], right[1])
             if match.equal or " " not in left[0] + right[0]:
                 return match
         if not (variables(left[1]) or variables(right[1])):

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from referee.verifiers.mathematics import forms as f
 from referee.verifiers.mathematics.approximation import Zero, is_zero, real_value
-from referee.verifiers.mathematics.forms import Form
+from referee.verifiers.mathematics.forms import Form, Mono, Number
 from referee.verifiers.mathematics.matching import NO, Match, Matching
 from referee.verifiers.mathematics.names import drawn
 from referee.verifiers.mathematics.real_sets import infinite
@@ -38,7 +38,40 @@ def values(c: Matching, a: Node, g: Node, scale: Fraction | int = 1) -> Match:
     left, right = c.form(a), c.form(g)
     if scale != 1:
         left = f.multiply(left, f.rational(scale), c.work)
-    return forms(c, left, right)
+    match = forms(c, left, right)
+    if not match.equal and c.integers:
+        return progression(c, left, right) or match
+    return match
+
+
+def progression(c: Matching, left: Form, right: Form, step: Form | None = None) -> Match | None:
+    """Compare all values of two terms that are linear in one letter for any integer; None where they are not.
+
+    With a ``step``, ``right`` is one of the values that are that far apart.
+    """
+    for name in sorted(c.integers):
+        p = _linear(left, f"v:{name}")
+        q = (right, step) if step is not None else _linear(right, f"v:{name}")
+        if p is None or q is None:
+            continue
+        (start, slope), (other, other_slope) = p, q
+        ratio = f.divide(slope, other_slope, c.work).constant
+        apart = f.divide(f.add(start, other, c.work, -1), slope, c.work).constant
+        if ratio in (1, -1) and type(apart) is int:
+            return Match(True, "normal form")
+    return None
+
+
+def _linear(x: Form, name: str) -> tuple[Form, Form] | None:
+    """Split a form into what it is without a letter and what it multiplies the letter by."""
+    start: dict[Mono, Number] = {}
+    slope: dict[Mono, Number] = {}
+    for mono, k in x.top.items():
+        rest = tuple(p for p in mono if p[0] != name)
+        if any("[" in n for n, _ in mono) or len(mono) - len(rest) != dict(mono).get(name, 0):
+            return None
+        (start if rest == mono else slope)[rest] = k
+    return (Form(start), Form(slope)) if slope and x.bottom == {(): 1} else None
 
 
 def _near(c: Matching, a: Fraction, g: Fraction) -> bool:

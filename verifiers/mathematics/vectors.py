@@ -18,10 +18,11 @@ Vector: TypeAlias = "tuple[tuple[int, int], tuple[str, str] | None, list[Node | 
 def arrays(c: Matching, a: Node, g: Node) -> Match | None:
     """Compare where one of two is a tuple or a matrix; None where neither is."""
     left, right = vector_of(c, a), vector_of(c, g)
-    if left is not None and right is not None:
-        return _vectors(c, left, right)
     if left is None and right is None:
         return None
+    c.integers = frozenset()  # one letter in several entries is one integer
+    if left is not None and right is not None:
+        return _vectors(c, left, right)
     vector, other = (g, a) if left is None else (a, g)
     count = counted(vector.args) if vector.kind == "mul" else None
     if count is None or is_array(other):
@@ -49,7 +50,7 @@ def _vectors(c: Matching, a: Vector, g: Vector) -> Match:
     tier = "structure"
     for x, y in zip(xs, ys, strict=True):
         if isinstance(x, Node) and isinstance(y, Node):
-            match = c.same(x, y)
+            match = c.match(x, y)
         else:
             match = forms(c, _entry(c, x), _entry(c, y))
         if not match.equal:
