@@ -46,7 +46,7 @@ def _in_values(node: Node) -> set[str]:
     """Return the variables of an answer but those that it gives a value to."""
     if node.kind == "seq":
         return set().union(*map(_in_values, node.args))
-    if node.kind == "rel" and node.value == ("=",) and name_of(node.args[0]) is not None:
+    if node.kind == "rel" and node.value in (("=",), ("==",)) and name_of(node.args[0]) is not None:
         return variables(node.args[1])
     return variables(node)
 
@@ -72,8 +72,10 @@ def _unbound(node: Node) -> tuple[Node, dict[str, str]]:
         binder = _binder(item)
         if binder is None:
             rest.append(item)
-        else:
-            bound[binder[0]] = binder[1]
+            continue
+        while rest[1:] and rest[-1].kind == "var":  # t, u in R
+            bound[rest.pop().value] = binder[1]
+        bound[binder[0]] = binder[1]
     core = rest[0] if len(rest) == 1 else Node("seq", node.value, tuple(rest))
     if not rest or not bound or is_set_like(core) or not bound.keys() <= variables(core):
         return node, {}
@@ -136,6 +138,8 @@ def one_index(node: Node, level: int = 0) -> Node:
 def _replaced(node: Node, old: Node, new: Node) -> Node:
     if node == old:
         return new
+    if node.kind == "var" and node.value.endswith(f"_{old.value}"):  # a_k
+        return Node("var", node.value.removesuffix(old.value) + new.value)
     return (
         Node(node.kind, node.value, tuple(_replaced(a, old, new) for a in node.args)) if node.args else node
     )

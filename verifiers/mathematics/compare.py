@@ -50,7 +50,8 @@ class Comparer(Matching):
 
     def _match(self, a: Node, g: Node) -> Match:
         if "text" in (a.kind, g.kind):
-            return Match(a.kind == g.kind and same_words(a.value, g.value), "text")
+            ordered = self.policy.lists == "ordered"
+            return Match(a.kind == g.kind and same_words(a.value, g.value, ordered), "text")
         a, g = both_signs(a), both_signs(g)
         if is_set_like(a) or is_set_like(g):
             return as_sets(self, a, g)

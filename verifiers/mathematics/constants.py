@@ -8,6 +8,7 @@ stands where one stands, and all other letters are variables, the same on both s
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from fractions import Fraction
 from itertools import permutations
 from typing import NamedTuple
@@ -48,7 +49,7 @@ def same_family(c: Matching, a: Node, g: Node) -> Match | None:
         left, right = value_of(c, a), value_of(c, g)
         if left is None or right is None:
             return _implicit(c, a, g, mine, theirs)
-        if None not in (left[0], right[0]) and left[0] != right[0]:
+        if left[0] in mine or right[0] in theirs or (None not in (left[0], right[0]) and left[0] != right[0]):
             return _implicit(c, a, g, mine, theirs)
         if variables(left[1]) - set(mine) != variables(right[1]) - set(theirs):
             return None
@@ -94,22 +95,22 @@ def _family(c: Matching, x: Form, constants: tuple[str, ...]) -> Family | None:
         rest = tuple(p for p in mono if p[0] not in names)
         if len(here) > 1 or len(mono) - len(rest) != sum(e for n, e in mono if n in names):
             return None
-        if any(_mentions(c, n, names) for n, _ in rest):
+        if _mentions(c, Form({rest: 1}), names):
             return None
         parts[names.index(here[0]) + 1 if here else 0][rest] = k
     free, *basis = map(Form, parts)
     return Family(free, tuple(basis)) if all(b.top for b in basis) else None
 
 
-def _mentions(c: Matching, atom: str, names: list[str]) -> bool:
-    args = c.work.atoms[atom][1] if atom in c.work.atoms else ()
-    return any(
-        n in names or _mentions(c, n, names)
-        for x in args
-        for part in (x.top, x.bottom)
-        for m in part
-        for n, _ in m
-    )
+def _mentions(c: Matching, x: Form, names: Collection[str] | None) -> bool:
+    """Tell whether a form is made of some of these variables, or of any."""
+    for part in (x.top, x.bottom):
+        for atom in {n for mono in part for n, _ in mono}:
+            if atom in names if names is not None else atom[:2] == "v:":
+                return True
+            if any(_mentions(c, inner, names) for inner in c.work.atoms.get(atom, ("", ()))[1]):
+                return True
+    return False
 
 
 def _same(
@@ -130,8 +131,9 @@ def _same(
     apart = f.add(p.free, q.free, c.work, -1)
     if is_zero(apart, c.work).zero:
         return True
-    takes = [b for b in q.basis if _is_alone(b) or _takes_factors(b, theirs)]
-    return any(_quotient(c, apart, b) is not None for b in takes)
+    if any(map(_is_alone, q.basis)) and not _mentions(c, apart, None):
+        return True
+    return any(_takes_factors(b, theirs) and _quotient(c, apart, b) is not None for b in q.basis)
 
 
 def _is_alone(basis: Form) -> bool:
@@ -163,6 +165,8 @@ def _quotient(c: Matching, p: Form, q: Form) -> Number | None:
 def _implicit(c: Matching, a: Node, g: Node, mine: tuple[str, ...], theirs: tuple[str, ...]) -> Match | None:
     """Compare ``x^2 + y^2 = C`` and ``y^2 = c - x^2``: level curves of one function up to a factor."""
     if not (a.kind == g.kind == "rel" and a.value == g.value == ("=",)) or len(mine) != 1:
+        return None
+    if len(variables(a)) < 3 or len(variables(g)) < 3:
         return None
     sides = [f.add(c.form(n.args[0]), c.form(n.args[1]), c.work, -1) for n in (a, g)]
     families = [_family(c, x, k) for x, k in zip(sides, (mine, theirs), strict=True)]

@@ -78,12 +78,12 @@ def same_name(a: str, b: str) -> bool:
     return a == b or (" " in a and b == "y") or (" " in b and a == "y")
 
 
-def same_words(a: str, g: str) -> bool:
-    """Compare words; a list of them may stand in any order."""
-    if a == g:
+def same_words(a: str, g: str, ordered: bool = False) -> bool:
+    """Compare words; a list of them, with commas between, may stand in any order but an ordered one's."""
+    if a.replace(",", " ") == g.replace(",", " "):
         return True
-    left, right = (sorted(part for part in w.replace(" and ", ",").split(",") if part) for w in (a, g))
-    return len(left) > 1 and left == right
+    left, right = a.split(","), g.split(",")
+    return not ordered and len(left) > 1 and sorted(left) == sorted(right)
 
 
 def conventional(names: Sequence[str]) -> list[int] | None:

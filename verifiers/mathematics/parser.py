@@ -66,7 +66,7 @@ _OPERATORS = frozenset(
 )
 _JOINS = {",": "comma", ";": "comma", "and": "and", "or": "or", "land": "land", "lor": "lor"}
 _MEASURES = frozenset("rank tr trace dim deg ord nullity vol area perimeter length".split())
-_NO_QUANTITY = frozenset("because therefore forall exists neg lnot not if where".split())
+_NO_QUANTITY = frozenset("no never or and because therefore forall exists neg lnot not if where".split())
 _CLOCK = re.compile(r"\d{1,2}(?::\d\d){1,2}")
 _GREEK = frozenset(
     """
@@ -146,7 +146,7 @@ class Parser:
     def items(self) -> Node:
         """Parse a list of relations, or the one there is."""
         items = [self.nested(self.relation)]
-        joins: set[str] = set()
+        joins: list[str] = []
         while (join := self._join()) is not None:
             while (more := self._join()) is not None:
                 join = more
@@ -154,13 +154,14 @@ class Parser:
                 if join != "comma":
                     raise Unreadable("a list breaks off")
                 break
-            joins.add(join)
+            joins.append(join)
             items.append(self.nested(self.relation))
         if len(items) == 1:
             return items[0]
-        if joins <= {"land", "lor"} and not any(i.kind in ("rel", "group") for i in items):
-            return Node("logic", " ".join(sorted(joins)), tuple(items))
-        kind = "or" if joins & {"or", "lor"} else "and" if joins & {"and", "land"} else "comma"
+        kinds = set(joins)
+        if kinds <= {"land", "lor"} and not any(i.kind in ("rel", "group") for i in items):
+            return Node("logic", joins[0] if len(kinds) == 1 else " ".join(joins), tuple(items))
+        kind = "or" if kinds & {"or", "lor"} else "and" if kinds & {"and", "land"} else "comma"
         return Node("seq", kind, tuple(items))
 
     def _join(self) -> str | None:
@@ -211,7 +212,11 @@ class Parser:
     def _equals_sign(self, start: int) -> int | None:
         """Return where the equals sign of a quantity stands: behind an operator's name and what it is of."""
         first, after = (self.tokens[k] if k < len(self.tokens) else _END for k in (start, start + 1))
-        named = first.kind == "t" and (after.text in ("(", "[", "{") or first.text.lower() in _MEASURES)
+        named = (
+            first.kind == "t"
+            and (after.text in ("(", "[", "{") or first.text.lower() in _MEASURES)
+            and first.text.lower() not in _NO_QUANTITY
+        )
         operator = first.kind == "c" and first.text not in _OPERATORS | _NO_QUANTITY
         if not (named and " " not in first.text.strip()) and not operator and first.text != "\\|":
             return None

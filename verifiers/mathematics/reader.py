@@ -138,7 +138,7 @@ def read(text: str) -> ReadAnswer:
         return ReadAnswer(None, plain, words, problem="nested too deeply", too_big=True)
     except (Unreadable, ZeroDivisionError) as e:
         if words:
-            return ReadAnswer(Node("text", words), plain, words)
+            return ReadAnswer(_text(text, words), plain, words)
         return ReadAnswer(None, plain, words, problem=str(e))
 
 
@@ -163,6 +163,17 @@ def _in_parts(text: str) -> Node | None:
 
 
 _IN_WORDS = re.compile(r"\s*\(([A-Za-z][A-Za-z -]{1,60})\)$")
+
+
+def _text(text: str, words: str) -> Node:
+    """Return words; those of a list ("Ann, Bob and Cy") with commas between its items."""
+    for _ in range(3):
+        text = TEXT.sub(r" \1 ", text)
+    items = [
+        words_of(item) or item.strip().lower() for item in re.split(r"[,;]|\band\b", text) if item.strip()
+    ]
+    is_list = 1 < len(items) <= 20 and all(0 < len(item.split()) <= 2 for item in items)
+    return Node("text", ",".join(items) if is_list else words)
 
 
 def _special(text: str, words: str) -> Node | None:
@@ -190,7 +201,7 @@ def _special(text: str, words: str) -> Node | None:
         if m := re.fullmatch(r"(?:option|choice|answer) ([a-j])", words):
             return Node("var", m[1].upper())
         if _is_text(text, bare):
-            return Node("text", words)
+            return _text(text, words)
     return None
 
 

@@ -51,7 +51,7 @@ class Node(NamedTuple):
     | union, inter, diff | | sets |
     | builder | variable name | conditions of a set |
     | quantity | text | of what this reader does not compute, left of an equals sign |
-    | logic | land, lor or both | statements joined by the signs of logic |
+    | logic | land, lor, or each in turn | statements joined by the signs of logic |
     | mod | | residue and modulus |
     | time | seconds after midnight | |
     | text | folded words | |
