@@ -13,7 +13,7 @@ from referee.verifiers.mathematics.real_sets import is_set_like, variables
 from referee.verifiers.mathematics.tree import Node, renamed
 
 _DOMAINS = frozenset({"integers", "naturals", "reals", "rationals", "complexes"})
-_PARAMETERS = frozenset("k n m l j t s r u a b c \\lambda \\mu \\ell".split())
+_PARAMETERS = frozenset("k n m l j t s r u v a b c \\lambda \\mu \\ell".split())
 _COUNTERS = frozenset("k n m l".split())  # that count periods though the text does not say so
 _MAX_LETTERS = 3
 _INDEXED = frozenset({"sum", "prod", "integral"})

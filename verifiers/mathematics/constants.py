@@ -28,7 +28,7 @@ _VARIABLES = frozenset("x y z t u v w r s \\theta".split())
 _MAX_CONSTANTS = 4
 
 
-class Family(NamedTuple):
+class LinearFamily(NamedTuple):
     """A form that is linear in its constants: what has none, and what each is multiplied by."""
 
     free: Form
@@ -85,7 +85,7 @@ def _explicit(c: Matching, a: Node, g: Node, mine: tuple[str, ...], theirs: tupl
     return match
 
 
-def _family(c: Matching, x: Form, constants: tuple[str, ...]) -> Family | None:
+def _family(c: Matching, x: Form, constants: tuple[str, ...]) -> LinearFamily | None:
     if x.bottom != {(): 1}:
         return None
     parts: list[dict[Mono, Number]] = [{} for _ in range(len(constants) + 1)]
@@ -99,7 +99,7 @@ def _family(c: Matching, x: Form, constants: tuple[str, ...]) -> Family | None:
             return None
         parts[names.index(here[0]) + 1 if here else 0][rest] = k
     free, *basis = map(Form, parts)
-    return Family(free, tuple(basis)) if all(b.top for b in basis) else None
+    return LinearFamily(free, tuple(basis)) if all(b.top for b in basis) else None
 
 
 def _mentions(c: Matching, x: Form, names: Collection[str] | None) -> bool:
@@ -114,7 +114,12 @@ def _mentions(c: Matching, x: Form, names: Collection[str] | None) -> bool:
 
 
 def _same(
-    c: Matching, p: Family, q: Family, mine: tuple[str, ...], theirs: tuple[str, ...], order: tuple[int, ...]
+    c: Matching,
+    p: LinearFamily,
+    q: LinearFamily,
+    mine: tuple[str, ...],
+    theirs: tuple[str, ...],
+    order: tuple[int, ...],
 ) -> bool:
     """Tell whether two families are one, the constants being paired in an order."""
     for i, j in enumerate(order):

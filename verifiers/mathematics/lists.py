@@ -66,7 +66,7 @@ def lists(c: Matching, a: Node, g: Node) -> Match:
 
 def _is_column(node: Node) -> bool:
     if node.kind == "group":
-        return node.value == ("(", ")")
+        return bool(node.value == ("(", ")"))
     return node.kind != "matrix" or 1 in node.value
 
 
@@ -89,14 +89,14 @@ def logic(c: Matching, a: Node, g: Node) -> Match:
 
 # Lists of named values: x = 3, y = 4
 
-Row: TypeAlias = "dict[str, Node]"
+NamedValues: TypeAlias = "dict[str, Node]"
 
 
-def _rows(c: Matching, node: Node) -> list[Row]:
+def _rows(c: Matching, node: Node) -> list[NamedValues]:
     """Read ``p = 5, q = 2; p = 7, q = 2`` as rows of values by name; nothing where it is no such list."""
     if node.kind != "seq" or not all(i.kind == "rel" for i in node.args):
         return []
-    rows: list[Row] = [{}]
+    rows: list[NamedValues] = [{}]
     for item in node.args:
         split = value_of(c, item)
         if split is None or split[0] is None:
@@ -107,7 +107,7 @@ def _rows(c: Matching, node: Node) -> list[Row]:
     return rows if len(rows[0]) > 1 and all(row.keys() == rows[0].keys() for row in rows) else []
 
 
-def _named(c: Matching, a: Node, g: Node, left: list[Row], right: list[Row]) -> Match:
+def _named(c: Matching, a: Node, g: Node, left: list[NamedValues], right: list[NamedValues]) -> Match:
     if len(left) != len(right) or (len(left) == 1 and (a.value == "or") is not (g.value == "or")):
         return NO
     if len(left) == 1 or len(left) > _MAX_UNORDERED:
@@ -118,7 +118,7 @@ def _named(c: Matching, a: Node, g: Node, left: list[Row], right: list[Row]) -> 
     return _unordered(c, *([_tuple([row[n] for n in names]) for row in rows] for rows in (left, right)))
 
 
-def _against_rows(c: Matching, a: Node, g: Node, rows: list[Row]) -> Match:
+def _against_rows(c: Matching, a: Node, g: Node, rows: list[NamedValues]) -> Match:
     """Compare named values with bare ones, which stand in the order of the names."""
     named, bare = (a, g) if _rows(c, a) else (g, a)
     names = list(rows[0])

@@ -36,5 +36,5 @@ def with_quantifier(text: str) -> str:
         or (len(m["letter"]) > 1 and m["letter"][0] != "\\" and "_" not in m["letter"])
     ):
         return text
-    domain = m["set"] or _DOMAIN[kind[0]]
+    domain = m["set"] or _DOMAIN[str(kind)[0]]
     return f"{_BREAK.sub('', text[: start.start()].rstrip())}, {m['letter']} \\in \\mathbb{{{domain}}}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from referee.verifiers.mathematics import forms as f
 from referee.verifiers.mathematics.assignments import value_of
+from referee.verifiers.mathematics.lists import ordered
 from referee.verifiers.mathematics.matching import NO, Match, Matching
 from referee.verifiers.mathematics.names import is_function
 from referee.verifiers.mathematics.real_sets import INEQUALITIES, is_set_like, variables
@@ -17,6 +18,8 @@ def as_sets(c: Matching, a: Node, g: Node) -> Match:
     """Compare two sets of real numbers, or two inequalities in several variables."""
     if a.kind == g.kind == "rel" and len(a.value) == len(g.value) == 1 and len(variables(g)) > 1:
         return _inequalities(c, a, g)
+    if a.kind == g.kind == "rel" and a.value == g.value and ordered(c, a.args, g.args).equal:
+        return Match(True, "structure")
     a, g = _ranged(a), _ranged(g)
     if not (_describes(c, a) and _describes(c, g)):
         return NO
