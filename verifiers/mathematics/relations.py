@@ -20,6 +20,8 @@ def relations(c: Matching, a: Node, g: Node) -> Match:
     if a.kind == g.kind == "rel":
         return _equations(c, a, g)
     rel, other = (a, g) if a.kind == "rel" else (g, a)
+    if rel is g and rel.value == ("=",) and rel.args[0].kind == "group":
+        return c.match(other, rel.args[1])  # the reference says in which order the values stand
     split = value_of(c, rel)
     if split is None or (split[0] is None and other.kind not in _NUMBERS):
         value = _measured(c, rel, rel is g)
