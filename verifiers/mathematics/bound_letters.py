@@ -13,6 +13,7 @@ from referee.verifiers.mathematics.real_sets import is_set_like, variables
 from referee.verifiers.mathematics.tree import Node, renamed
 
 _DOMAINS = frozenset({"integers", "naturals", "reals", "rationals", "complexes"})
+_LETTERS = {"Z": "integers", "N": "naturals", "R": "reals", "Q": "rationals"}
 _PARAMETERS = frozenset("k n m l j t s r u v a b c \\lambda \\mu \\ell".split())
 _COUNTERS = frozenset("k n m l".split())  # that count periods though the text does not say so
 _MAX_LETTERS = 3
@@ -65,6 +66,7 @@ def _may_be(
 
 def _unbound(node: Node) -> tuple[Node, dict[str, str]]:
     """Split ``x = 2k, k in Z`` into what it says and the domain of each letter in it."""
+    node = _with_binder_behind(node)
     if node.kind != "seq":
         return node, {}
     bound, rest = {}, []
@@ -83,14 +85,31 @@ def _unbound(node: Node) -> tuple[Node, dict[str, str]]:
     return (node, {}) if defined & bound.keys() else (core, bound)
 
 
+def _with_binder_behind(node: Node) -> Node:
+    """Write ``{2k : k in Z}``, ``{x : x = 2k, k in Z}`` and ``2k (k in Z)`` as ``2k, k in Z``."""
+    if node.kind == "builder" and node.args[0].kind == "seq" and node.args[0].value == "comma":
+        return node.args[0]
+    if node.kind == "set" and len(node.args) == 1 and node.args[0].value == ("in",):
+        (image, domain) = node.args[0].args
+        if image.kind == "ratio" and len(image.args) == 2:
+            return Node("seq", "comma", (image.args[0], Node("rel", ("in",), (image.args[1], domain))))
+    last = node.args[-1] if node.kind == "rel" and node.value == ("=",) else node
+    if last.kind == "mul" and len(last.args) > 1 and _binder(last.args[-1]):
+        rest = last.args[:-1]
+        value = rest[0] if len(rest) == 1 else Node("mul", None, rest)
+        core = value if last is node else Node("rel", node.value, (*node.args[:-1], value))
+        return Node("seq", "comma", (core, last.args[-1]))
+    return node
+
+
 def _binder(node: Node) -> tuple[str, str] | None:
     if node.kind == "unit" and node.value.name == "integer" and node.args[0].kind == "var":
         return node.args[0].value, "integers"
     if node.kind != "rel" or node.value != ("in",) or node.args[0].kind != "var":
         return None
     domain = node.args[1]
-    named = domain.kind == "const" and domain.value in _DOMAINS
-    return (node.args[0].value, domain.value) if named else None
+    name = _LETTERS.get(domain.value, domain.value) if domain.kind in ("const", "var") else None
+    return (node.args[0].value, name) if name in _DOMAINS else None
 
 
 def _periods(node: Node) -> set[str]:

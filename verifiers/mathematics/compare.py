@@ -6,7 +6,7 @@ from referee.verifiers.mathematics.bound_letters import one_index, readings
 from referee.verifiers.mathematics.constants import same_family
 from referee.verifiers.mathematics.lists import finite_sets, lists, logic
 from referee.verifiers.mathematics.matching import Match, Matching
-from referee.verifiers.mathematics.names import same_words
+from referee.verifiers.mathematics.names import same_words, with_argument_of
 from referee.verifiers.mathematics.ratios import ratios, residues
 from referee.verifiers.mathematics.real_sets import is_set_like
 from referee.verifiers.mathematics.regions import as_sets
@@ -28,7 +28,7 @@ class Comparer(Matching):
         """
         if a.kind == g.kind == "num":
             return self.match(a, g)
-        a, g = one_index(a), one_index(g)
+        a, g = one_index(with_argument_of(a, g)), one_index(g)
         first = self.match(a, g)
         if first.equal:
             return first

@@ -49,13 +49,18 @@ def same_family(c: Matching, a: Node, g: Node) -> Match | None:
         left, right = value_of(c, a), value_of(c, g)
         if left is None or right is None:
             return _implicit(c, a, g, mine, theirs)
-        if left[0] in mine or right[0] in theirs or (None not in (left[0], right[0]) and left[0] != right[0]):
+        if left[0] in mine or right[0] in theirs or not _may_be_named(left[0], right[0]):
             return _implicit(c, a, g, mine, theirs)
         if variables(left[1]) - set(mine) != variables(right[1]) - set(theirs):
             return None
         return _explicit(c, left[1], right[1], mine, theirs)
     except Unreadable:
         return None
+
+
+def _may_be_named(a: str | None, g: str | None) -> bool:
+    """Tell whether two names are of one function, or one is left out: y is also y(x)."""
+    return a is None or g is None or a.split()[0] == g.split()[0]
 
 
 def _constants(node: Node) -> tuple[str, ...]:

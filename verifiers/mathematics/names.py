@@ -121,10 +121,11 @@ def is_function(node: Node) -> bool:
 
 
 def with_argument_of(a: Node, g: Node) -> Node:
-    """Define a function in the letter of another definition: ``f(t) = 2t + 3`` as ``f(x) = 2x + 3``."""
-    if not all(n.value[:1] == ("=",) and is_function(n.args[0]) for n in (a, g)):
+    """Define functions in the letter of other definitions: ``f(t) = 2t + 3`` as ``f(x) = 2x + 3``."""
+    heads = [n.args[0] if n.kind == "seq" else n for n in (a, g)]
+    if not all(n.kind == "rel" and n.value[:1] == ("=",) and is_function(n.args[0]) for n in heads):
         return a
-    (name, old), (other, new) = (n.args[0].args for n in (a, g))
+    (name, old), (other, new) = (n.args[0].args for n in heads)
     if name != other or old == new or new.value in variables(a):
         return a
     return renamed(a, {old.value: new.value})

@@ -10,7 +10,7 @@ from referee.verifiers.mathematics.assignments import quantity_of, value_of
 from referee.verifiers.mathematics.forms import Form, Number
 from referee.verifiers.mathematics.lists import ordered
 from referee.verifiers.mathematics.matching import NO, Match, Matching
-from referee.verifiers.mathematics.names import same_name, with_argument_of
+from referee.verifiers.mathematics.names import same_name
 from referee.verifiers.mathematics.real_sets import variables
 from referee.verifiers.mathematics.tree import Node
 
@@ -55,7 +55,6 @@ def _of_figures(node: Node) -> bool:
 
 
 def _equations(c: Matching, a: Node, g: Node) -> Match:
-    a = with_argument_of(a, g)
     left, right = value_of(c, a), value_of(c, g)
     if left is not None and right is not None and left[0] is not None and right[0] is not None:
         if same_name(left[0], right[0]):
