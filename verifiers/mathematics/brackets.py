@@ -61,6 +61,11 @@ def set_of(p: Parser) -> Node:
         p.in_set = 0
         conditions = p.items()
         name = head.args[0] if head.kind == "rel" else head
+        image = conditions.kind == "rel" and conditions.value == ("in",) and head.kind != "rel"
+        if image and name.kind != "var":  # the values of 2k for k in Z
+            p.expect("\\}")
+            p.in_abs, p.in_set = saved
+            return Node("seq", "comma", (head, conditions))
         if name.kind != "var" or (head.kind == "rel" and head.args[1] != Node("const", "reals")):
             raise Unreadable("a set that is described in a way this reader does not know")
         node = Node("builder", name.value, (conditions,))

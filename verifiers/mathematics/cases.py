@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from referee.verifiers.mathematics.tree import OTHERWISE, Node, Unreadable
 
 if TYPE_CHECKING:
-    from referee.verifiers.mathematics.compare import Comparer
+    from referee.verifiers.mathematics.matching import Matching
 
 _MAX_PIECES = 12
 
@@ -17,7 +17,7 @@ class _Piece(NamedTuple):
     condition: Node
 
 
-def same_cases(to: Comparer, a: Node, g: Node) -> bool:
+def same_cases(to: Matching, a: Node, g: Node) -> bool:
     """Tell whether two functions by cases have the same values under the same conditions, in any order."""
     if a.kind != "cases" or g.kind != "cases" or len(a.args) != len(g.args) or len(a.args) > 2 * _MAX_PIECES:
         return False
@@ -25,7 +25,7 @@ def same_cases(to: Comparer, a: Node, g: Node) -> bool:
     for piece in right:
         for other in left:
             if _same_condition(to, other.condition, piece.condition):
-                if not to.same(other.value, piece.value).equal:
+                if not to.match(other.value, piece.value).equal:
                     return False
                 left.remove(other)
                 break
@@ -38,7 +38,7 @@ def _pieces(node: Node) -> list[_Piece]:
     return [_Piece(*pair) for pair in zip(node.args[::2], node.args[1::2], strict=True)]
 
 
-def _spelt_out(to: Comparer, pieces: list[_Piece]) -> list[_Piece]:
+def _spelt_out(to: Matching, pieces: list[_Piece]) -> list[_Piece]:
     """Write "otherwise" as what the other conditions leave over, where that is a set of reals."""
     named = [p.condition for p in pieces if p.condition != OTHERWISE]
     if len(named) != len(pieces) - 1:
@@ -53,7 +53,7 @@ def _spelt_out(to: Comparer, pieces: list[_Piece]) -> list[_Piece]:
     return [p._replace(condition=left_over) if p.condition == OTHERWISE else p for p in pieces]
 
 
-def _same_condition(to: Comparer, a: Node, g: Node) -> bool:
+def _same_condition(to: Matching, a: Node, g: Node) -> bool:
     if OTHERWISE in (a, g):
         return a == g
-    return to.same(a, g).equal
+    return to.match(a, g).equal

@@ -241,7 +241,7 @@ def _decide(policy: Leniency, answer: str, reference: Reference) -> Decision:
         return Decision(False, "literal", show(reading.node), True)
     shown = show(reading.node)
     if gold.node.kind == "text":
-        match = _text(text, reading, gold)
+        match = _text(policy, reading, gold)
         return Decision(match.equal, match.tier, shown)
     try:
         match = Comparer(policy).same(reading.node, gold.node)
@@ -274,14 +274,14 @@ def _named_c(node: Node) -> Node | None:
     return Node("add", None, (*rest, Node("var", "C")))
 
 
-def _text(text: str, reading: ReadAnswer, gold: ReadAnswer) -> Match:
+def _text(policy: Leniency, reading: ReadAnswer, gold: ReadAnswer) -> Match:
     assert gold.node is not None
     assert reading.node is not None
     if reading.words and reading.words == gold.words:
         return Match(True, "text")
     if reading.node.kind != "text":
         return Match(False, "text")
-    return Comparer(Leniency()).same(reading.node, gold.node)
+    return Comparer(policy).same(reading.node, gold.node)
 
 
 _COMMANDS = re.compile(r"\\[a-z]+\s*|[{}*$]")

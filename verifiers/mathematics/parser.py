@@ -6,9 +6,12 @@ quotients (also side by side, ``1/2x`` being ``(1/2)x``), signs, powers and post
 
 from __future__ import annotations
 
+import re
+
 from referee.verifiers.mathematics import brackets, commands, measures, numerals, raised_signs, statements
 from referee.verifiers.mathematics.environments import environment
 from referee.verifiers.mathematics.letters import Token
+from referee.verifiers.mathematics.named_quantities import side_or_quantity
 from referee.verifiers.mathematics.number_words import number_word
 from referee.verifiers.mathematics.token_stream import END, TokenStream
 from referee.verifiers.mathematics.tree import UNNAMED, Node, Unreadable, neg, num, product
@@ -28,10 +31,14 @@ _RELATIONS = {
 _OPERATORS = frozenset(
     """
     times cdot div bmod pmod pm mp le ge ne in approx equiv sim cup cap setminus to Rightarrow and or
+    land lor
     choose circ rfloor rceil rangle degrees notin Leftrightarrow subset subseteq prime over qed
     blacksquare
     """.split()
 )
+_JOINS = {",": "comma", ";": "comma", "and": "and", "or": "or", "land": "land", "lor": "lor"}
+_ENDS = _JOINS.keys() | _RELATIONS.keys()
+_CLOCK = re.compile(r"\d{1,2}(?::\d\d){1,2}")
 
 
 class Parser(TokenStream):
@@ -49,22 +56,30 @@ class Parser(TokenStream):
     def items(self) -> Node:
         """Parse a list of relations, or the one there is."""
         items = [self.nested(self.relation)]
-        joins: set[str] = set()
-        while (sep := self.peek).text in (",", ";", "and", "or") and sep.kind in ("o", "c"):
-            self.pos += 1
-            join = sep.text
-            while self.peek.text in ("and", "or", ",", ";") and self.peek.kind in ("o", "c"):
-                join = self.next().text
+        joins: list[str] = []
+        while (join := self._join()) is not None:
+            while (more := self._join()) is not None:
+                join = more
             if self._closing():
-                if join in ("and", "or"):
+                if join != "comma":
                     raise Unreadable("a list breaks off")
                 break
-            joins.add("comma" if join in (",", ";") else join)
+            joins.append(join)
             items.append(self.nested(self.relation))
         if len(items) == 1:
             return items[0]
-        kind = "or" if "or" in joins else "and" if "and" in joins else "comma"
+        kinds = set(joins)
+        if kinds <= {"land", "lor"} and not any(i.kind in ("rel", "group") for i in items):
+            return Node("logic", joins[0] if len(kinds) == 1 else " ".join(joins), tuple(items))
+        kind = "or" if kinds & {"or", "lor"} else "and" if kinds & {"and", "land"} else "comma"
         return Node("seq", kind, tuple(items))
+
+    def _join(self) -> str | None:
+        token = self.peek
+        if token.kind not in "oc" or token.text not in _JOINS:
+            return None
+        self.pos += 1
+        return _JOINS[token.text]
 
     def _closing(self) -> bool:
         t = self.peek
@@ -80,7 +95,7 @@ class Parser(TokenStream):
         while self.peek.text in ("=", "approx", "Rightarrow", "therefore") and self.peek.kind in "oc":
             self.pos += 1
         bare = self.peek.text in ("<", ">", "le", "ge", "ne") and self.peek.kind in "oc"
-        sides, signs = [Node("var", UNNAMED) if bare else self.side()], []
+        sides, signs = [Node("var", UNNAMED) if bare else side_or_quantity(self, _OPERATORS, _ENDS)], []
         while (sign := self._relation_sign()) is not None:
             signs.append(sign)
             self._label()
@@ -126,7 +141,7 @@ class Parser(TokenStream):
 
     def side(self) -> Node:
         """Parse one side of a relation: sets, ratios, residues, measures."""
-        braced = self.peek.text == "{"
+        start, braced = self.pos, self.peek.text == "{"
         node = measures.measured(self)
         while op := self.accept("cup", "cap", "setminus"):
             node = _in_braces(node) if braced else node
@@ -145,7 +160,8 @@ class Parser(TokenStream):
             parts = [node]
             while self.accept(":"):
                 parts.append(measures.measured(self))
-            node = Node("ratio", None, tuple(parts))
+            written = "".join(t.text for t in self.tokens[start : self.pos])
+            node = Node("ratio", "clock" if _CLOCK.fullmatch(written) else None, tuple(parts))
         if self.peek.kind == "c" and self.peek.text == "pmod":
             self.pos += 1
             node = Node("mod", None, (node, self.argument()))
@@ -297,6 +313,8 @@ class Parser(TokenStream):
             return statements.span(self)
         if kind == "t":
             value = number_word(text)
+            if text.strip(" .").lower() in ("const", "constant"):
+                return Node("var", "C")
             if value is None:
                 raise Unreadable(f"words where a number was expected: {text[:40]!r}")
             return Node("num", value)

@@ -1,4 +1,4 @@
-r"""Raised signs that are no exponents: the degree sign, endings of ordinal numbers, ``z^*``, ``A^\dagger``."""
+r"""Raised signs that are no exponents: degree signs, endings of ordinal numbers, ``z^*``, ``A^\dagger``."""
 
 from __future__ import annotations
 

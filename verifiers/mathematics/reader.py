@@ -12,6 +12,8 @@ from referee.verifiers.mathematics.lexer import tokenize
 from referee.verifiers.mathematics.notation import ascii_math, join_thousands
 from referee.verifiers.mathematics.number_words import number_word
 from referee.verifiers.mathematics.parser import Parser
+from referee.verifiers.mathematics.parts import labelled_parts
+from referee.verifiers.mathematics.quantifiers import with_quantifier
 from referee.verifiers.mathematics.tree import MAX_CHARS, Node, TooBig, Unreadable, neg, num
 from referee.verifiers.mathematics.vocabulary import FUNCTIONS
 from referee.verifiers.reading.dress import LAYOUT, TEXT, is_placeholder, literal, strip
@@ -116,10 +118,11 @@ def read(text: str) -> ReadAnswer:
     if is_placeholder(text):
         return ReadAnswer(None, plain, words, problem="no answer in it")
     try:
-        node = _special(text, words) or _said_twice(text)
+        node = _special(text, words) or _said_twice(text) or _in_parts(text)
         if node is not None:
             formula = node.kind == "var" and len(node.value) > 1  # case counts
             return ReadAnswer(node, plain, "" if formula else words)
+        text = with_quantifier(text)
         node = Parser(tokenize(text)).answer()
         items = None
         if (
@@ -138,7 +141,7 @@ def read(text: str) -> ReadAnswer:
         return ReadAnswer(None, plain, words, problem="nested too deeply", too_big=True)
     except (Unreadable, ZeroDivisionError) as e:
         if words:
-            return ReadAnswer(Node("text", words), plain, words)
+            return ReadAnswer(_text(text, words), plain, words)
         return ReadAnswer(None, plain, words, problem=str(e))
 
 
@@ -151,7 +154,29 @@ def _said_twice(text: str) -> Node | None:
     return Node("seq", "or", (Parser(tokenize(text[: m.start()])).answer(), num(value)))
 
 
+def _in_parts(text: str) -> Node | None:
+    """Read ``(a) 3, (b) 4`` as the pair of both."""
+    parts = labelled_parts(text)
+    if parts is None:
+        return None
+    try:
+        return Node("group", ("(", ")"), tuple(Parser(tokenize(part)).answer() for part in parts))
+    except Unreadable:
+        return None
+
+
 _IN_WORDS = re.compile(r"\s*\(([A-Za-z][A-Za-z -]{1,60})\)$")
+
+
+def _text(text: str, words: str) -> Node:
+    """Return words; those of a list ("Ann, Bob and Cy") with commas between its items."""
+    for _ in range(3):
+        text = TEXT.sub(r" \1 ", text)
+    items = [
+        words_of(item) or item.strip().lower() for item in re.split(r"[,;]|\band\b", text) if item.strip()
+    ]
+    is_list = 1 < len(items) <= 20 and all(0 < len(item.split()) <= 2 for item in items)
+    return Node("text", ",".join(items) if is_list else words)
 
 
 def _special(text: str, words: str) -> Node | None:
@@ -183,7 +208,7 @@ def _special(text: str, words: str) -> Node | None:
         if m := re.fullmatch(r"(?:option|choice|answer) ([a-j])", words):
             return Node("var", m[1].upper())
         if _is_text(text, bare):
-            return Node("text", words)
+            return _text(text, words)
     return None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from referee.verifiers.mathematics.lexer import Token
+from referee.verifiers.mathematics.letters import Token
 from referee.verifiers.mathematics.tree import Node, Unreadable
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ Bounds are static: they hold before any arithmetic starts.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -47,11 +48,13 @@ class Node(NamedTuple):
     | set | | elements |
     | matrix | rows, columns | entries, row by row |
     | rel | relation signs | the sides, one more than the signs |
-    | ratio | | parts |
+    | ratio | clock where it is written as a time | parts |
     | union, inter, diff | | sets |
     | builder | variable name | conditions of a set |
     | cases | | values and their conditions, in turn |
     | statement | subset, perp, to, neg, lim, span and so on | what it is about |
+    | quantity | text | of what this reader does not compute, left of an equals sign |
+    | logic | land, lor, or each in turn | statements joined by the signs of logic |
     | mod | | residue and modulus |
     | time | seconds after midnight | |
     | text | folded words | |
@@ -112,6 +115,13 @@ def _order(node: Node) -> str:
     return f"{node.kind} {value} ({', '.join(map(_order, node.args))})"
 
 
+def renamed(node: Node, names: Mapping[str, str]) -> Node:
+    """Return a tree with its variables renamed, all at once."""
+    if node.kind in ("var", "builder"):
+        return Node(node.kind, names.get(node.value, node.value), tuple(renamed(a, names) for a in node.args))
+    return Node(node.kind, node.value, tuple(renamed(a, names) for a in node.args)) if node.args else node
+
+
 def show(node: Node, limit: int = 400) -> str:
     """Print a tree in plain notation, so that a reader sees how a text was understood."""
     out = _show(node, 0)
@@ -126,7 +136,7 @@ def _show(node: Node, level: int) -> str:
     match kind:
         case "num":
             return shown(value)
-        case "var" | "const":
+        case "var" | "const" | "quantity":
             return str(value)
         case "text":
             return f'"{value}"'
