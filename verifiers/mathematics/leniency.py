@@ -11,6 +11,7 @@ from referee.verifiers.reading.final_answer import Profile
 PercentMeaning = Literal["any", "fraction", "number"]
 Order = Literal["unordered", "ordered"]
 Units = Literal["optional", "required"]
+Rounding = Literal["exact", "as_printed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,7 @@ class Leniency:
     units: Units = "optional"
     boxes: Boxes = "all"
     tolerance: float = 0.0
+    rounding: Rounding = "exact"
 
     def __post_init__(self) -> None:
         choices = {
@@ -31,6 +33,7 @@ class Leniency:
             "lists": Order,
             "units": Units,
             "boxes": Boxes,
+            "rounding": Rounding,
         }
         for name, kind in choices.items():
             value = getattr(self, name)

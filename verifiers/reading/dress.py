@@ -46,7 +46,8 @@ _PLACEHOLDERS = frozenset(
 
 def is_placeholder(text: str) -> bool:
     """Tell whether a text stands where an answer should, and is none."""
-    return strip(text).strip("[]<>_ .-").lower() in _PLACEHOLDERS
+    bare = strip(text)
+    return bare not in ("<", ">") and bare.strip("[]<>_ .-").lower() in _PLACEHOLDERS
 
 
 def strip(text: str) -> str:
