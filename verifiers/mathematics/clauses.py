@@ -101,6 +101,7 @@ _BOUNDING = {
     "neq": "!=",
 }
 _PIECE = re.compile(r"\\([A-Za-z]+)|([A-Za-z]+)|\\.|\d+|([<>≥≤≠])|[\s,;.{}()\[\]^_+*$∀∈ℝℤℕℚ-]", re.S)
+_SIGNED_SET = re.compile(r"[_^]\{?\s*(?:[<>]=?|\\geq?|\\neq?)\s*0\s*\}?")
 _SETS = {
     "R": "real",
     "Z": "integer",
@@ -133,7 +134,7 @@ def bound(text: str) -> Bound | None:
     m = _CUE.search(text, 1)
     if m is None or len(text) - m.start() > _MAX:
         return None
-    value, clause = strip(text[: m.start()].rstrip(" ,;\\")), text[m.start() :]
+    value, clause = strip(text[: m.start()].rstrip(" ,;\\")), _SIGNED_SET.sub(" ", text[m.start() :])
     names: set[str] = set()
     among, bounds, pos = set[str](), [], 0
     while pos < len(clause):
@@ -171,11 +172,11 @@ def bound(text: str) -> Bound | None:
 
 _MODULO = re.compile(r"\\text\s*\{\s*\((?:mod|modulo)\s+(\d{1,9})\)\s*\}")
 _ABOUT = re.compile(
-    r"(?:\\text\s*\{\s*)?(?:(?:approximately|approx\.?|about|roughly|around|nearly)[\s}]+|\\approx\b|\\sim\b|≈|~)\s*(?P<value>.+)",
+    r"(?:\\text\s*\{\s*)?(?:(?:approximately|approx\.?|only)[\s}]+|\\approx\b|\\sim\b|≈|~)\s*(?P<value>.+)",
     re.I | re.S,
 )
 _ROUGHLY = re.compile(
-    r"(?P<value>.+?)\s*(?:\\text\s*\{\s*)?\(?\s*(?:approximately|approx\.?|roughly)\s*\)?\s*\}?", re.I | re.S
+    r"(?P<value>.+?)\s*(?:\\text\s*\{\s*)?\(\s*(?:approximately|approx\.?)\s*\)\s*\}?", re.I | re.S
 )
 
 
@@ -191,14 +192,15 @@ def undressed(text: str) -> str:
         text = _MODULO.sub(r"\\pmod{\1}", text)
     if m := _ABOUT.fullmatch(text):
         return strip(m["value"])
-    if "approx" in text or "roughly" in text:
+    if "approx" in text:
         whole = TEXT.fullmatch(text.strip())
         if m := _ROUGHLY.fullmatch(whole[1] if whole else text):
             return strip(m["value"])
     return text
 
 
-_COPULA = re.compile(r"(?<=\w)\s+(?:is|are|was|were|equals|will be)\s*:?\s+|(?<=\w)\s*[:：]\s*")
+_COPULA = re.compile(r"(?<=\w)\s+(?:is|are|was|were|equals|will be)\s*:?\s+")
+_FORMULA = re.compile(r"\$[^$]*\$|\\\([^()]*\\\)")
 _SUBJECT = re.compile(r"[^\W\d_][\w' -]*")
 _DENIED = re.compile(
     r"\b(?:not|no|never|wrong|incorrect|naive|if|unless|other|another|either|neither|or|than|most|least|less|more|fewer|"
@@ -221,7 +223,7 @@ def said(text: str) -> str:
     if not copulas:
         return ""
     last = copulas[-1]
-    subject, value = plain_words(plain[: last.start()]), strip(plain[last.end() :])
+    subject, value = plain_words(_FORMULA.sub("it", plain[: last.start()])), strip(plain[last.end() :])
     if not _SUBJECT.fullmatch(subject) or len(subject.split()) > 9 or _DENIED.search(subject):
         return ""
     return "" if _DENIED.match(value) else value

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -19,10 +21,10 @@ from referee.verifiers.mathematics.lettered import (
 )
 from referee.verifiers.mathematics.printed import enough_digits, rounding_error
 from referee.verifiers.mathematics.reader import ReadAnswer, exact_number, read
-from referee.verifiers.mathematics.real_sets import variables
+from referee.verifiers.mathematics.real_sets import is_set_like, variables
 from referee.verifiers.mathematics.reference_answer import Reference, notation_key, reference_of
 from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable, rearranged, show
-from referee.verifiers.mathematics.words import listed_words, said_yes_or_no
+from referee.verifiers.mathematics.words import listed_words, said_yes_or_no, words_of
 from referee.verifiers.reading.dress import literal, strip
 
 _CACHED = 600  # characters; longer answers are decided anew
@@ -164,9 +166,18 @@ def _same_text(policy: Leniency, text: str, reading: ReadAnswer, gold: Reference
         mine, others = listed_words(text), listed_words(gold.text)
         if mine and others:
             return mine == others if policy.lists == "ordered" else sorted(mine) == sorted(others)
+    if reading.words and (predicate := said(gold.text)) and words_of(predicate) == reading.words:
+        return True
+    if (ordinal := _ORDINAL.fullmatch(theirs.words)) and reading.node == Node(
+        "num", Fraction(int(ordinal[1]))
+    ):
+        return True
     verdicts = [said_yes_or_no(text), said_yes_or_no(gold.text)]
     alone = [reading.node.value if reading.node else "", theirs.node.value]
     return any(verdicts[i] and verdicts[i] == alone[1 - i] for i in (0, 1))
+
+
+_ORDINAL = re.compile(r"(\d{1,9})(?:st|nd|rd|th)(?: [a-z]+)?")
 
 
 # Words around a value
@@ -197,8 +208,15 @@ def _with_clauses(policy: Leniency, text: str, gold: Reference) -> Decision | No
         node = read(one.value).node
         if node is None or one.names & {str(v) for v in variables(node)}:
             return None  # a value that holds in part
+    one = mine or theirs
+    if one is not None and (mine is None or theirs is None) and _is_range(read(one.value).node):
+        return None  # a clause makes it smaller
     other = reference_of(theirs.value) if theirs is not None else gold
     return _plainly(policy, mine.value if mine is not None else text, other)
+
+
+def _is_range(node: Node | None) -> bool:
+    return node is None or is_set_like(node) or (node.kind == "rel" and set(node.value) != {"="})
 
 
 # Multiple choice

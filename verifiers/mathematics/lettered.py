@@ -28,6 +28,7 @@ _GOES_ON = re.compile(
     r"(?:and|or|nor|but|not|is not|isn't)\b|[,;/&|^_!'*+=<>]|\\(?:cdot|times|cup|cap|to|in|le|ge|leq|geq|circ)\b",
     re.I,
 )
+_COMMANDS = re.compile(r"\\(?:text|textbf|mathrm|mbox)\s*\{\s*|\$|\*\*")
 _ONE_LETTER = re.compile(r"[^A-Za-z]*[A-J][^A-Za-z0-9]*")
 
 
@@ -48,7 +49,11 @@ def lettered(text: str) -> Lettered | None:
     between = _BETWEEN.match(rest)
     assert between is not None
     rest = strip(rest[between.end() :])
-    if _ANOTHER.search(rest) or _GOES_ON.match(rest) or (rest and _ONE_LETTER.fullmatch(rest)):
+    if (
+        _ANOTHER.search(rest)
+        or _GOES_ON.match(_COMMANDS.sub("", rest))
+        or (rest and _ONE_LETTER.fullmatch(rest))
+    ):
         return None
     letter = m["round"] or m["dotted"] or m["colon"]
     return Lettered(letter.upper(), rest, not m["colon"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
@@ -52,6 +53,7 @@ def _simple(text: str) -> Node | None:
     return Node("num", Fraction(-value if m[1] else value, 10 ** len(part)))
 
 
+_CIRCLED = re.compile(r"[①-⑨](?:[\s,，、和]*[①-⑨])*")
 _SIMPLE = re.compile(r"(-?)(?:\\[dt]?frac\{(\d+)\}\{(\d+)\}|(\d+(?:\.\d+)?))", re.A)
 
 
@@ -59,6 +61,8 @@ _SIMPLE = re.compile(r"(-?)(?:\\[dt]?frac\{(\d+)\}\{(\d+)\}|(\d+(?:\.\d+)?))", r
 def read(text: str) -> ReadAnswer:
     """Read an answer. Never raises on a text."""
     text = strip(text)
+    if not text.isascii() and _CIRCLED.fullmatch(text):
+        text = ", ".join(str(int(unicodedata.numeric(c))) for c in text if "①" <= c <= "⑨")
     if (simple := _simple(text)) is not None:
         return ReadAnswer(simple, literal(text), "")
     if len(text) > MAX_CHARS:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from referee.verifiers.mathematics.clauses import said
+from referee.verifiers.mathematics.clauses import said, undressed
 from referee.verifiers.mathematics.escapes import repaired
 from referee.verifiers.mathematics.extract import extract
 from referee.verifiers.mathematics.lettered import Lettered, lettered
@@ -70,7 +70,12 @@ def _reference(answer: str) -> Reference:
     choice = lettered(text)
     if choice is not None and not choice.rest:
         reading, choice = ReadAnswer(Node("var", choice.letter), f"({choice.letter})", ""), None
-    elif reading.node is None and not reading.too_big and choice is None and (value_text := said(text)):
+    elif (
+        reading.node is None
+        and not reading.too_big
+        and choice is None
+        and (value_text := said(text) or _bare(text))
+    ):
         inner = read(value_text)
         reading = inner if inner.node is not None and inner.node.kind != "text" else reading
     if reading.node is None:
@@ -90,6 +95,11 @@ def _reference(answer: str) -> Reference:
         raw=notation_key(strip(answer)),
         mended=mended if mended.strip() != answer.strip() else "",
     )
+
+
+def _bare(text: str) -> str:
+    bare = undressed(text)
+    return bare if bare != text else ""
 
 
 def reference_of_value(answer: Json) -> Reference:
@@ -185,6 +195,18 @@ _SAME = {
     "dots": "\\ldots", "cdots": "\\ldots", "varnothing": "\\emptyset", "rightarrow": "\\to", "longrightarrow": "\\to",
     "land": "\\wedge", "lor": "\\vee", "lnot": "\\neg", "bigl": "", "bigr": "", "Bigl": "", "Bigr": "", "hline": "",
 }  # fmt: skip
+_LOGIC = str.maketrans(
+    {
+        "∀": r"\forall ",
+        "∃": r"\exists ",
+        "⊆": r"\subseteq ",
+        "⊂": r"\subset ",
+        "⊇": r"\supseteq ",
+        "⊃": r"\supset ",
+        "⊥": r"\perp ",
+        "∥": r"\parallel ",
+    }
+)
 _APART = re.compile(r"(?<=\d)\s*\\q?quad\s*(?=\d)")
 _ONE_SIGN = re.compile(r"(?<![}\\])\{([A-Za-z0-9])\}")
 
@@ -199,7 +221,7 @@ def notation_key(text: str) -> str:
     """
     if text.isalnum():
         return text
-    text = strip(ascii_math(text))
+    text = strip(text if text.isascii() else ascii_math(text.translate(_LOGIC)))
     if "\\" in text:
         text = _ALIASES.sub(lambda m: _SAME[m[0][1:]] + " ", _APART.sub(" ¦ ", text))
     text = literal(text).replace(" ¦ ", "¦").replace("¦", " ¦ ")
