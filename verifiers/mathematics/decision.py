@@ -25,19 +25,20 @@ from referee.verifiers.mathematics.real_sets import is_set_like, variables
 from referee.verifiers.mathematics.reference_answer import Reference, notation_key, reference_of
 from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable, rearranged, show
 from referee.verifiers.mathematics.words import listed_words, said_yes_or_no, words_of
-from referee.verifiers.reading.dress import literal, strip
+from referee.verifiers.reading.dress import strip
 
 _CACHED = 600  # characters; longer answers are decided anew
 
 
 class Decision(NamedTuple):
-    """A verdict before it is written down. ``open`` says that the reference could not be read, and differs."""
+    """A verdict before it is written down. ``open``: the reference could not be read, and differs."""
 
     equal: bool
     tier: str
     read_as: str
     too_big: bool = False
     open: bool = False
+    final: bool = False  # no other reading of the answer is asked
 
 
 def decided(policy: Leniency, answer: str, reference: Reference, source: str | None) -> Decision:
@@ -56,7 +57,7 @@ def _decide(policy: Leniency, answer: str, gold: Reference) -> Decision:
     if answer == gold.text:
         return Decision(True, "literal", gold.shown)
     text = strip(answer)
-    if text == gold.text or (literal(text) == gold.reading.literal and gold.reading.literal):
+    if text == gold.text:
         return Decision(True, "literal", gold.shown)
     value = exact_number(text)
     node = gold.reading.node
@@ -252,7 +253,7 @@ def _against_choice(policy: Leniency, text: str, gold: Reference, choice: Letter
         whole = _plainly(policy, text, gold) if gold.reading.node is not None else None
         return whole if whole is not None and whole.equal else _decide(policy, text, inner)
     if chosen.letter != choice.letter:
-        return Decision(False, "text", text[:400])
+        return Decision(False, "text", text[:400], final=True)
     if not chosen.rest or inner.problem or inner.unread:
         return Decision(choice.alone, "text", text[:400])
     value = read(chosen.rest).node
@@ -260,4 +261,4 @@ def _against_choice(policy: Leniency, text: str, gold: Reference, choice: Letter
         inner.reading.node is None or inner.reading.node.kind != "text"
     ):
         return Decision(True, "text", text[:400])
-    return _decide(policy, chosen.rest, inner)
+    return _decide(policy, chosen.rest, inner)._replace(final=True)

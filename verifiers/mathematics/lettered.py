@@ -1,4 +1,4 @@
-r"""Answers that are the letters of choices: ``(C) 12``, ``\textbf{(C)}\ 12``, ``C. 12``, ``A, C`` and ``AC``."""
+r"""Answers that are letters of choices: ``(C) 12``, ``\textbf{(C)}\ 12``, ``C. 12``, ``A, C`` and ``AC``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ class Lettered(NamedTuple):
     alone: bool
 
 
-_OPEN = r"(?:\\(?:text|textbf|textrm|textit|textsf|mathrm|mathbf|mathsf|mbox|boldsymbol)\s*\{|\{|\$|\*\*|\\bf|\\rm|\s)*"
+_OPEN = (
+    r"(?:\\(?:text|textbf|textrm|textit|textsf|mathrm|mathbf|mathsf|mbox|boldsymbol)\s*\{"
+    r"|\{|\$|\*\*|\\bf|\\rm|\s)*"
+)
 _MARK = re.compile(
     _OPEN + r"(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?"
     r"(?:\(\s*(?P<round>[A-Ja-j])\s*\)|(?P<dotted>[A-J])\s*[.．)](?=\s|\\|\}|\$|\d|-)|(?P<colon>[A-J])\s*[:：](?=\s|\\|\}|\$))"
@@ -25,7 +28,8 @@ _COMMA = re.compile(r"\s*([A-E])\s*,\s*(?=\S)")
 _BETWEEN = re.compile(r"(?:\s|\\[ ,;:!]|\\quad|\\qquad|[~:：]|\$|\*\*)*")
 _ANOTHER = re.compile(r"\(\s*[A-Ja-j]\s*\)|(?:^|[\s,;{])[A-J][.):](?:\s|\\)")
 _GOES_ON = re.compile(
-    r"(?:and|or|nor|but|not|is not|isn't)\b|[,;/&|^_!'*+=<>]|\\(?:cdot|times|cup|cap|to|in|le|ge|leq|geq|circ)\b",
+    r"(?:and|or|nor|but|not|is not|isn't)\b|[,;/&|^_!'*+=<>]"
+    r"|\\(?:cdot|times|cup|cap|to|in|le|ge|leq|geq|circ)\b",
     re.I,
 )
 _COMMANDS = re.compile(r"\\(?:text|textbf|mathrm|mbox)\s*\{\s*|\$|\*\*")

@@ -35,9 +35,9 @@ class Math(Leniency, Composable):
             ``required`` they must agree.
         boxes: ``all`` boxes side by side are one answer together; ``last`` only the last counts.
         tolerance: relative error that numbers may have; 0 is exact.
-        rounding: ``exact`` a decimal is its value; ``as_printed`` a reference with a decimal point or exponent
-            and two significant digits or more accepts what rounds to it (ties either way), from answers that
-            are exact or have at least as many digits.
+        rounding: ``exact``: a decimal is its value; ``as_printed``: a reference with a decimal point or
+            exponent and two significant digits or more accepts what rounds to it (ties either way), from
+            answers that are exact or have at least as many digits.
         list_means: what a list of references is: ``any`` of them, or ``all`` of them, each of which the
             answer must give and nothing else, in any order (in this one where ``lists`` is ``ordered``).
 
@@ -101,7 +101,7 @@ class Math(Leniency, Composable):
             return _whole(answer_text, found.strategy, reference)
         source = answer if isinstance(answer, str) else None
         decision = decided(self, answer_text, reference, source)
-        if not decision.equal and found.value is not None:
+        if not decision.equal and not decision.final and found.value is not None:
             inner = decided(self, found.value, reference, source)
             decision = inner if inner.equal else decision
         if decision.open:

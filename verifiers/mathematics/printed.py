@@ -20,8 +20,8 @@ def rounding_error(reference: str) -> float:
 
     Only for one number with a decimal point or an exponent, and two significant digits or more.
 
-    >>> rounding_error("0.50"), rounding_error("7"), rounding_error("0.5")
-    (0.01000000001, 0.0, 0.0)
+    >>> round(rounding_error("0.50"), 6), rounding_error("7"), rounding_error("0.5")
+    (0.01, 0.0, 0.0)
     """
     number = _printed(reference)
     if number is None:

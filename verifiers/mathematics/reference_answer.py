@@ -140,11 +140,14 @@ def _all_of(references: list[Json]) -> Reference:
 _NOT_GIVEN = re.compile(
     r"(?:no|none|not|nothing)(?: (?:answer|solution|reference|result))?(?: (?:is|was))? "
     r"(?:given|provided|available|applicable|known|needed|required|shown|found|specified)"
-    r"|(?:missing|see|refer to|as|given|shown|omitted|check|in|from)(?: (?:in|the|to|attached|full|above|below|shown|"
-    r"following|given))*(?: (?:answers?|solutions?|figures?|diagrams?|graphs?|pictures?|images?|explanations?|proofs?|text|"
+    r"|(?:missing|see|refer to|as|given|shown|omitted|check|in|from)(?: (?:in|the|to|attached|full|"
+    r"above|below|"
+    r"shown|following|given))*(?: (?:answers?|solutions?|figures?|diagrams?|graphs?|pictures?|images?|"
+    r"explanations?|proofs?|text|"
     r"above|below|figure \w{1,4}|attachments?|steps|work))"
     r"|(?:the )?(?:answers?|solutions?|results?)(?: (?:may|will|can))? var(?:y|ies)"
-    r"|n a|na|nan|null|nil|tba|missing|omitted|no answer|answer|solution|proof|placeholder|todo|xxx+|none given|not given",
+    r"|n a|na|nan|null|nil|tba|missing|omitted|no answer|answer|solution|proof|placeholder|todo|"
+    r"xxx+|none given|not given",
 )
 _NOT_GIVEN_CHINESE = frozenset(
     [
@@ -191,9 +194,12 @@ _ALIASES = re.compile(
     r"\\(?:leqslant|leqq|leq|geqslant|geqq|geq|neq|dots|cdots|varnothing|rightarrow|longrightarrow|land|lor|lnot|bigl|bigr|Bigl|Bigr|hline)(?![A-Za-z])"
 )
 _SAME = {
-    "leqslant": "\\le", "leqq": "\\le", "leq": "\\le", "geqslant": "\\ge", "geqq": "\\ge", "geq": "\\ge", "neq": "\\ne",
-    "dots": "\\ldots", "cdots": "\\ldots", "varnothing": "\\emptyset", "rightarrow": "\\to", "longrightarrow": "\\to",
-    "land": "\\wedge", "lor": "\\vee", "lnot": "\\neg", "bigl": "", "bigr": "", "Bigl": "", "Bigr": "", "hline": "",
+    "leqslant": "\\le", "leqq": "\\le", "leq": "\\le",
+    "geqslant": "\\ge", "geqq": "\\ge", "geq": "\\ge", "neq": "\\ne",
+    "dots": "\\ldots", "cdots": "\\ldots", "varnothing": "\\emptyset",
+    "rightarrow": "\\to", "longrightarrow": "\\to",
+    "land": "\\wedge", "lor": "\\vee", "lnot": "\\neg",
+    "bigl": "", "bigr": "", "Bigl": "", "Bigr": "", "hline": "",
 }  # fmt: skip
 _LOGIC = str.maketrans(
     {

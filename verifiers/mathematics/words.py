@@ -101,29 +101,29 @@ def words_of(text: str) -> str:
 
 def _folded(text: str) -> list[str]:
     text = _PUNCTUATION.sub(lambda m: " " if m[0] in ",;:?()" else "", text)
-    tokens = [w for w in _BREAK.split(text) if w]
+    parts = [w for w in _BREAK.split(text) if w]
     out = []
-    for i, token in enumerate(tokens):
-        after = tokens[i + 1] if i + 1 < len(tokens) else ""
-        article = token in ("a", "an", "the") or token == "The" or (token in ("A", "An") and i == 0)
+    for i, word in enumerate(parts):
+        after = parts[i + 1] if i + 1 < len(parts) else ""
+        article = word in ("a", "an", "the") or word == "The" or (word in ("A", "An") and i == 0)
         if not (article and after and after not in _COPULAS):
-            out.append(_fold(token))
+            out.append(_fold(word))
     return out
 
 
-def _fold(token: str) -> str:
-    low = token.lower()
-    if token == low:
-        return _ORDINALS.get(token, token)
-    if not token.isascii():
-        return token.casefold() if len(token) > 2 else token
-    if not token.isalpha():
-        return token
-    if len(token) <= 2:
-        return low if low in _TWO_LETTERS and not token.isupper() else token
-    if token[0].isupper() and token[1:].islower():
+def _fold(word: str) -> str:
+    low = word.lower()
+    if word == low:
+        return _ORDINALS.get(word, word)
+    if not word.isascii():
+        return word.casefold() if len(word) > 2 else word
+    if not word.isalpha():
+        return word
+    if len(word) <= 2:
+        return low if low in _TWO_LETTERS and not word.isupper() else word
+    if word[0].isupper() and word[1:].islower():
         return _ORDINALS.get(low, low)
-    return low if token.isupper() and (low in SHORT_WORDS or _is_loud_word(token)) else token
+    return low if word.isupper() and (low in SHORT_WORDS or _is_loud_word(word)) else word
 
 
 def _is_loud_word(token: str) -> bool:
@@ -205,19 +205,29 @@ _NAMED = {name[:3]: name for name in _DAYS + _MONTHS} | {
     "tues": "tuesday", "thur": "thursday", "thurs": "thursday", "sept": "september",
 }  # fmt: skip
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "I": 1, "II": 2, "III": 3, "IV": 4}
-_ADJECTIVES = "real|rational|complex|integer|integral|positive|negative|nonnegative|natural|valid|possible|such|nonzero|finite|nontrivial"
+_ADJECTIVES = (
+    "real|rational|complex|integer|integral|positive|negative|nonnegative|natural|valid|possible|such|nonzero|"
+    "finite|nontrivial"
+)
 _THINGS = (
     "solutions?|roots?|values?|numbers?|integers?|reals?|functions?|pairs?|triples?|tuples?|polynomials?|primes?|"
     "zeros?|answers?|intersections?|points?"
 )
-_LEAD = r"(?:therefore |thus |hence |so )?(?:(?:it|there|this|that|equation|system|inequality|problem)(?: of equations)? )?"
+_LEAD = (
+    r"(?:therefore |thus |hence |so )?"
+    r"(?:(?:it|there|this|that|equation|system|inequality|problem)(?: of equations)? )?"
+)
 _EMPTY = re.compile(
     rf"{_LEAD}(?:(?:is|are|has|have|exists?|admits) )?(?:"
     rf"no (?:(?:{_ADJECTIVES}) )*(?:{_THINGS})(?: [a-z])?(?: exists?)?"
-    r"|no (?:(?:real|positive|such) )*[a-z]+(?: [a-z])? exists?|no such [a-z]+|none exists?|none|empty set|null set"
+    r"|no (?:(?:real|positive|such) )*[a-z]+(?: [a-z])? exists?|no such [a-z]+|none exists?|none"
+    r"|empty set|null set"
     r"|inconsistent)"
 )
-_LIMIT = r"(?:(?:therefore |thus |hence )?(?:limit|it|value|expression|slope|derivative|function|integral)(?: \w)? )?"
+_LIMIT = (
+    r"(?:(?:therefore |thus |hence )?"
+    r"(?:limit|it|value|expression|slope|derivative|function|integral)(?: \w)? )?"
+)
 _UNDEFINED = re.compile(
     rf"{_LIMIT}(?:is |are )?(?:undefined|not defined|dne|does not exist|doesnt exist|nonexistent)"
 )
@@ -225,23 +235,27 @@ _SERIES = r"(?:(?:series|integral|sequence|sum|it|limit)(?: [a-z])? )?(?:is )?"
 _DIVERGES = re.compile(rf"{_SERIES}(?:diverges?|divergent)")
 _CONVERGES = re.compile(rf"{_SERIES}(?:converges?|convergent)")
 _ENDLESS = re.compile(
-    rf"{_LEAD}(?:(?:is|are|has|have|exist) )?(?:infinitely many(?: (?:{_ADJECTIVES}))*(?: (?:{_THINGS}))?|infinite"
+    rf"{_LEAD}(?:(?:is|are|has|have|exist) )?(?:"
+    rf"infinitely many(?: (?:{_ADJECTIVES}))*(?: (?:{_THINGS}))?|infinite"
     rf"(?: number of(?: (?:{_ADJECTIVES}))*(?: (?:{_THINGS})))?|infinite solutions)"
 )
 _ALL = re.compile(
     r"(?:[a-z] (?:is |can be |may be )|(?:set of |for ))?(?:all|any|every)(?: [a-z] (?:is|are|in))?"
-    r"(?: (?:(real)(?: numbers?| values?)?|(reals)|(positive|negative|nonnegative)? ?(?:integers?|whole numbers?)|"
+    r"(?: (?:(real)(?: numbers?| values?)?|(reals)|"
+    r"(positive|negative|nonnegative)? ?(?:integers?|whole numbers?)|"
     r"(natural) numbers?))(?: [a-z])?"
 )
 _PARITY = re.compile(
     r"(?:(?:all|every|any) )?(?:[a-z] (?:is |are |must be )?)?(?:an )?(odd|even)(?: (positive|negative))?"
-    r"(?: (?:integers?|numbers?|[a-z]))?|(?:all |every |any )?(positive|negative) (odd|even) (?:integers?|numbers?)"
+    r"(?: (?:integers?|numbers?|[a-z]))?"
+    r"|(?:all |every |any )?(positive|negative) (odd|even) (?:integers?|numbers?)"
 )
 _QUADRANT = re.compile(
     r"(?:in |lies in )?(?:(1st|2nd|3rd|4th) quadrant|quadrant (i{1,3}|iv|I{1,3}|IV|[1-4]))"
 )
 _DATE = re.compile(
-    r"(?:(?:{days}) )?(?:({months}) (\d{{1,2}}|[1-9]\d?(?:st|nd|rd|th))|(\d{{1,2}}|[1-9]\d?(?:st|nd|rd|th)) (?:day )?(?:of )?({months}))"
+    r"(?:(?:{days}) )?(?:({months}) (\d{{1,2}}|[1-9]\d?(?:st|nd|rd|th))"
+    r"|(\d{{1,2}}|[1-9]\d?(?:st|nd|rd|th)) (?:day )?(?:of )?({months}))"
     r"(?: (\d{{4}}))?".format(days="|".join(_DAYS), months="|".join(_MONTHS))
 )
 _EXACT = {
@@ -254,7 +268,7 @@ _CONSTANTS = frozenset(["reals", "integers", "inf", "-inf", "pi", "empty", "unde
 
 
 def meaning(words: str) -> Node | None:
-    """Return what folded words mean: a constant, a number, or one text for all that say the same; else None."""
+    """Return what folded words mean: a constant, a number, one text for all that say the same; or None."""
     if not words.isascii():
         return chinese_meaning(words)
     first = words.partition(" ")[0]
@@ -276,13 +290,17 @@ def meaning(words: str) -> Node | None:
     return None
 
 
+def _whole_numbers(m: re.Match[str]) -> str:
+    return "natural numbers" if m[4] else f"{m[3] or ''} integers".strip()
+
+
 _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     (_EMPTY, lambda m: "empty"),
     (_UNDEFINED, lambda m: "undefined"),
     (_DIVERGES, lambda m: "divergent"),
     (_CONVERGES, lambda m: "convergent"),
     (_ENDLESS, lambda m: "inf"),
-    (_ALL, lambda m: "reals" if m[1] or m[2] else f"{m[3]} integers" if m[3] else "natural numbers" if m[4] else "integers"),
+    (_ALL, lambda m: "reals" if m[1] or m[2] else _whole_numbers(m)),
     (_PARITY, lambda m: " ".join(filter(None, (m[1] or m[4], m[2] or m[3])))),
     (_QUADRANT, lambda m: f"quadrant {_ROMAN.get(m[2] or '', (m[1] or m[2])[:1])}"),
     (_DATE, lambda m: " ".join(filter(None, (m[1] or m[4], (m[2] or m[3]).rstrip("sthnrd"), m[5])))),
