@@ -231,9 +231,9 @@ def _picks(text: str, gold: Reference) -> bool:
     if node.kind == "var" and len(node.value) == 1 and node.value in "ABCDEFGHIJ":
         chosen = lettered(text) or with_comma(text)
         if chosen is not None:
-            return chosen.letter == node.value
+            return chosen.letter == str(node.value)
         letter = lone_letter(text)
-        return letter == node.value or (letter in set("abcde") and letter.upper() == node.value)
+        return str(node.value) in (letter, letter.upper() if letter in set("abcde") else letter)
     mine = several_letters(text)
     theirs = several_letters(gold.text) if mine is not None else None
     if mine is None or theirs is None or mine[0] != theirs[0]:

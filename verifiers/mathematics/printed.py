@@ -56,4 +56,5 @@ def _printed(text: str) -> tuple[str, str] | None:
     numbers = _DECIMAL.findall(re.sub(r"\^\s*\{?-?\d\}?", "", rest))
     if len(numbers) != 1 or not (numbers[0][1] or power):
         return None
-    return numbers[0]
+    whole, part = numbers[0]
+    return str(whole), str(part)

@@ -221,7 +221,7 @@ def notation_key(text: str) -> str:
     r"""Return what two texts share that are written the same, layout aside.
 
     >>> notation_key(r"\forall x\geq {2},\ \text{so}") == notation_key("∀x ≥ 2, so")
-    False
+    True
     >>> notation_key(r"A \leq \left( B\right)") == notation_key("A ≤ (B)"), notation_key(r"5\quad 6")
     (True, '5 ¦ 6')
     """

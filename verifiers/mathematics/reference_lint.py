@@ -51,6 +51,15 @@ def lint_reference(answer: Json) -> str | None:
     return None
 
 
+def repaired_reference(answer: Json) -> str | None:
+    r"""Return a reference with its damaged escapes put right; None where nothing is damaged.
+
+    >>> repaired_reference("\x0crac{1}{2}"), repaired_reference("90^"), repaired_reference("4")
+    ('\\frac{1}{2}', '90^\\circ', None)
+    """
+    return (reference_of_value(answer).mended or None) if isinstance(answer, str) else None
+
+
 def lint_references(answers: Iterable[Json]) -> Iterator[UnreadableReference]:
     """Yield a finding for each reference that cannot be judged against."""
     for row, answer in enumerate(answers):
