@@ -114,7 +114,7 @@ def lint(
 
 
 def _write_repaired(source: Path, target: Path, column: str) -> int:
-    """Copy a file with its damaged references repaired; return how many were. Other lines stay as they are."""
+    """Copy a file with its damaged references repaired, other lines as they are; return how many were."""
     from referee.verifiers.mathematics.reference_lint import repaired_reference
 
     count = 0
