@@ -216,9 +216,11 @@ def _damage(answer: Json) -> Iterator[tuple[str, bool]]:
 
 
 def _reads_mathematics(judge: Any) -> bool:
+    from referee.verifiers.mathematics.math_verifier import Math
+
     if isinstance(judge, Rubric):
         return any(_reads_mathematics(part.verifier) for part in judge.parts.values())
-    return type(judge).__name__ == "Math" or any(map(_reads_mathematics, children_of(judge)))
+    return isinstance(judge, Math) or any(map(_reads_mathematics, children_of(judge)))
 
 
 def _count_lists(number: int, answer: Json, seen: _Seen) -> None:

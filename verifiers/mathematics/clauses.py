@@ -221,9 +221,9 @@ def said(text: str) -> str:
     whole = TEXT.fullmatch(text.strip())
     plain = whole[1] if whole else text
     copulas = list(_COPULA.finditer(plain))
-    if not copulas:
-        return ""
-    last = copulas[-1]
+    if len(copulas) != 1:
+        return ""  # several statements, or none
+    last = copulas[0]
     subject, value = plain_words(_FORMULA.sub("it", plain[: last.start()])), strip(plain[last.end() :])
     if not _SUBJECT.fullmatch(subject) or len(subject.split()) > 9 or _DENIED.search(subject):
         return ""

@@ -24,7 +24,7 @@ _MARK = re.compile(
     _OPEN + r"(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?"
     r"(?:\(\s*(?P<round>[A-Ja-j])\s*\)|(?P<dotted>[A-J])\s*[.．)](?=\s|\\|\}|\$|\d|-)|(?P<colon>[A-J])\s*[:：](?=\s|\\|\}|\$))"
 )
-_COMMA = re.compile(r"\s*([A-E])\s*,\s*(?=\S)")
+_COMMA = re.compile(r"\s*([A-E])\s*,\s*(?=[-\d\\($.])")
 _BETWEEN = re.compile(r"(?:\s|\\[ ,;:!]|\\quad|\\qquad|[~:：]|\$|\*\*)*")
 _ANOTHER = re.compile(r"\(\s*[A-Ja-j]\s*\)|(?:^|[\s,;{])[A-J][.):](?:\s|\\)")
 _GOES_ON = re.compile(
