@@ -12,6 +12,7 @@ PercentMeaning = Literal["any", "fraction", "number"]
 Order = Literal["unordered", "ordered"]
 Units = Literal["optional", "required"]
 Undecided = Literal["decision", "abstain"]
+Rounding = Literal["exact", "as_printed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,7 @@ class Leniency:
     boxes: Boxes = "all"
     tolerance: float = 0.0
     undecided: Undecided = "decision"
+    rounding: Rounding = "exact"
 
     def __post_init__(self) -> None:
         choices = {
@@ -34,6 +36,7 @@ class Leniency:
             "units": Units,
             "boxes": Boxes,
             "undecided": Undecided,
+            "rounding": Rounding,
         }
         for name, kind in choices.items():
             value = getattr(self, name)

@@ -69,7 +69,10 @@ def _without_ornaments(text: str) -> str:
 
 def is_placeholder(text: str) -> bool:
     """Tell whether a text stands where an answer should, and is none."""
-    return not text.isdecimal() and strip(text).strip("[]<>_ .-").lower() in _PLACEHOLDERS
+    if text.isdecimal():
+        return False
+    bare = strip(text)
+    return bare not in ("<", ">") and bare.strip("[]<>_ .-").lower() in _PLACEHOLDERS
 
 
 def strip(text: str) -> str:
