@@ -102,6 +102,8 @@ def _is_unknown(c: Matching, node: Node) -> bool:
     """Tell whether an expression has unknowns that matter to it, or none of its parts can be computed."""
     if node.kind == "fn" and node.value == "abs" and node.args[0].value in _REAL:
         return False  # an equation to be solved, which its own right side solves
+    if node.kind == "statement":
+        return node.value == "lim"
     if node.kind == "ratio":
         return bool(variables(node))
     if node.kind not in _VALUES - {"num", "const", "group"} or not variables(node):

@@ -26,6 +26,8 @@ def readings(a: Node, g: Node) -> Iterator[tuple[tuple[Node, Node], frozenset[st
     periods_a, periods_g = _periods(answer), _periods(reference)
     if not (bound_a or bound_g or (periods_a and periods_g)):
         return
+    if any(bound_a[name] != bound_g[name] for name in bound_a.keys() & bound_g.keys()):
+        return
     names_a, names_g = _in_values(answer), _in_values(reference)
     mine, theirs = sorted(names_a - names_g), sorted(names_g - names_a)
     integers_a = {k for k, v in bound_a.items() if v == "integers"} | periods_a

@@ -210,10 +210,16 @@ def _with_clauses(policy: Leniency, text: str, gold: Reference) -> Decision | No
         if node is None or one.names & {str(v) for v in variables(node)}:
             return None  # a value that holds in part
     one = mine or theirs
-    if one is not None and (mine is None or theirs is None) and _is_range(read(one.value).node):
-        return None  # a clause makes it smaller
+    if one is not None and (mine is None or theirs is None):
+        if _is_range(read(one.value).node):
+            return None  # a clause makes it smaller
+        if one.among and _MEMBER.search(text if mine is None else gold.text):
+            return None  # the other names a set too
     other = reference_of(theirs.value) if theirs is not None else gold
     return _plainly(policy, mine.value if mine is not None else text, other)
+
+
+_MEMBER = re.compile(r"\\in(?![A-Za-z])|∈")
 
 
 def _is_range(node: Node | None) -> bool:

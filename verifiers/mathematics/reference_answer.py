@@ -186,7 +186,10 @@ def says_nothing(text: str) -> bool:
         return False
     if len(text) > 80:
         return False
-    bare = " ".join(_SHELL.sub(" ", text).lower().split())
+    bare = " ".join(_SHELL.sub(" ", text).split())
+    if bare == "Na":  # sodium
+        return False
+    bare = bare.lower()
     return not bare or is_placeholder(text) or bare in _NOT_GIVEN_CHINESE or bool(_NOT_GIVEN.fullmatch(bare))
 
 

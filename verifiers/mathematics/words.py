@@ -341,13 +341,13 @@ def listed_words(text: str) -> tuple[str, ...]:
         "," in text or "and" in text or not text.isascii() or "&" in text or ";" in text
     ):
         return ()
-    items = []
+    items, longest = [], 3 if re.search("[,;，；、]", text) else 2
     for part in _JOINED.split(text):
         words = words_of(part)
         if not words and len(part.strip()) == 1 and part.strip().isalpha():
             words = part.strip()
         tokens = words.split()
-        if not words or len(tokens) > 3 or not _NO_ITEM.isdisjoint(tokens):
+        if not words or len(tokens) > longest or not _NO_ITEM.isdisjoint(tokens):
             return ()
         items.append(words)
     return tuple(items) if len(items) > 1 else ()

@@ -34,7 +34,7 @@ _HEADING = re.compile(
 )
 _COMPARED = re.compile(
     r"\b(?:at\s+(?:most|least)|(?:less|more|greater|smaller|larger|fewer)\s+than|under|over|below|above|"
-    r"up\s+to)\b",
+    r"up\s+to)\b|以上|以下|以内|不到|不足|超过|至少|至多|多于|少于|大约|左右|约",
     re.I,
 )
 _SAID_OF = re.compile(

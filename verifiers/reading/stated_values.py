@@ -169,11 +169,11 @@ def phrase(text: str, grammar: Grammar) -> Extracted | None:
         return Extracted(None, "phrase", "the answer is missing") if sentence else None
     if _WOULD_BE.search(last[0]) and _CONDITION.search(sentence):
         return Extracted(None, "phrase", "the answer is stated under a condition")
+    if (worked := _worked(sentence)) is not None:
+        return Extracted(worked, "phrase")
     kind = grammar.kind(sentence)
     if kind == "value":
         return Extracted(sentence, "phrase")
-    if (worked := _worked(sentence)) is not None:
-        return Extracted(worked, "phrase")
     if DOUBT.search(re.sub(r"\\[A-Za-z]+", "", sentence)):
         if re.search(r"\b(?:or|and)\b", sentence) and not re.search(r"\bnot\b|n't", sentence):
             return Extracted(sentence, "phrase")

@@ -126,7 +126,7 @@ def test_a_reference_that_is_none_is_not_paid_for_being_repeated(answer):
 
 
 @pytest.mark.parametrize(
-    "answer", [r"A \subset B", r"\forall x\in\mathbb{R}", "\x0crac{a}{b}\\perp", "2\text{ kg\\perp}", "⊕"]
+    "answer", [r"A \ltimes B", r"\bigstar x", "\x0crac{a}{b}\\perp", "2\text{ kg\\perp}", "⊕"]
 )
 def test_an_unreadable_reference_pays_what_is_written_the_same_and_abstains_else(answer):
     assert Math()(rf"\boxed{{{answer}}}", Problem(answer=answer)).score == 1.0
