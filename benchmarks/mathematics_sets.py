@@ -229,14 +229,23 @@ def generated(seed: int = 1, count: int = 600) -> list[Row]:
     return rows
 
 
-def proxy(shared: Path, pairs: Path) -> dict[str, list[Row]]:
-    """Return the sets that the benchmark runs on by default."""
-    return {
-        "pairs written by hand": rows_of(pairs),
-        "shared sample of pairs": rows_of(shared / "math_cases" / "pairs_sample.jsonl"),
-        "variants and mutations": math_variants(shared),
-        "generated answers": generated(),
-        "hostile": rows_of(shared / "math_cases" / "hostile_sample.jsonl"),
-        "MATH solutions": math_solutions(shared),
-        "GSM8K solutions": gsm8k_solutions(shared),
+def proxy(shared: Path, tables: Path) -> dict[str, list[Row]]:
+    """Return the sets that the benchmark runs on by default; one that is not there is left out."""
+    cases = shared / "math_cases"
+    files = {
+        "pairs written by hand": [
+            tables / "mathematics_pairs.jsonl",
+            *sorted((tables / "mathematics").glob("*.jsonl")),
+        ],
+        "probes": [cases / "probes.jsonl"],
+        "shared sample of pairs": [cases / "pairs_sample.jsonl"],
+        "hostile": [cases / "hostile_sample.jsonl"],
     }
+    sets = {name: [r for p in paths if p.exists() for r in rows_of(p)] for name, paths in files.items()}
+    sets["generated answers"] = generated()
+    if (shared / "math500").is_dir():
+        sets["variants and mutations"] = math_variants(shared)
+        sets["MATH solutions"] = math_solutions(shared)
+    if (shared / "gsm8k").is_dir():
+        sets["GSM8K solutions"] = gsm8k_solutions(shared)
+    return {name: rows for name, rows in sets.items() if rows}

@@ -2,7 +2,8 @@ r"""The final answer to a family's problem, and the small grammars that answers 
 
 A small model answers with nothing else; a large one thinks aloud first. The final answer is, of what
 follows the thinking, the last ``<answer>`` element, else the last box, else what stands after ``####``,
-else after ``answer:`` or ``answer is`` in the last line, else the last line. Every grammar is strict: a list
+else the last line that begins with ``Answer:`` or ``A:``, else what follows ``answer is`` in the last line,
+else the last line. Every grammar is strict: a list
 of guesses, a hedge or a sentence is no integer. All of it takes time linear in the text.
 """
 
@@ -12,9 +13,9 @@ import re
 
 from referee.verifiers.reading.dress import unwrapped
 from referee.verifiers.reading.final_answer import peeled
-from referee.verifiers.reading.strategies import extract
+from referee.verifiers.reading.strategies import CUES, extract
 
-_CUES = ("tag:answer", "boxed", "after:####", "stated", "last_line")
+_FINAL = (*CUES, "last_line")
 _INTEGER = re.compile(r"[-+]?(?:[0-9]{1,30}|[0-9]{1,3}(?:,[0-9]{3}){1,9})")
 _DECIMAL = re.compile(r"[-+]?(?:[0-9]{1,30}|[0-9]{1,3}(?:,[0-9]{3}){1,9})?(?:\.[0-9]{0,30})?")
 _FRACTION = re.compile(r"([-+]?[0-9]{1,30})\s*/\s*([0-9]{1,30})")
@@ -26,7 +27,7 @@ def final_answer(answer: str) -> str | None:
     >>> final_answer("So it is \\boxed{7}."), final_answer("Adding up.\nThe answer is 7")
     ('7', '7')
     """
-    found = extract(answer, _CUES)
+    found = extract(answer, _FINAL)
     return None if found is None else _bare(unwrapped(peeled(found)))
 
 

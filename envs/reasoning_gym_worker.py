@@ -24,9 +24,9 @@ LITERAL = {  # the modules whose eval reads a list that the model wrote
     "binary_matrix": "reasoning_gym.algorithmic.binary_matrix",
     "n_queens": "reasoning_gym.games.n_queens",
 }
-_NUMBERS = re.compile(r"(?:[0-9]{1,9}|[-+*/() ]|\.(?=[0-9]))*")
+_NUMBERS = re.compile(r"(?:[-+*/() 0-9]|\.(?=[0-9]))*")
 _ALGEBRA = re.compile(
-    r"(?:[0-9]{1,9}|[-+*/^(),| =\n]|\.(?=[0-9])|(?<![A-Za-z])(?:[A-Za-z]|sin|cos|tan|exp|log|ln|sqrt"
+    r"(?:[-+*/^(),| =\n0-9]|\.(?=[0-9])|(?<![A-Za-z])(?:[A-Za-z]|sin|cos|tan|exp|log|ln|sqrt"
     r"|asin|acos|atan|sinh|cosh|tanh|sec|csc|cot|abs|Abs|pi)(?![A-Za-z]))*"
 )
 GRAMMARS = {

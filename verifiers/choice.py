@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from referee.verifiers.combine import Composable
 from referee.verifiers.protocol import UNIT
-from referee.verifiers.reading.strategies import readings, search
+from referee.verifiers.reading.strategies import CUES, readings, search
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of
 from referee.verifiers.references import ListMeans, bad_reference, check_list_means, judged
 
@@ -28,8 +28,8 @@ class Choice(Composable):
 
     The reference is a letter (``B``), an index from 0 (an integer), or the text of a choice. The
     texts are ``problem.info[choices]``; without them only letters up to ``letters`` are known. The
-    completion's choice is what stands in its last box, ``<answer>`` tag, after ``####`` or ``Answer:``,
-    "the answer is ...", or alone on its last line, whichever of these comes first in this list.
+    completion's choice is what stands in its last ``<answer>`` tag, in its last box, after ``####``,
+    ``Answer:`` or "the answer is", or alone on its last line, whichever of these comes first in this list.
     A list of references means any of them; a completion commits to one choice, so
     ``list_means="all"`` is refused.
 
@@ -51,6 +51,7 @@ class Choice(Composable):
     list_means: ListMeans = "any"
     name = "choice"
     range = UNIT
+    rules_version = 2
 
     def __post_init__(self) -> None:
         if not self.letters or len(set(self.letters)) != len(self.letters) or not self.letters.isupper():
@@ -106,7 +107,7 @@ def _reference(answer: object, letters: str, texts: tuple[str, ...]) -> str | No
 
 def _stated(text: str, letters: str) -> str | None:
     """What the completion states as its choice; a box or a tag is read as its contents would be read bare."""
-    found = search(text, ("boxed", "tag:answer", "after:####"))
+    found = search(text, CUES[:3])  # behind ``A:`` may stand the text of choice A
     if found is not None:
         text = readings(found)[-1]
         if _letter(letters).match(text):

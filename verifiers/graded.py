@@ -19,7 +19,7 @@ from rapidfuzz.distance import Levenshtein
 from referee.verifiers.combine import Composable
 from referee.verifiers.numeric import reference_number
 from referee.verifiers.protocol import UNIT
-from referee.verifiers.reading.strategies import Extract, check_extract, extract, readings
+from referee.verifiers.reading.strategies import CUES, Extract, check_extract, extract, readings
 from referee.verifiers.reading.written_numbers import NumberTooLong, read_number
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of
 from referee.verifiers.references import accepted, bad_reference, judged
@@ -175,9 +175,10 @@ class Closeness(Composable):
 
     a: float = 1.0
     relative: bool = False
-    extract: Extract = ("boxed", "after:####", "tag:answer", "last_number")
+    extract: Extract = (*CUES, "last_number")
     name = "closeness"
     range = UNIT
+    rules_version = 2
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.a) and self.a > 0):

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias, get_args
 
 from referee.verifiers.combine import Composable
 from referee.verifiers.protocol import UNIT
-from referee.verifiers.reading.strategies import Extract, check_extract, extract, readings
+from referee.verifiers.reading.strategies import CUES, Extract, check_extract, extract, readings
 from referee.verifiers.reading.written_numbers import NumberTooLong, WrittenNumber, parse_number, read_number
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of
 from referee.verifiers.references import ListMeans, bad_reference, check_list_means, judged
@@ -45,7 +45,7 @@ class Numeric(Composable):
         - where the reference is no number, or one of a list is none and no other matches
     """
 
-    extract: Extract = ("boxed", "after:####", "tag:answer", "last_number")
+    extract: Extract = (*CUES, "last_number")
     abs_tol: float = 0.0
     rel_tol: float = 0.0
     percent: Percent = "either"
@@ -53,6 +53,7 @@ class Numeric(Composable):
     list_means: ListMeans = "any"
     name = "numeric"
     range = UNIT
+    rules_version = 2
 
     def __post_init__(self) -> None:
         for field in ("abs_tol", "rel_tol"):

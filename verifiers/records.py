@@ -29,12 +29,13 @@ MAX_DEPTH = 100
 class Reason(StrEnum):
     """Why a verdict is what it is.
 
-    The first seven are decisions: what the completion is, or what it did, is its own doing.
+    The first eight are decisions: what the completion is, or what it did, is its own doing.
     The last three are abstentions: the reference's or the machine's fault, never the completion's.
     """
 
     CORRECT = "correct"
     INCORRECT = "incorrect"
+    UNDECIDED = "undecided"  # neither shown right nor shown wrong; a verifier may be told to abstain
     PARTIAL = "partial"
     NO_ANSWER = "no_answer"
     TIMEOUT = "timeout"
@@ -192,7 +193,8 @@ class Verdict:
 
     ``score`` is a finite real, or None where the verifier abstains; ``answer`` is what was
     extracted; ``detail`` is the evidence and never a timing, so that equal inputs give equal bytes.
-    A score is None exactly where the reason is an abstention. Without a reason, one is derived:
+    A score is None exactly where the reason is an abstention, and where it is left undecided by a
+    verifier that was told to abstain there. Without a reason, one is derived:
     1 is correct, 0 incorrect, between them partial, any other number scored, None unavailable.
 
     >>> Verdict(score=0.25).reason
@@ -215,7 +217,7 @@ class Verdict:
             _set(self, "reason", _reason_for(score))
         elif type(self.reason) is not Reason:
             _set(self, "reason", _member(Reason, "reason", self.reason))
-        if (score is None) is not (self.reason in _ABSTENTIONS):
+        if (score is None) is not (self.reason in _ABSTENTIONS) and self.reason is not Reason.UNDECIDED:
             raise ValueError(
                 "score must be None exactly where the reason is one of "
                 f"{', '.join(sorted(_ABSTENTIONS))}; got score {score} with reason {self.reason}"
@@ -329,8 +331,12 @@ def _text(name: str, value: object) -> None:
 
 
 def _object(name: str, value: object, *, tagged: bool = False) -> dict[str, Json]:
-    if type(value) is dict and all(type(k) is str and type(v) is str for k, v in value.items()):
-        return dict(value)  # what most details are
+    if type(value) is dict:
+        for k, v in value.items():
+            if type(k) is not str or type(v) is not str:
+                break
+        else:
+            return value.copy()  # what most details are
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a JSON object, got {type(value).__name__}: {str(value)[:80]}")
     return plain(name, value, tagged=tagged)  # type: ignore[return-value]

@@ -56,6 +56,7 @@ def lint(
     verifier: str = "",
     option: Annotated[list[str] | None, Parameter(name=["--option", "-O"], negative=())] = None,
     most: int = 50,
+    fix: Path | None = None,
 ) -> int:
     """Check a data file line by line. Exits 1 where something is wrong.
 
@@ -75,7 +76,13 @@ def lint(
             references that look mathematical are read as mathematics.
         option: An option of that verifier, as name=value; may be repeated.
         most: How many findings to print.
+        fix: Write the file here with the references repaired whose escapes are damaged: a doubled backslash,
+            a control sign where a command began, a degree sign that was lost. It must not exist.
     """
+    if fix is not None and answer_pattern:
+        raise BadInput("--fix repairs a whole column; leave out --answer-pattern")
+    if fix is not None and fix.exists():
+        raise BadInput(f"{fix} exists; --fix writes a new file")
     judge = load_judge(verifier, option or ()) if verifier else None
     try:
         columns = Columns(
@@ -101,7 +108,30 @@ def lint(
     if not seen.rows and not errors:
         raise BadInput(f"{source} holds no rows")
     out.print(f"{seen.rows:,} rows: {_count(errors, 'error')}, {_count(warnings, 'warning')}")
+    if fix is not None:
+        out.print(f"{fix}: {_count(_write_repaired(source, fix, answer), 'reference')} repaired")
     return 1 if errors else 0
+
+
+def _write_repaired(source: Path, target: Path, column: str) -> int:
+    """Copy a file with its damaged references repaired, other lines as they are; return how many were."""
+    from referee.verifiers.mathematics.reference_lint import repaired_reference
+
+    count = 0
+    with source.open("rb") as lines, opening("fix", target), target.open("xb") as out:
+        for line in lines:
+            try:
+                data = json.loads(line)
+            except (ValueError, RecursionError):
+                data = None
+            answer = data.get(column) if isinstance(data, dict) else None
+            if isinstance(data, dict) and (mended := repaired_reference(answer)) is not None:
+                line, count = (
+                    json.dumps(data | {column: mended}, ensure_ascii=False).encode() + b"\n",
+                    count + 1,
+                )
+            out.write(line)
+    return count
 
 
 def findings(
@@ -165,6 +195,8 @@ def _reference_findings(problem: Problem, judge: Rubric | None) -> Iterator[tupl
         for name, verdict in judge(Completion(), problem).parts.items():
             if verdict.reason is Reason.BAD_REFERENCE:
                 yield f"{name}: {evidence(verdict) or 'the reference cannot be used'}", False
+        if _reads_mathematics(judge):
+            yield from _damage(problem.answer)
         return
     answer = problem.answer
     if answer in (None, []) or (isinstance(answer, str) and not answer.strip()):
@@ -174,6 +206,21 @@ def _reference_findings(problem: Problem, judge: Rubric | None) -> Iterator[tupl
 
         if found := lint_reference(answer):
             yield f"as mathematics, {found}: {answer!r:.80}", True
+
+
+def _damage(answer: Json) -> Iterator[tuple[str, bool]]:
+    from referee.verifiers.mathematics.reference_lint import repaired_reference
+
+    if (mended := repaired_reference(answer)) is not None:
+        yield f"escapes are damaged, it is read as {mended.strip()[:400]!r} (--fix writes it)", True
+
+
+def _reads_mathematics(judge: Any) -> bool:
+    from referee.verifiers.mathematics.math_verifier import Math
+
+    if isinstance(judge, Rubric):
+        return any(_reads_mathematics(part.verifier) for part in judge.parts.values())
+    return isinstance(judge, Math) or any(map(_reads_mathematics, children_of(judge)))
 
 
 def _count_lists(number: int, answer: Json, seen: _Seen) -> None:

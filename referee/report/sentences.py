@@ -10,6 +10,7 @@ from referee.verifiers.records import Json, Problem, Reason, Reward, Verdict
 _OPENING = {
     Reason.CORRECT: "correct",
     Reason.INCORRECT: "incorrect",
+    Reason.UNDECIDED: "neither shown right nor shown wrong",
     Reason.PARTIAL: "partly right",
     Reason.NO_ANSWER: "no answer was found",
     Reason.TIMEOUT: "out of time, which is the completion's own doing",

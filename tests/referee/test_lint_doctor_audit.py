@@ -62,6 +62,28 @@ def test_lint_checks_completions_where_they_are_named(tmp_path: Path, capsys: Ca
     assert "no column 'text'" in capsys.readouterr().out
 
 
+DAMAGED = [
+    {"prompt": "a", "answer": "\x0crac{1}{2}"},
+    {"prompt": "b", "answer": "90^"},
+    {"prompt": "c", "answer": "4"},
+]
+
+
+@pytest.mark.parametrize("options", [(), ("--verifier", "math")])
+def test_lint_says_how_damaged_escapes_are_read_and_writes_them(
+    tmp_path: Path, capsys: Captured, options: tuple[str, ...]
+) -> None:
+    source, target = lines(tmp_path / "d.jsonl", *DAMAGED), tmp_path / "fixed.jsonl"
+    assert main(["lint", source, "--fix", str(target), *options]) == 0
+    said = capsys.readouterr().out
+    assert r"read as '\\frac{1}{2}'" in said
+    assert "2 references repaired" in said
+    answers = [json.loads(line)["answer"] for line in target.read_text().splitlines()]
+    assert answers == [r"\frac{1}{2}", r"90^\circ", "4"]
+    assert main(["lint", source, "--fix", str(target), *options]) == 2
+    assert json.loads(Path(source).read_text().splitlines()[1])["answer"] == "90^"
+
+
 SEVERAL = {"prompt": "a", "answer": [4, 5]}
 
 

@@ -132,9 +132,9 @@ def test_an_empty_completion_is_never_paid(rule: Any, text: str) -> None:
     ids=lambda t: t[:10],
 )
 def test_a_long_hostile_text_is_decided_at_once(rule: Any, text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     score = rule(text, Problem(answer=GOLD.get(rule.name))).score
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
     assert score is not None
     if rule.name not in GRADED:
         assert score == 0.0

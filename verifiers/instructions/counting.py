@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _WORD = re.compile(r"\w+")
-_STOP = re.compile(r"[.!?。！？]+[\"'”’)\]*]*(?=\s|$)")
+_STOP = re.compile(r"(?<![.!?。！？])[.!?。！？]++[\"'”’)\]*]*+(?=\s|$)")
 _ABBREVIATIONS = frozenset(
     """a.m approx cf corp dr e.g etc fig i.e inc jr ltd mr mrs ms p.m prof sr st u.k u.s vol vs""".split()  # noqa: SIM905
 )

@@ -17,7 +17,9 @@ import re
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?|\.\d+")
 _NOTE = re.compile(r"<<([^<>=\n]{0,200})=\s*([^<>=\n]{0,40})>>")
 _WHOLE_WITH_FRACTION = re.compile(r"\d\.0+(?!\d)")
-_EQUATION = re.compile(r"([\d.,+\-−*/xX×÷·()$€£%\s]{1,200})=\s*(-?\s*[$€£]?\s*(?:\d[\d,]*(?:\.\d+)?|\.\d+))")
+_EQUATION = re.compile(
+    r"([\d.,+\-−*/xX×÷·()$€£%\s]{1,200})=\s*+(-?\s*+[$€£]?\s*+(?:\d[\d,]*(?:\.\d+)?|\.\d+))"
+)
 _WORDS = {
     "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
     "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "half": 2, "twice": 2, "double": 2, "third": 3,

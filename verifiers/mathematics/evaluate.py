@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 from itertools import permutations
-from math import acos, asin, atan, ceil, comb, factorial, floor, gcd, lcm, pi
 
+from referee.verifiers.mathematics import derivatives, series, trigonometry, whole_numbers
 from referee.verifiers.mathematics import forms as f
-from referee.verifiers.mathematics import series
-from referee.verifiers.mathematics.approximation import is_zero, real_value, sign_of
-from referee.verifiers.mathematics.forms import Form, Number, Work
+from referee.verifiers.mathematics.approximation import sign_of
+from referee.verifiers.mathematics.factoring import factor
+from referee.verifiers.mathematics.forms import Atom, Form, Work
+from referee.verifiers.mathematics.powers import fractional_power, integer_power
 from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable
-
-MAX_FACTORIAL = 5000
 
 _HALF = Fraction(1, 2)
 _DOTS = Node("const", "dots")
-
-
-_ANGLES: dict[str, Callable[[float], float]] = {
-    "arcsin": asin,
-    "arccos": acos,
-    "arctan": atan,
-    "arccot": lambda v: pi / 2 - atan(v),
-    "arcsec": lambda v: acos(1 / v),
-    "arccsc": lambda v: asin(1 / v),
-}
 
 
 class Evaluator:
@@ -50,7 +38,7 @@ class Evaluator:
         if kind == "num":
             return f.rational(value)
         if kind == "var":
-            return f.atom_form(f"v:{value}")
+            return f.atom_form(f.variable(value))
         if kind == "const":
             return self._constant(value)
         if kind == "add":
@@ -63,35 +51,41 @@ class Evaluator:
         if kind == "mul":
             if (count := counted(args)) is not None:
                 return self.form(count)
-            if (name := series.differential(args[0])) is not None:
-                return series.derivative(self, name, args[1:])
+            if (name := derivatives.differential(args[0])) is not None:
+                return derivatives.derivative(self, name, args[1:])
             total = self.form(args[0])
             for a in args[1:]:
                 total = f.multiply(total, self.form(a), work)
             return total
         if kind == "div":
+            if derivatives.quotient_of_differentials(node):
+                return f.atom_form(work.atom("derivative", *self._names(args)))
             return f.divide(self.form(args[0]), self.form(args[1]), work)
         if kind == "pow":
             return self.power(self.form(args[0]), self.form(args[1]))
         if kind == "deg":
-            return f.multiply(self.form(args[0]), Form({(("π", 1),): Fraction(1, 180)}), work)
+            return f.multiply(self.form(args[0]), Form({((f.PI, 1),): Fraction(1, 180)}), work)
         if kind == "pct":
             return f.divide(self.form(args[0]), f.rational(100), work)
         if kind == "unit":
-            return self.form(args[0])
+            return self.form(args[-1])  # of what may be a product too, the product
         if kind == "fn":
             return self._function(value, args)
         raise Unreadable(f"a {kind} where a number was expected")
 
+    def _names(self, args: tuple[Node, ...]) -> list[Form]:
+        """Return what differentials are of, so that equal quotients of them are one atom."""
+        return [self.form(Node("mul", None, a.args)) for a in args]
+
     def _constant(self, name: str) -> Form:
         if name == "pi":
-            return f.atom_form("π")
+            return f.atom_form(f.PI)
         if name == "i":
-            return f.atom_form("i")
+            return f.atom_form(f.IMAGINARY)
         if name == "e":
-            return f.atom_form("E[1]")
+            return f.atom_form(f.EULER)
         if name == "dots":
-            return f.atom_form("v:...")
+            return f.atom_form(f.variable("..."))
         raise Unreadable(f"{name} where a number was expected")
 
     # Powers, exponentials, logarithms
@@ -105,8 +99,8 @@ class Evaluator:
                     raise Unreadable("0 to the power 0")
                 if constant < 0 and not base.top:
                     raise Unreadable("a division by zero")
-                return f.integer_power(base, constant, self.work)
-            return f.fractional_power(base, Fraction(constant), self.work)
+                return integer_power(base, constant, self.work)
+            return fractional_power(base, Fraction(constant), self.work)
         if not base.top:
             raise Unreadable("zero to a power that is no number")
         if base.constant == 1:
@@ -119,23 +113,26 @@ class Evaluator:
             return f.atom_form(self.work.atom("exp", x))
         out = f.rational(1)
         for mono, c in x.top.items():
-            if len(mono) == 1 and mono[0][0][:3] == "ln:" and mono[0][1] == 1:
-                prime = int(mono[0][0][3:], 16)
+            if len(mono) == 1 and mono[0][0].kind == "log prime" and mono[0][1] == 1:
+                prime = int(mono[0][0].of)
                 factor = (
-                    f.fractional_power(f.rational(prime), Fraction(c), self.work)
+                    fractional_power(f.rational(prime), Fraction(c), self.work)
                     if type(c) is not int
-                    else (f.integer_power(f.rational(prime), c, self.work))
+                    else (integer_power(f.rational(prime), c, self.work))
                 )
-            elif mono == (("i", 1), ("π", 1)):
+            elif mono == ((f.IMAGINARY, 1), (f.PI, 1)):
                 factor = f.add(
-                    self.cos_turn(Fraction(c)),
-                    f.multiply(f.atom_form("i"), self.cos_turn(_HALF - c), self.work),
+                    trigonometry.cos_turn(self, Fraction(c)),
+                    f.multiply(f.atom_form(f.IMAGINARY), trigonometry.cos_turn(self, _HALF - c), self.work),
                     self.work,
                 )
             elif mono == ():
-                factor = f.atom_form("E[1]", c)
-            elif len(mono) == 1 and mono[0][1] == 1 and mono[0][0][:3] == "ln[":
-                factor = self.power(self.work.atoms[mono[0][0]][1][0], f.rational(c))
+                factor = f.atom_form(f.EULER, c)
+            elif len(mono) == 1 and mono[0][1] == 1 and mono[0][0].kind == "ln":
+                factor = self.power(self.work.atoms[mono[0][0]][0], f.rational(c))
+            elif (whole := _half_turns(mono)) is not None:
+                k, settled = f.settle({self.work.atom("alternating", whole): c})
+                factor = Form({settled: k})
             else:
                 inner = Form({mono: 1})
                 factor = f.atom_form(self.work.atom("E", inner), c)
@@ -153,72 +150,27 @@ class Evaluator:
         ((mono, c),) = x.top.items()
         out = f.rational(0)
         if c < 0:
-            out = Form({(("i", 1), ("π", 1)): 1})
-        for prime, k in f.factor(abs(Fraction(c))).items():
-            out = f.add(out, Form({((f"ln:{prime:x}", 1),): k}), self.work)
+            out = Form({((f.IMAGINARY, 1), (f.PI, 1)): 1})
+        for prime, k in factor(abs(Fraction(c))).items():
+            out = f.add(out, Form({((Atom("log prime", prime), 1),): k}), self.work)
         for name, e in mono:
-            if name[:2] == "p:":
-                part = f.atom_form(f"ln:{name[2:]}")
-            elif name == "i":
-                part = Form({(("i", 1), ("π", 1)): _HALF})
-            elif name == "E[1]":
+            if name.kind == "prime":
+                part = f.atom_form(Atom("log prime", name.of))
+            elif name == f.IMAGINARY:
+                part = Form({((f.IMAGINARY, 1), (f.PI, 1)): _HALF})
+            elif name == f.EULER:
                 part = f.rational(1)
-            elif name[:2] == "E[":
-                part = self.work.atoms[name][1][0]
-            elif name[:5] == "root[":
-                part = f.atom_form(self.work.atom("ln", self.work.atoms[name][1][0]))
+            elif name.kind == "E":
+                part = self.work.atoms[name][0]
+            elif name.kind == "alternating":
+                turn = Form({((f.IMAGINARY, 1), (f.PI, 1)): 1})
+                part = f.multiply(turn, self.work.atoms[name][0], self.work)
+            elif name.kind == "root":
+                part = f.atom_form(self.work.atom("ln", self.work.atoms[name][0]))
             else:
                 part = f.atom_form(self.work.atom("ln", f.atom_form(name)))
             out = f.add(out, f.multiply(part, f.rational(e), self.work), self.work)
         return out
-
-    # Trigonometry
-
-    def cos_turn(self, r: Fraction) -> Form:
-        """Return the cosine of pi ``r``, as surds where they are plain."""
-        r = abs(r) % 2
-        if r > 1:
-            r = 2 - r
-        if r > _HALF:
-            return f.negate(self.cos_turn(1 - r))
-        surds: dict[Fraction, tuple[tuple[Number, int], ...]] = {
-            Fraction(0): ((1, 1),),
-            _HALF: (),
-            Fraction(1, 3): ((_HALF, 1),),
-            Fraction(1, 4): ((_HALF, 2),),
-            Fraction(1, 6): ((_HALF, 3),),
-            Fraction(1, 5): ((Fraction(1, 4), 1), (Fraction(1, 4), 5)),
-            Fraction(2, 5): ((Fraction(-1, 4), 1), (Fraction(1, 4), 5)),
-            Fraction(1, 12): ((Fraction(1, 4), 2), (Fraction(1, 4), 6)),
-            Fraction(5, 12): ((Fraction(-1, 4), 2), (Fraction(1, 4), 6)),
-        }
-        if r in surds:
-            out = f.rational(0)
-            for c, n in surds[r]:
-                root = f.fractional_power(f.rational(n), _HALF, self.work)
-                out = f.add(out, f.multiply(f.rational(c), root, self.work), self.work)
-            return out
-        return f.atom_form(f"cos:{r.numerator}/{r.denominator}")
-
-    def _turns(self, x: Form) -> Fraction | None:
-        if not x.top:
-            return Fraction(0)
-        if x.bottom == {(): 1} and len(x.top) == 1 and (("π", 1),) in x.top:
-            return Fraction(x.top[(("π", 1),)])
-        return None
-
-    def cos_sin(self, x: Form) -> tuple[Form, Form]:
-        """Return the cosine and the sine."""
-        r = self._turns(x)
-        if r is not None:
-            return self.cos_turn(r), self.cos_turn(_HALF - r)
-        i = f.atom_form("i")
-        up = self.exp(f.multiply(i, x, self.work))
-        down = self.exp(f.negate(f.multiply(i, x, self.work)))
-        half = f.rational(_HALF)
-        cos = f.multiply(f.add(up, down, self.work), half, self.work)
-        sin = f.multiply(f.add(up, down, self.work, -1), f.multiply(half, f.negate(i), self.work), self.work)
-        return cos, sin
 
     def _function(self, name: str, args: tuple[Node, ...]) -> Form:
         work = self.work
@@ -229,14 +181,18 @@ class Evaluator:
         if name == "integral":
             return series.integral(self, args)
         if name in ("factorial", "factorial2"):
-            return self._factorial(name, self.form(args[0]))
+            return whole_numbers.factorial_of(self, name, self.form(args[0]))
         xs = [self.form(a) for a in args]
         if name in ("gcd", "lcm", "max", "min", "mod"):
-            return self._of_rationals(name, xs)
+            return whole_numbers.of_rationals(self, name, xs)
         if name == "binom" and len(xs) == 2:
-            return self._binomial(xs[0], xs[1])
+            return whole_numbers.binomial(self, xs[0], xs[1])
         if name == "permutations" and len(xs) == 2:
-            return f.multiply(self._binomial(xs[0], xs[1]), self._factorial("factorial", xs[1]), work)
+            return f.multiply(
+                whole_numbers.binomial(self, xs[0], xs[1]),
+                whole_numbers.factorial_of(self, "factorial", xs[1]),
+                work,
+            )
         if name == "root":
             return self._root(*xs)
         if name == "log":
@@ -245,9 +201,11 @@ class Evaluator:
             raise Unreadable(f"{name} of {len(xs)} arguments")
         x = xs[0]
         if name in ("sin", "cos", "tan", "cot", "sec", "csc", "cis"):
-            return self._trigonometric(name, x)
+            return trigonometry.trigonometric(self, name, x)
         if name in ("sinh", "cosh", "tanh", "coth", "sech", "csch"):
-            return self._hyperbolic(name, x)
+            return trigonometry.hyperbolic(self, name, x)
+        if name == "Gamma":
+            return whole_numbers.gamma(self, x)
         if name == "exp":
             return self.exp(x)
         if name == "ln":
@@ -255,159 +213,16 @@ class Evaluator:
         if name == "lg":
             return f.divide(self.ln(x), self.ln(f.rational(10)), work)
         if name in ("floor", "ceil"):
-            return self._rounded(name, x)
+            return whole_numbers.rounded(self, name, x)
         if name == "abs":
             return self.absolute(x)
         if name == "cbrt":
             return self._root(x, f.rational(3))
-        name = (
-            name
-            if name.startswith("arc")
-            else "arc" + name[1:]
-            if name[0] == "a" and name not in ("arg", "abs")
-            else name
-        )
-        return self._inverse(name, x)
-
-    def _trigonometric(self, name: str, x: Form) -> Form:
-        cos, sin = self.cos_sin(x)
-        one, work = f.rational(1), self.work
-        if name == "cis":
-            return f.add(cos, f.multiply(f.atom_form("i"), sin, work), work)
-        tops = {
-            "sin": (sin, one),
-            "cos": (cos, one),
-            "tan": (sin, cos),
-            "cot": (cos, sin),
-            "sec": (one, cos),
-            "csc": (one, sin),
-        }
-        top, bottom = tops[name]
-        return f.divide(top, bottom, work)
-
-    def _hyperbolic(self, name: str, x: Form) -> Form:
-        up, down, work = self.exp(x), self.exp(f.negate(x)), self.work
-        half = f.rational(_HALF)
-        cosh = f.multiply(f.add(up, down, work), half, work)
-        sinh = f.multiply(f.add(up, down, work, -1), half, work)
-        one = f.rational(1)
-        tops = {
-            "sinh": (sinh, one),
-            "cosh": (cosh, one),
-            "tanh": (sinh, cosh),
-            "coth": (cosh, sinh),
-            "sech": (one, cosh),
-            "csch": (one, sinh),
-        }
-        return f.divide(*tops[name], work)
-
-    def _inverse(self, name: str, x: Form) -> Form:
-        """Return an inverse function, as a multiple of pi where that can be proved."""
-        if name in _ANGLES and (r := self._guess_turn(name, x)) is not None:
-            return Form({(("π", 1),): r}) if r else f.rational(0)
-        return f.atom_form(self.work.atom(name, x))
-
-    def _guess_turn(self, name: str, x: Form) -> Number | None:
-        value = real_value(x, self.work)
-        if value is None:
-            return None
-        try:
-            angle = _ANGLES[name](value)
-        except (ValueError, ZeroDivisionError):
-            raise Unreadable(f"{name} outside its domain") from None
-        r = Fraction(angle / pi).limit_denominator(60)
-        if abs(float(r) - angle / pi) > 1e-9:
-            return None
-        function = {
-            "arcsin": "sin",
-            "arccos": "cos",
-            "arctan": "tan",
-            "arccot": "cot",
-            "arcsec": "sec",
-            "arccsc": "csc",
-        }[name]
-        back = self._trigonometric(function, Form({(("π", 1),): f.number(r)}) if r else f.rational(0))
-        return f.number(r) if is_zero(f.add(back, x, self.work, -1), self.work).zero else None
-
-    # Whole numbers
-
-    def _factorial(self, name: str, x: Form) -> Form:
-        n = x.constant
-        if n is None:
-            return (
-                self._symbolic_factorial(x) if name == "factorial" else f.atom_form(self.work.atom(name, x))
-            )
-        if type(n) is not int or n < 0:
-            raise Unreadable("the factorial of a number that is not whole")
-        if n > MAX_FACTORIAL:
-            raise TooBig(f"a factorial of more than {MAX_FACTORIAL}")
-        if name == "factorial":
-            return f.rational(f.check(factorial(n)))
-        out = 1
-        for k in range(n, 0, -2):
-            out *= k
-        return f.rational(f.check(out))
-
-    def _symbolic_factorial(self, x: Form) -> Form:
-        shift = x.top.get((), 0) if x.bottom == {(): 1} else 0
-        if type(shift) is not int or not 0 < abs(shift) <= 20:
-            return f.atom_form(self.work.atom("factorial", x))
-        base = f.add(x, f.rational(shift), self.work, -1)
-        out = f.atom_form(self.work.atom("factorial", base))
-        for k in range(1, shift + 1):
-            out = f.multiply(out, f.add(base, f.rational(k), self.work), self.work)
-        for k in range(-shift):
-            out = f.divide(out, f.add(base, f.rational(-k), self.work), self.work)
-        return out
-
-    def _binomial(self, n: Form, k: Form) -> Form:
-        top, low = n.constant, k.constant
-        if type(low) is int and 0 <= low <= 12 and top is None:
-            out = f.rational(1)
-            for j in range(low):
-                out = f.multiply(out, f.add(n, f.rational(-j), self.work), self.work)
-            return f.divide(out, f.rational(factorial(low)), self.work)
-        if type(top) is not int or type(low) is not int:
-            return f.atom_form(self.work.atom("binom", n, k))
-        if top < 0 or low < 0:
-            raise Unreadable("a binomial of negative numbers")
-        if low > top:
-            return f.rational(0)
-        if min(low, top - low) * top.bit_length() > 20_000:
-            raise TooBig("a binomial past the bound on digits")
-        return f.rational(comb(top, low))
-
-    def _of_rationals(self, name: str, xs: list[Form]) -> Form:
-        values = [x.constant for x in xs]
-        numbers = [v for v in values if v is not None]
-        if len(values) < 2:
-            raise Unreadable(f"{name} of one number")
-        if len(numbers) != len(values):
-            return f.atom_form(
-                self.work.atom(name, *sorted(xs, key=lambda x: x.key if name != "mod" else ""))
-            )
-        if name == "max":
-            return f.rational(max(numbers))
-        if name == "min":
-            return f.rational(min(numbers))
-        whole = [v for v in numbers if type(v) is int]
-        if len(whole) != len(numbers):
-            raise Unreadable(f"{name} of numbers that are not whole")
-        if name == "mod":
-            if whole[1] == 0:
-                raise Unreadable("a division by zero")
-            return f.rational(whole[0] % whole[1])
-        return f.rational(gcd(*whole) if name == "gcd" else lcm(*whole))
-
-    def _rounded(self, name: str, x: Form) -> Form:
-        constant = x.constant
-        if constant is not None:
-            down = constant.numerator // constant.denominator
-            return f.rational(down if name == "floor" or down == constant else down + 1)
-        value = real_value(x, self.work)
-        if value is None or abs(value) > 1e9 or abs(value - round(value)) < 1e-6:
-            return f.atom_form(self.work.atom(name, x))
-        return f.rational(floor(value) if name == "floor" else ceil(value))
+        if name in ("arsinh", "arcosh", "artanh"):
+            name = "arc" + name[2:]
+        elif name[0] == "a" and name[:3] != "arc" and name != "arg":
+            name = "arc" + name[1:]
+        return trigonometry.inverse(self, name, x)
 
     def _root(self, x: Form, degree: Form) -> Form:
         n = degree.constant
@@ -422,11 +237,11 @@ class Evaluator:
             if n != 2:
                 raise Unreadable("an even root of a negative number")
             return f.multiply(
-                f.atom_form("i"), f.fractional_power(f.negate(x), Fraction(1, n), self.work), self.work
+                f.atom_form(f.IMAGINARY), fractional_power(f.negate(x), Fraction(1, n), self.work), self.work
             )
         if n % 2 == 1 and constant is None and len(x.top) > 1 and sign_of(x, self.work) == -1:
-            return f.negate(f.fractional_power(f.negate(x), Fraction(1, n), self.work))
-        return f.fractional_power(x, Fraction(1, n), self.work)
+            return f.negate(fractional_power(f.negate(x), Fraction(1, n), self.work))
+        return fractional_power(x, Fraction(1, n), self.work)
 
     def absolute(self, x: Form) -> Form:
         """Return the absolute value."""
@@ -435,25 +250,27 @@ class Evaluator:
             return f.negate(x) if sign < 0 else x
         if x.bottom != {(): 1}:
             return f.divide(self.absolute(Form(x.top)), self.absolute(Form(x.bottom)), self.work)
-        if not any(n[:2] == "v:" or "[" in n for mono in x.top for n, _ in mono):
-            real = Form({m: c for m, c in x.top.items() if not any(n == "i" for n, _ in m)})
+        if not any(n.kind == "variable" or n in self.work.atoms for mono in x.top for n, _ in mono):
+            real = Form({m: c for m, c in x.top.items() if not any(n == f.IMAGINARY for n, _ in m)})
             imaginary = Form(
                 {
-                    tuple(p for p in m if p[0] != "i"): c
+                    tuple(p for p in m if p[0] != f.IMAGINARY): c
                     for m, c in x.top.items()
-                    if any(n == "i" for n, _ in m)
+                    if any(n == f.IMAGINARY for n, _ in m)
                 }
             )
             square = f.add(
                 f.multiply(real, real, self.work), f.multiply(imaginary, imaginary, self.work), self.work
             )
-            return f.fractional_power(square, _HALF, self.work)
+            return fractional_power(square, _HALF, self.work)
         if len(x.top) == 1:
             ((mono, c),) = x.top.items()
             out = f.rational(abs(Fraction(c)))
             for name, e in mono:
+                if name.kind == "alternating":
+                    continue
                 part = f.atom_form(name)
-                if name[:2] == "v:" and type(e) is int and e % 2:
+                if name.kind == "variable" and type(e) is int and e % 2:
                     part = f.multiply(
                         f.atom_form(name, e - 1) if e != 1 else f.rational(1),
                         f.atom_form(self.work.atom("abs", part)),
@@ -482,6 +299,22 @@ class Evaluator:
                 term = f.multiply(term, entries[i * rows + j], self.work)
             total = f.add(total, term, self.work)
         return total
+
+
+_WHOLE_NAMES = frozenset("nmk")  # letters that stand for whole numbers, also with an index
+
+
+def _half_turns(mono: f.Mono) -> Form | None:
+    """Return n of the exponent i pi n where n is a whole number by its name."""
+    rest = tuple((a, e) for a, e in mono if a not in (f.IMAGINARY, f.PI))
+    if len(rest) != len(mono) - 2 or mono[0][1] != 1 or (f.PI, 1) not in mono or not rest:
+        return None
+    for atom, e in rest:
+        if atom.kind != "variable" or str(atom.of).partition("_")[0] not in _WHOLE_NAMES:
+            return None
+        if type(e) is not int or e < 0:
+            return None
+    return Form({rest: 1})
 
 
 def counted(args: tuple[Node, ...]) -> Node | None:

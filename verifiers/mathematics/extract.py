@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from referee.verifiers.mathematics.reader import read
+from referee.verifiers.mathematics.units import is_changed
 from referee.verifiers.reading.boxes import Boxes
+from referee.verifiers.reading.dress import TEXT
 from referee.verifiers.reading.final_answer import ContentKind, Extracted, Profile, final_answer
 
 
@@ -13,6 +15,8 @@ class _Mathematics:
     def kind(self, text: str) -> ContentKind:
         reading = read(text)
         if reading.node is None:
+            if is_changed(TEXT.sub(r" \1 ", text)):
+                return "value"  # and one that is not the number in it
             return "too_big" if reading.too_big else "nothing"
         return "words" if reading.node.kind == "text" else "value"
 

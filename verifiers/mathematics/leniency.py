@@ -11,6 +11,8 @@ from referee.verifiers.reading.final_answer import Profile
 PercentMeaning = Literal["any", "fraction", "number"]
 Order = Literal["unordered", "ordered"]
 Units = Literal["optional", "required"]
+Undecided = Literal["decision", "abstain"]
+Rounding = Literal["exact", "as_printed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +25,8 @@ class Leniency:
     units: Units = "optional"
     boxes: Boxes = "all"
     tolerance: float = 0.0
+    undecided: Undecided = "decision"
+    rounding: Rounding = "exact"
 
     def __post_init__(self) -> None:
         choices = {
@@ -31,6 +35,8 @@ class Leniency:
             "lists": Order,
             "units": Units,
             "boxes": Boxes,
+            "undecided": Undecided,
+            "rounding": Rounding,
         }
         for name, kind in choices.items():
             value = getattr(self, name)

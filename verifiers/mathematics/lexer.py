@@ -1,64 +1,30 @@
 r"""From LaTeX, plain or Unicode text to tokens.
 
-A token is ``(kind, text, spaced)``: kind is ``n`` number, ``v`` letter, ``c`` command or named
-function (without its backslash), ``t`` words, ``b`` begin or ``e`` end of an environment, ``o`` any
-other sign. Sizes, spaces and fonts are dropped; thousands separators are taken out of numbers.
+Sizes, spaces and fonts are dropped; thousands separators are taken out of numbers; units become words.
 """
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
+from referee.verifiers.mathematics.formula import read_formula
+from referee.verifiers.mathematics.letters import SIGN_WORDS, Token, read_chinese, read_letters
 from referee.verifiers.mathematics.notation import ascii_math, join_thousands
 from referee.verifiers.mathematics.tree import MAX_CHARS, MAX_DEPTH, MAX_TOKENS, TooBig, Unreadable
-from referee.verifiers.mathematics.units import NUMBER_WORDS, is_unit_word
-
-
-class Token(NamedTuple):
-    """One sign of the text. ``spaced`` says that white space stood before it."""
-
-    kind: str
-    text: str
-    spaced: bool = False
-
-
-FUNCTIONS = frozenset(
-    """
-    sin cos tan cot sec csc sinh cosh tanh coth sech csch arcsin arccos arctan arccot arcsec arccsc asin
-    acos atan arsinh arcosh artanh arcsinh arccosh arctanh asinh acosh atanh log ln lg exp sqrt cbrt gcd
-    lcm max min det cis floor ceil binom abs sgn Re Im arg
-    """.split()
+from referee.verifiers.mathematics.unit_notation import marked_unit
+from referee.verifiers.mathematics.unit_tokens import (
+    OHM,
+    SIGNS,
+    STARTS,
+    UNIT_FRACTION,
+    UPRIGHT,
+    add_plain_unit,
+    group_unit,
+    is_value,
+    per_unit,
+    plain_quotient,
 )
-_NAMES = {
-    "infinity": "infty",
-    "inf": "infty",
-    "infty": "infty",
-    "oo": "infty",
-    "pi": "pi",
-    "alpha": "alpha",
-    "beta": "beta",
-    "gamma": "gamma",
-    "theta": "theta",
-    "lambda": "lambda",
-    "phi": "phi",
-    "sigma": "sigma",
-    "omega": "omega",
-    "delta": "delta",
-    "epsilon": "epsilon",
-    "mod": "bmod",
-    "union": "cup",
-    "and": "and",
-    "or": "or",
-    "frac": "frac",
-    "ceiling": "ceil",
-    "choose": "choose",
-    "times": "times",
-    "cdot": "cdot",
-    "Infinity": "infty",
-    "Pi": "pi",
-    "PI": "pi",
-}
+from referee.verifiers.mathematics.vocabulary import ALIASES, DROP, DROP_FIRST, FONT, FUNCTIONS, NAMES, TEXT
 
 _TOKEN = re.compile(
     r"(?P<space>(?:\s|~|\\[,;:!> \n]|\\(?:quad|qquad|enspace|thinspace|displaystyle|textstyle|scriptstyle|"
@@ -75,98 +41,13 @@ _TOKEN = re.compile(
     r"|(?P<dots>\.{3,})"
     r"|(?P<star>\*\*)"
     r"|(?P<rel><=|>=|!=|=<|==|<>|->|=>)"
+    r"|(?P<w>[\u3400-\u9fff]+)"
     r"|(?P<o>.)",
     re.S,
 )
+_DECIMAL_COMMA = re.compile(r"(?<![\d.,}])(\d+)\{,\}(\d+)(?!\d|\{,\})")  # 3{,}5; braces make it no list
 _NOT = re.compile(r"\\not\s*(=|\\in(?![A-Za-z]))")
 _BASED = re.compile(r"(?<![\w)}])\((\d+)\)_(?=\{?\d)")  # (52)_8
-_TEXT = frozenset(
-    """
-    text textbf textit textrm mbox mathrm hbox textnormal textsf texttt operatorname mathsf mathit
-    mathtt mathop emph textsc textup textmd
-    """.split()
-)
-_FONT = frozenset(
-    """
-    mathbf boldsymbol bm pmb mathcal mathscr mathfrak mathnormal underline uline mathord mathbin mathrel
-    boxed fbox framebox phantomsection smash ensuremath unit
-    """.split()
-)
-_DROP = frozenset(
-    ["phantom", "hphantom", "vphantom", "hspace", "vspace", "label", "tag", "color", "kern", "hskip", "rule"]
-)
-_DROP_FIRST = frozenset(["textcolor", "colorbox", "fcolorbox"])
-_ALIASES = {
-    "dfrac": "frac",
-    "tfrac": "frac",
-    "cfrac": "frac",
-    "flatfrac": "frac",
-    "nicefrac": "frac",
-    "sfrac": "frac",
-    "dbinom": "binom",
-    "tbinom": "binom",
-    "leq": "le",
-    "leqslant": "le",
-    "leqq": "le",
-    "geq": "ge",
-    "geqslant": "ge",
-    "geqq": "ge",
-    "neq": "ne",
-    "lt": "<",
-    "gt": ">",
-    "varnothing": "emptyset",
-    "lbrace": "\\{",
-    "rbrace": "\\}",
-    "lvert": "|",
-    "rvert": "|",
-    "vert": "|",
-    "mid": "|",
-    "lbrack": "[",
-    "rbrack": "]",
-    "lparen": "(",
-    "rparen": ")",
-    "ast": "*",
-    "star": "*",
-    "dots": "ldots",
-    "cdots": "ldots",
-    "dotsc": "ldots",
-    "dotsb": "ldots",
-    "varphi": "phi",
-    "vartheta": "theta",
-    "varepsilon": "epsilon",
-    "degree": "degrees",
-    "degrees": "degrees",
-    "smallsetminus": "setminus",
-    "backslash": "setminus",
-    "colon": ":",
-    "slash": "/",
-    "plus": "+",
-    "minus": "-",
-    "infin": "infty",
-    "infinity": "infty",
-    "longrightarrow": "to",
-    "rightarrow": "to",
-    "implies": "Rightarrow",
-    "iff": "Leftrightarrow",
-    "thickapprox": "approx",
-    "simeq": "approx",
-    "doteq": "approx",
-    "overset": "overset",
-    "mod": "bmod",
-    "land": "and",
-    "wedge": "and",
-    "lor": "or",
-    "vee": "or",
-    "intercal": "top",
-    "arcctg": "arccot",
-    "tg": "tan",
-    "ctg": "cot",
-    "R": "reals",
-    "reals": "reals",
-    "bar": "overline",
-    "lor ": "or",
-    "comma": ",",
-}
 
 
 def tokenize(text: str, *, commas: bool = True) -> list[Token]:
@@ -179,14 +60,19 @@ def tokenize(text: str, *, commas: bool = True) -> list[Token]:
     if len(text) > MAX_CHARS:
         raise TooBig(f"an answer of {len(text)} characters, more than {MAX_CHARS}")
     tokens: list[Token] = []
-    if "frac" in text and ("\\text" in text or "\\mathrm" in text):
-        text = _FRACTION_OF_UNITS.sub(r"\\text{\1/\2}", text)
+    if "{,}" in text:
+        text = _DECIMAL_COMMA.sub(_decimal_point, text)
     if "\\not" in text:
         text = _NOT.sub(lambda m: r"\ne " if m[1] == "=" else r"\notin ", text)
     if ")_" in text:
         text = _BASED.sub(r"\1_", text)
     _scan(join_thousands(ascii_math(text), commas=commas), tokens, 0)
     return tokens
+
+
+def _decimal_point(m: re.Match[str]) -> str:
+    thousands = len(m[2]) == 3 and len(m[1]) <= 3 and m[1][0] != "0"
+    return m[0] if thousands else f"{m[1]}.{m[2]}"
 
 
 def _scan(text: str, out: list[Token], depth: int) -> None:
@@ -204,10 +90,15 @@ def _scan(text: str, out: list[Token], depth: int) -> None:
         if kind == "n":
             out.append(Token("n", m["n"], spaced))
         elif kind == "v":
-            # a word goes on over spaces: "square units"
-            _letters(m["v"], spaced, out, text, m.start(), pos)
+            end_of_unit = add_plain_unit(text, m.start(), spaced, out) if out and m["v"][0] in STARTS else 0
+            if not end_of_unit:
+                read_letters(m["v"], spaced, out, text, m.start(), pos)
+            pos = end_of_unit or pos
         elif kind == "c":
-            pos = _command(m["c"], spaced, text, pos, out, depth)
+            end_of_unit = add_plain_unit(text, m.start(), spaced, out) if out and m["c"] in SIGNS else 0
+            pos = end_of_unit or _command(m["c"], spaced, text, pos, out, depth)
+        elif kind == "w":
+            read_chinese(m["w"], spaced, out)
         elif kind == "env":
             name = m["env"][m["env"].index("{") + 1 : -1].strip()
             begin = m["env"].startswith("\\begin")
@@ -232,6 +123,17 @@ def _scan(text: str, out: list[Token], depth: int) -> None:
                 "=>": "Rightarrow",
             }
             out.append(Token("c", sign[m["rel"]], spaced) if m["rel"] in sign else Token("o", "=", spaced))
+        elif m["o"] == "{" and out and UPRIGHT.match(text, m.start()) and is_value(out):
+            content, end = _argument(text, m.start())
+            unit = marked_unit(content)
+            out.append(Token("t", unit, spaced) if unit else Token("o", "{", spaced))
+            pos = end if unit else pos
+        elif m["o"] == "/" and (end_of_unit := per_unit(text, m.start(), out)):
+            pos = end_of_unit
+        elif m["o"] == "、":
+            out.append(Token("o", ",", spaced))
+        elif m["o"] in "℃℉":
+            out.append(Token("t", m["o"], spaced))
         elif m["o"] not in ("$", "`"):
             out.append(Token("o", m["o"], spaced))
         spaced = False
@@ -240,11 +142,21 @@ def _scan(text: str, out: list[Token], depth: int) -> None:
 
 
 def _command(name: str, spaced: bool, text: str, pos: int, out: list[Token], depth: int) -> int:
-    name = _ALIASES.get(name, name)
-    if name in _TEXT:
+    name = ALIASES.get(name, name)
+    if name in TEXT:
         content, pos = _argument(text, pos)
-        _words(content, spaced, out, depth)
-    elif name in _FONT:
+        if (ohm := OHM.match(text, pos)) is not None and len(content.strip()) == 1:
+            content, pos = content + ohm[0], ohm.end()  # the prefix of \mathrm{k}\Omega
+        unit = group_unit(content, name, spaced, text[pos : pos + 1], out) if out else ""
+        if unit:
+            out.append(Token("t", unit, spaced))
+        else:
+            _words(content, spaced, out, depth)
+    elif name == "frac" and out and (end := _quotient(text, pos, spaced, out)):
+        return end
+    elif name in ("SI", "qty", "ang", "ce"):
+        return _package(name, spaced, text, pos, out, depth)
+    elif name in FONT:
         if name in ("mathbf", "boldsymbol", "bm"):
             content, after = _argument(text, pos)
             if content.strip() in ("i", "j", "k", "\\hat{i}", "\\hat{j}", "\\hat{k}"):
@@ -255,7 +167,7 @@ def _command(name: str, spaced: bool, text: str, pos: int, out: list[Token], dep
                 return after
     elif name in ("blacksquare", "square", "qed", "Box", "checkmark"):
         return pos  # the end of a proof
-    elif name in _DROP or name in _DROP_FIRST:
+    elif name in DROP or name in DROP_FIRST:
         pos = _after_group(text, pos)
     elif name == "mathbb":
         content, pos = _argument(text, pos)
@@ -263,7 +175,7 @@ def _command(name: str, spaced: bool, text: str, pos: int, out: list[Token], dep
         out.append(Token("c", sets.get(content.strip(), "mathbb" + content.strip()[:8]), spaced))
     elif name in ("hat", "vec", "widehat", "overrightarrow", "tilde"):
         content, after = _argument(text, pos)
-        inner = re.sub(r"[^A-Za-z0-9]", "", content)[:8]
+        inner = re.sub(r"[\\{}\s]", "", content)
         if name in ("hat", "vec") and content.strip() in ("i", "j", "k", "\\imath", "\\jmath"):
             inner = {"\\imath": "i", "\\jmath": "j"}.get(content.strip(), content.strip())
             out.append(Token("v", f"unit_{inner}", spaced))
@@ -277,10 +189,35 @@ def _command(name: str, spaced: bool, text: str, pos: int, out: list[Token], dep
     return pos
 
 
-_PER = re.compile(r"[A-Za-z]{1,4}\s*/\s*[A-Za-z]{1,4}(?:\^?\d)?\.?")
-_FRACTION_OF_UNITS = re.compile(
-    r"\\[dt]?frac\s*\{\s*\\(?:text|mathrm)\s*\{([^{}]+)\}\s*\}\s*\{\s*\\(?:text|mathrm)\s*\{([^{}]+)\}\s*\}"
-)
+def _quotient(text: str, pos: int, spaced: bool, out: list[Token]) -> int:
+    """Add a fraction of units behind a number; return where it ends, 0 if it is none."""
+    if UNIT_FRACTION.match(text, pos) and is_value(out):
+        end = _argument(text, _argument(text, pos)[1])[1]
+        unit = marked_unit("\\frac" + text[pos:end])
+        out.extend([Token("t", unit, spaced)] if unit else [])
+        return end if unit else 0
+    end = plain_quotient(text, pos, out) if out[-1].kind == "n" else 0
+    out.extend([Token("u", "\\frac" + text[pos:end])] if end else [])
+    return end
+
+
+def _package(name: str, spaced: bool, text: str, pos: int, out: list[Token], depth: int) -> int:
+    """Read the commands of siunitx and mhchem."""
+    content, pos = _argument(text, pos)
+    if name == "ce":
+        equation = "".join(content.split())
+        out.append(Token("v", read_formula(content) or f"ce{{{equation}}}", spaced))
+        return pos
+    _scan(content, out, depth + 1)
+    if name == "ang":
+        out.append(Token("c", "degrees"))
+        return pos
+    content, pos = _argument(text, pos)
+    unit = marked_unit(content)
+    if not unit:
+        raise Unreadable("a quantity whose unit is none")
+    out.append(Token("t", unit, True))
+    return pos
 
 
 def _words(content: str, spaced: bool, out: list[Token], depth: int) -> None:
@@ -290,15 +227,20 @@ def _words(content: str, spaced: bool, out: list[Token], depth: int) -> None:
     plain = content.replace("$", "").strip()
     bare = plain.strip(" ~().:,")
     if bare in FUNCTIONS or bare in ("and", "or", "mod"):
-        out.append(Token("c", _NAMES.get(bare, bare), spaced))
+        out.append(Token("c", NAMES.get(bare, bare), spaced))
         return
-    unit = len(plain.strip(" ~")) == 1 and bare in set("mlshgjnwvLJNWV") and bool(out)
-    if out and plain in ("C", "F") and out[-1].text in ("}", "circ", "degrees"):
-        out.append(Token("t", "celsius" if plain == "C" else "fahrenheit", spaced))
+    if bare.lower() in SIGN_WORDS:
+        out.append(Token("o", SIGN_WORDS[bare.lower()], spaced))
         return
-    unit = unit or bool(out and _PER.fullmatch(plain))
-    if plain and not unit and not re.search(r"[A-Za-z]{2}|[ap]\.\s?m", plain):
+    if formula := read_formula(content):
+        out.append(Token("v", formula, spaced))
+        return
+    if plain and not re.search(r"[A-Za-z]{2}|[ap]\.\s?m", plain):
         _scan(plain, out, depth + 1)  # \text{(C)}, \textbf{42}: signs, not words
+        return
+    if (m := _QUANTITY.fullmatch(plain)) and (unit := marked_unit(m[2])) and not (out and is_value(out)):
+        _scan(m[1], out, depth + 1)
+        out.append(Token("t", unit, True))
         return
     if m := re.fullmatch(r"\s*(,?\s*(?:and|or)|,|;)\s+(.*\S)\s*", content, re.S):
         joint = m[1].strip(" ,;")
@@ -309,102 +251,17 @@ def _words(content: str, spaced: bool, out: list[Token], depth: int) -> None:
         _words(m[1], spaced, out, depth + 1)
         out.append(Token("c", m[2], True))
         return
-    if re.search(r"\d", plain) and re.fullmatch(r"[-+\d.,/\\${} ]+\s*[A-Za-z. ]*", plain):
+    if re.search(r"\d", plain) and (
+        re.fullmatch(r"[-+\d.,/\\${} ]+\s*[A-Za-z. ]*", plain) or (out and _MEASURES.fullmatch(plain))
+    ):
         _scan(plain, out, depth + 1)
         return
     if plain:
         out.append(Token("t", plain.replace("~", " "), spaced))
 
 
-def _letters(run: str, spaced: bool, out: list[Token], text: str, start: int, end: int) -> None:
-    """Split a run of plain letters: a name of the field's, a word, or variables side by side."""
-    if len(run) == 1:
-        # between two numbers an x is no variable: 1.2 x 10^3
-        times = run in "xX" and out and out[-1].kind == "n" and out[-1].text != "0"
-        if times and text[end:].lstrip(" ")[:1].isdigit():
-            out.append(Token("c", "times", spaced))
-        else:
-            out.append(Token("v", run, spaced))
-    elif run in _NAMES or run.lower() in ("and", "or"):
-        out.append(Token("c", _NAMES.get(run) or run.lower(), spaced))
-    elif run in FUNCTIONS:
-        out.append(Token("c", run, spaced))
-    elif run.lower() in NUMBER_WORDS or (
-        is_unit_word(run) and ((spaced and out) or (out and out[-1].kind == "n") or run == "USD")
-    ):
-        _word(run, spaced, out)
-    elif (split := _function_prefix(run)) is not None:
-        out.append(Token("c", split, spaced))
-        out.extend(Token("v", c) for c in run[len(split) :])
-    elif _is_word(run, text, start, end) and not (run in _FACTORS and out and _joins(out[-1], text, end)):
-        _word(run, spaced, out)
-    else:
-        out.append(Token("v", run[0], spaced))
-        out.extend(Token("v", c) for c in run[1:])
-
-
-def _word(run: str, spaced: bool, out: list[Token]) -> None:
-    if out and out[-1].kind == "t" and spaced:
-        out[-1] = Token("t", f"{out[-1].text} {run}", out[-1].spaced)
-    else:
-        out.append(Token("t", run, spaced))
-
-
-_THREE = frozenset(
-    "the are for all not yes odd per day men can has was its any but way ways The Yes Odd Not All".split()
-)
-
-
-def _function_prefix(run: str) -> str | None:
-    for size in (6, 4, 3, 2):
-        if run[:size] in FUNCTIONS and len(run) - size == 1 and (size > 2 or run[:2] == "ln"):
-            return run[:size]
-    return None
-
-
-_FACTORS = frozenset(["an", "as", "at", "by", "am", "if", "it"])  # also products of variables: v + at
-
-
-def _joins(before: Token, text: str, end: int) -> bool:
-    return text[end : end + 1] in ("^", "_") or (
-        before.kind == "o" and before.text in ("+", "-", "=", "*", "/")
-    )
-
-
-def _is_word(run: str, text: str, start: int, end: int) -> bool:
-    if len(run) == 2:
-        return run in (
-            "is",
-            "in",
-            "an",
-            "of",
-            "to",
-            "no",
-            "so",
-            "No",
-            "It",
-            "it",
-            "am",
-            "pm",
-            "AM",
-            "PM",
-            "as",
-            "at",
-            "by",
-            "if",
-        )
-    if not (run.islower() or run.istitle() or (run.isupper() and len(run) > 4)):
-        return False
-    if not re.search("[aeiouy]", run.lower()) or (
-        len(run) <= 4 and "".join(sorted(run)) == run and run[-1] in "cdxyz"
-    ):
-        return False
-    if len(run) == 3 and run not in _THREE and not re.search(r"(?:\d|[a-z]{3})\s+$", text[:start]):
-        return False
-    before, after = text[start - 1 : start], text[end : end + 1]
-    return (
-        before not in ("^", "_", "{", ")", "(") and not before.isdigit() and after not in ("^", "_", "(", "{")
-    )
+_QUANTITY = re.compile(r"([-+]?\d[\d.,]*)(?![\d.,])\s*(\S.*)")  # 12 N m
+_MEASURES = re.compile(r"[A-Za-z]+,?\s(?:and\s)?\d+\s?[A-Za-z]+")  # hours and 8 minutes
 
 
 def _after_group(text: str, pos: int) -> int:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from referee.verifiers.mathematics.tree import MINUS_ONE, Node
+from collections.abc import Sequence
+from itertools import pairwise
+
+from referee.verifiers.mathematics.magnitude import shown
+from referee.verifiers.mathematics.real_sets import variables
+from referee.verifiers.mathematics.tree import MINUS_ONE, Node, renamed
 
 
 def name_of(node: Node) -> str | None:
@@ -12,7 +17,7 @@ def name_of(node: Node) -> str | None:
         ends = inner.args if inner.kind == "mul" else ()
         both = len(ends) == 2 and all(a.kind == "var" and str(a.value).isupper() for a in ends)
         return name_of(inner) if both else None
-    if node.kind == "var":
+    if node.kind in ("var", "quantity"):
         return str(node.value)
     if node.kind == "const":
         return "..." if node.value == "dots" else None
@@ -25,7 +30,8 @@ def name_of(node: Node) -> str | None:
         and node.args[1].kind in ("num", "group")
     ):
         head = name_of(node.args[0])
-        return None if head is None else f"{head} of {node.args[1].value}"
+        value = node.args[1].value
+        return None if head is None else f"{head} of {shown(value) if node.args[1].kind == 'num' else value}"
     if node.kind == "pow" and node.args[0].kind == "var" and node.args[1] in (MINUS_ONE,):
         return f"inverse {node.args[0].value}"
     if (
@@ -74,9 +80,54 @@ def same_name(a: str, b: str) -> bool:
     return a == b or (" " in a and b == "y") or (" " in b and a == "y")
 
 
-def same_words(a: str, g: str) -> bool:
-    """Compare words; a list of them may stand in any order."""
-    if a == g:
+def same_words(a: str, g: str, ordered: bool = False) -> bool:
+    """Compare words; a list of them, with commas between, may stand in any order but an ordered one's."""
+    if a.replace(",", " ") == g.replace(",", " "):
         return True
-    left, right = (sorted(part for part in w.replace(" and ", ",").split(",") if part) for w in (a, g))
-    return len(left) > 1 and left == right
+    left, right = a.split(","), g.split(",")
+    return not ordered and len(left) > 1 and sorted(left) == sorted(right)
+
+
+def conventional(names: Sequence[str]) -> list[int] | None:
+    """Return the order that names have by convention, as positions; None where they have none.
+
+    Letters that follow one another (x, y, z; m, n) have the alphabet's order, and letters with
+    indexes that of the indexes. Others, such as n and k, stand in the order they are written in.
+    """
+    order = sorted(range(len(names)), key=lambda i: (len(names[i]), names[i]))
+    ranked = [names[i] for i in order]
+    if all(len(n) == 1 for n in names):
+        follows = all(ord(b) - ord(a) == 1 for a, b in pairwise(ranked))
+        return order if follows else None
+    return order if indexed(names) else None
+
+
+def indexed(names: Sequence[str]) -> bool:
+    """Tell whether names are one letter with different indexes: ``x_1`` and ``x_2``."""
+    parts = [n.partition("_") for n in names]
+    return len({p[0] for p in parts}) == 1 and all(p[2].isdecimal() for p in parts) and len(set(names)) > 1
+
+
+_FUNCTIONS = frozenset("fghFGHPQT")
+
+
+def is_function(node: Node) -> bool:
+    """Tell whether a product is a function at its argument: ``f(x)``."""
+    return (
+        node.kind == "mul"
+        and len(node.args) == 2
+        and all(a.kind == "var" for a in node.args)
+        and node.args[0].value in _FUNCTIONS
+        and node.args[1].value.islower()
+    )
+
+
+def with_argument_of(a: Node, g: Node) -> Node:
+    """Define functions in the letter of other definitions: ``f(t) = 2t + 3`` as ``f(x) = 2x + 3``."""
+    heads = [n.args[0] if n.kind == "seq" else n for n in (a, g)]
+    if not all(n.kind == "rel" and n.value[:1] == ("=",) and is_function(n.args[0]) for n in heads):
+        return a
+    (name, old), (other, new) = (n.args[0].args for n in heads)
+    if name != other or old == new or new.value in variables(a):
+        return a
+    return renamed(a, {old.value: new.value})

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from referee.verifiers.mathematics.lexer import FUNCTIONS, tokenize
+from referee.verifiers.mathematics.formula import read_formula
+from referee.verifiers.mathematics.lexer import tokenize
 from referee.verifiers.mathematics.notation import ascii_math, join_thousands
+from referee.verifiers.mathematics.number_words import number_word
 from referee.verifiers.mathematics.parser import Parser
+from referee.verifiers.mathematics.parts import labelled_parts
+from referee.verifiers.mathematics.quantifiers import with_quantifier
 from referee.verifiers.mathematics.tree import MAX_CHARS, Node, TooBig, Unreadable, neg, num
-from referee.verifiers.mathematics.units import number_word
+from referee.verifiers.mathematics.vocabulary import FUNCTIONS
+from referee.verifiers.mathematics.words import SHORT_WORDS, meaning, words_of
 from referee.verifiers.reading.dress import LAYOUT, TEXT, is_placeholder, literal, strip
 
 
@@ -33,50 +39,8 @@ class ReadAnswer(NamedTuple):
 
 _TIME = re.compile(r"(\d{1,2})(?::(\d\d)(?::(\d\d))?)?\s*(?:([ap])\.?\s*m\.?|noon)", re.I)
 _BASE = re.compile(r"([0-9A-F]+)_\{?(\d\d)\}?")
-_WORDS = re.compile(r"[A-Za-z][A-Za-z0-9'’\-., ()&/!?:;]*")
 _LETTERS = re.compile(r"[A-Za-z]{2,}")
-_SPECIAL = {
-    "all real numbers": "reals",
-    "all reals": "reals",
-    "real numbers": "reals",
-    "all real x": "reals",
-    "reals": "reals",
-    "no solution": "empty",
-    "no solutions": "empty",
-    "none": "empty",
-    "no real solution": "empty",
-    "empty set": "empty",
-    "no real solutions": "empty",
-    "there are no solutions": "empty",
-    "null set": "empty",
-    "undefined": "undefined",
-    "does not exist": "nonexistent",
-    "dne": "nonexistent",
-    "infinity": "inf",
-    "inf": "inf",
-    "positive infinity": "inf",
-    "plus infinity": "inf",
-    "negative infinity": "-inf",
-    "minus infinity": "-inf",
-    "all integers": "integers",
-    "pi": "pi",
-}
 _EXCEPT = re.compile(r"all real(?:s| numbers)?(?: x)? (?:except(?: for)?|other than) (?:x *= *)?(-?\d{1,9})")
-
-
-def words_of(text: str) -> str:
-    """Return a text that consists of words, folded: lower case, no articles, no punctuation; else nothing."""
-    for _ in range(3):
-        text, n = TEXT.subn(r" \1 ", text)
-        if not n:
-            break
-    text = text.replace("\\ ", " ").replace("\\,", " ").replace("$", "").replace("~", " ").replace("\\&", "&")
-    text = text.replace("’", "'").replace("{", "").replace("}", "").strip(" .!\"'")
-    if not _WORDS.fullmatch(text) or len(text) > 400 or not _LETTERS.search(text):
-        return ""
-    text = re.sub(r"[.,'!?:;()\"]", lambda m: " " if m[0] in ",;:?()" else "", text.lower())
-    out = [w for w in re.split(r"[\s\-/]+", text) if w and w not in ("a", "an", "the")]
-    return " ".join(out)
 
 
 def _simple(text: str) -> Node | None:
@@ -93,6 +57,7 @@ def _simple(text: str) -> Node | None:
     return Node("num", Fraction(-value if m[1] else value, 10 ** len(part)))
 
 
+_CIRCLED = re.compile(r"[①-⑨](?:[\s,，、和]*[①-⑨])*")
 _SIMPLE = re.compile(r"(-?)(?:\\[dt]?frac\{(\d+)\}\{(\d+)\}|(\d+(?:\.\d+)?))", re.A)
 
 
@@ -100,6 +65,8 @@ _SIMPLE = re.compile(r"(-?)(?:\\[dt]?frac\{(\d+)\}\{(\d+)\}|(\d+(?:\.\d+)?))", r
 def read(text: str) -> ReadAnswer:
     """Read an answer. Never raises on a text."""
     text = strip(text)
+    if not text.isascii() and _CIRCLED.fullmatch(text):
+        text = ", ".join(str(int(unicodedata.numeric(c))) for c in text if "①" <= c <= "⑨")
     if (simple := _simple(text)) is not None:
         return ReadAnswer(simple, literal(text), "")
     if len(text) > MAX_CHARS:
@@ -114,9 +81,11 @@ def read(text: str) -> ReadAnswer:
     if is_placeholder(text):
         return ReadAnswer(None, plain, words, problem="no answer in it")
     try:
-        node = _special(text, words) or _said_twice(text)
+        node = _special(text, words) or _said_twice(text) or _in_parts(text)
         if node is not None:
-            return ReadAnswer(node, plain, words)
+            formula = node.kind == "var" and len(node.value) > 1  # case counts
+            return ReadAnswer(node, plain, "" if formula else words)
+        text = with_quantifier(text)
         node = Parser(tokenize(text)).answer()
         items = None
         if (
@@ -135,7 +104,7 @@ def read(text: str) -> ReadAnswer:
         return ReadAnswer(None, plain, words, problem="nested too deeply", too_big=True)
     except (Unreadable, ZeroDivisionError) as e:
         if words:
-            return ReadAnswer(Node("text", words), plain, words)
+            return ReadAnswer(_text(text, words), plain, words)
         return ReadAnswer(None, plain, words, problem=str(e))
 
 
@@ -148,7 +117,29 @@ def _said_twice(text: str) -> Node | None:
     return Node("seq", "or", (Parser(tokenize(text[: m.start()])).answer(), num(value)))
 
 
+def _in_parts(text: str) -> Node | None:
+    """Read ``(a) 3, (b) 4`` as the pair of both."""
+    parts = labelled_parts(text)
+    if parts is None:
+        return None
+    try:
+        return Node("group", ("(", ")"), tuple(Parser(tokenize(part)).answer() for part in parts))
+    except Unreadable:
+        return None
+
+
 _IN_WORDS = re.compile(r"\s*\(([A-Za-z][A-Za-z -]{1,60})\)$")
+
+
+def _text(text: str, words: str) -> Node:
+    """Return words; those of a list ("Ann, Bob and Cy") with commas between its items."""
+    for _ in range(3):
+        text = TEXT.sub(r" \1 ", text)
+    items = [
+        words_of(item) or item.strip().lower() for item in re.split(r"[,;]|\band\b", text) if item.strip()
+    ]
+    is_list = 1 < len(items) <= 20 and all(0 < len(item.split()) <= 2 for item in items)
+    return Node("text", ",".join(items) if is_list else words)
 
 
 def _special(text: str, words: str) -> Node | None:
@@ -162,21 +153,22 @@ def _special(text: str, words: str) -> Node | None:
     if words in ("noon", "12 noon", "midnight", "12 midnight"):
         return Node("time", 43200 if "noon" in words else 0)
     compact = bare.replace(" ", "")
+    if compact in _POSITIVE_INTEGERS:
+        return Node("text", "positive integers")
     m = _BASE.fullmatch(compact) if "_" in compact else None
     if m and not m[1].isdigit() and 11 <= int(m[2]) <= 36 and all(int(d, 36) < int(m[2]) for d in m[1]):
         return num(int(m[1], int(m[2])))
+    if formula := read_formula(
+        ascii_math(text), marked="\\mathrm" in text or "\\text" in text or "\\ce" in text
+    ):
+        return Node("var", formula)
     if m := _EXCEPT.fullmatch(words or bare.lower()):
         return Node("diff", None, (Node("const", "reals"), Node("set", None, (num(int(m[1])),))))
     if words:
-        if words in _SPECIAL:
-            name = _SPECIAL[words]
-            return neg(Node("const", name[1:])) if name[0] == "-" else Node("const", name)
-        if (value := number_word(words)) is not None:
-            return Node("num", value)
-        if m := re.fullmatch(r"(?:option|choice|answer) ([a-j])", words):
-            return Node("var", m[1].upper())
+        if (node := meaning(words)) is not None:
+            return node
         if _is_text(text, bare):
-            return Node("text", words)
+            return _text(text, words)
     return None
 
 
@@ -195,15 +187,23 @@ def _is_text(text: str, bare: str) -> bool:
         return False
     if TEXT.fullmatch(text.strip()) and len(max(runs, key=len)) > 1:
         return True
-    return any((len(r) >= 4 and re.search("[aeiouyAEIOUY]", r)) or r.lower() in _SHORT_WORDS for r in runs)
+    return any((len(r) >= 4 and re.search("[aeiouyAEIOUY]", r)) or r.lower() in SHORT_WORDS for r in runs)
 
 
-_GREEK_WORDS = frozenset("alpha beta gamma delta epsilon theta lambda sigma omega".split())
-_SHORT_WORDS = frozenset(
-    """
-    yes no odd red tie sun mon tue wed thu fri sat jan feb mar apr jun jul aug sep oct nov dec bob amy
-    ann joe sam tom kim ben jim dan max meg ian eve ivy sue may all new old
-    """.split()
+_GREEK_WORDS = frozenset(["alpha", "beta", "gamma", "delta", "epsilon", "theta", "lambda", "sigma", "omega"])
+_POSITIVE_INTEGERS = frozenset(
+    [
+        "\\mathbbZ^+",
+        "\\mathbbZ_+",
+        "\\mathbbN^*",
+        "\\mathbbN_+",
+        "\\mathbbN^+",
+        "ℤ^+",
+        "ℤ⁺",
+        "ℕ*",
+        "ℕ⁺",
+        "N^*",
+    ]
 )
 
 

@@ -7,9 +7,10 @@ from functools import cmp_to_key
 from typing import NamedTuple
 
 from referee.verifiers.mathematics import forms as f
-from referee.verifiers.mathematics.approximation import is_zero, real_value
+from referee.verifiers.mathematics.approximation import has_variables, is_zero, real_value
 from referee.verifiers.mathematics.evaluate import Evaluator
 from referee.verifiers.mathematics.forms import Form, Number
+from referee.verifiers.mathematics.powers import fractional_power
 from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable
 
 _MIRROR = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!=", "=": "="}
@@ -179,11 +180,11 @@ class Sets:
             raise Unreadable("an inequality with a variable under a fraction")
         coefficients: dict[int, Form] = {}
         inner: Form | None = None
-        names: set[str] = set()
+        names: set[f.Atom] = set()
         for mono, c in difference.top.items():
-            named = [(n, e) for n, e in mono if n[:2] == "v:" or n[:4] == "abs["]
+            named = [(n, e) for n, e in mono if n.kind in ("variable", "abs")]
             rest = Form({tuple(p for p in mono if p not in named): c})
-            if len(named) > 1 or any("v:" in n for n, _ in mono if (n, _) not in named):
+            if len(named) > 1 or has_variables(rest, self.work):
                 raise Unreadable("an inequality of a kind that this reader does not solve")
             degree = 0
             if named:
@@ -192,8 +193,8 @@ class Sets:
                     raise Unreadable("an inequality of a higher degree")
                 degree = int(e)
                 names.add(name)
-                if name[:4] == "abs[":
-                    inner = self.work.atoms[name][1][0]
+                if name.kind == "abs":
+                    inner = self.work.atoms[name][0]
             coefficients[degree] = f.add(coefficients.get(degree, f.rational(0)), rest, self.work)
         if len(names) > 1 or (inner is not None and 2 in coefficients):
             raise Unreadable("an inequality in more than one variable")
@@ -229,7 +230,7 @@ class Sets:
         disc: Number = b * b - 4 * a * k
         if disc < 0:
             return REALS if sign in (">", ">=", "!=") else ()
-        root = f.fractional_power(f.rational(disc), Fraction(1, 2), self.work) if disc else f.rational(0)
+        root = fractional_power(f.rational(disc), Fraction(1, 2), self.work) if disc else f.rational(0)
         half = f.rational(Fraction(1) / (2 * a))
         low = self.at(f.multiply(f.add(f.rational(-b), root, self.work, -1), half, self.work))
         high = self.at(f.multiply(f.add(f.rational(-b), root, self.work), half, self.work))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from referee.verifiers.mathematics.compare import Comparer
 from referee.verifiers.mathematics.leniency import Leniency
-from referee.verifiers.mathematics.math_verifier import NESTED, _reference_of_value, reference_of
+from referee.verifiers.mathematics.reference_answer import NESTED, reference_of_value
 from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable
 from referee.verifiers.records import Json
 
@@ -30,11 +30,14 @@ def lint_reference(answer: Json) -> str | None:
     if isinstance(answer, list) and answer:
         nested = any(isinstance(one, list) for one in answer)
         return NESTED if nested else next(filter(None, map(lint_reference, answer)), None)
-    reference = reference_of(answer) if isinstance(answer, str) else _reference_of_value(answer)
+    reference = reference_of_value(answer)
     if reference.problem:
         return reference.problem
     reading = reference.reading
-    assert reading is not None
+    if reference.mended:
+        return f"escapes are damaged, it is read as {reference.mended.strip()[:400]!r}"
+    if reference.prose:
+        return "the reference is prose: only the same words equal it"
     if reading.node is None:
         return f"the reference is only compared literally: {reading.problem}"
     if reading.node.kind == "text":
@@ -46,6 +49,15 @@ def lint_reference(answer: Json) -> str | None:
     except Unreadable as e:
         return f"the reference has no value: {e}"
     return None
+
+
+def repaired_reference(answer: Json) -> str | None:
+    r"""Return a reference with its damaged escapes put right; None where nothing is damaged.
+
+    >>> repaired_reference("\x0crac{1}{2}"), repaired_reference("90^"), repaired_reference("4")
+    ('\\frac{1}{2}', '90^\\circ', None)
+    """
+    return (reference_of_value(answer).mended or None) if isinstance(answer, str) else None
 
 
 def lint_references(answers: Iterable[Json]) -> Iterator[UnreadableReference]:

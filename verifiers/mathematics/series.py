@@ -1,8 +1,8 @@
-r"""Sums, products, derivatives and integrals, where they can be worked out exactly in few steps.
+r"""Sums, products and integrals, where they can be worked out exactly in few steps.
 
 Sums and products between whole bounds, sums of polynomials up to a variable, infinite geometric
-series, progressions with dots; derivatives and definite integrals of polynomials. Nothing else:
-limits, other integrals and other infinite series have no value here.
+series, progressions with dots; definite integrals of polynomials. Nothing else: limits, other
+integrals and other infinite series have no value here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from math import comb
 from typing import TYPE_CHECKING
 
 from referee.verifiers.mathematics import forms as f
-from referee.verifiers.mathematics.forms import Form
+from referee.verifiers.mathematics.forms import Atom, Form, atoms_within
+from referee.verifiers.mathematics.powers import integer_power
 from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable
 
 if TYPE_CHECKING:
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 
 MAX_TERMS = 400
 _MAX_DEGREE = 8
-_D = Node("var", "d")
-_INDEX = "v:"  # no variable of an answer has this name
+_INDEX = f.variable("")  # no variable of an answer has this name
 
 
 def continued(to: Evaluator, args: tuple[Node, ...]) -> Form:
@@ -98,7 +98,7 @@ def _polynomial_sum(to: Evaluator, index: Node, first: int, end: Form, body: Nod
     """Return the sum of a polynomial up to a variable, by Faulhaber's formula."""
     below = f.rational(first - 1)
     total = f.rational(0)
-    for degree, c in _coefficients(_at(to, index, f.atom_form(_INDEX), body), _INDEX).items():
+    for degree, c in _coefficients(_at(to, index, f.atom_form(_INDEX), body), _INDEX, to).items():
         powers = [_power_sum(to, degree, x) for x in (end, below)]
         part = f.add(powers[0], powers[1], to.work, -1)
         total = f.add(total, f.multiply(c, part, to.work), to.work)
@@ -110,7 +110,7 @@ def _power_sum(to: Evaluator, p: int, n: Form) -> Form:
     out = f.rational(0)
     for j, b in enumerate(_bernoulli(p)):
         c = f.rational(b * comb(p + 1, j) / (p + 1))
-        out = f.add(out, f.multiply(c, f.integer_power(n, p + 1 - j, to.work), to.work), to.work)
+        out = f.add(out, f.multiply(c, integer_power(n, p + 1 - j, to.work), to.work), to.work)
     return out
 
 
@@ -122,7 +122,7 @@ def _bernoulli(p: int) -> list[Fraction]:
     return [Fraction(1, 2) if j == 1 else b for j, b in enumerate(out)]
 
 
-def _coefficients(x: Form, name: str) -> dict[int, Form]:
+def _coefficients(x: Form, name: Atom, to: Evaluator) -> dict[int, Form]:
     """Return the coefficients of a polynomial in one atom, by degree."""
     if x.bottom != {(): 1}:
         raise Unreadable("a quotient where a polynomial was expected")
@@ -132,29 +132,10 @@ def _coefficients(x: Form, name: str) -> dict[int, Form]:
         for atom, e in mono:
             if atom == name and type(e) is int and 0 <= e <= _MAX_DEGREE:
                 degree = e
-            elif name in atom:
+            elif atom == name or name in atoms_within({((atom, 1),): 1}, to.work):
                 raise Unreadable("a function where a polynomial was expected")
         rest = Form({tuple(p for p in mono if p[0] != name): c})
         out[degree] = Form(f.add_polys(out[degree].top, rest.top)) if degree in out else rest
-    return out
-
-
-def differential(node: Node) -> str | None:
-    """Return the atom of the variable of ``d/dx``."""
-    if node.kind != "div" or node.args[0] != _D or node.args[1].kind != "mul":
-        return None
-    below = node.args[1].args
-    return f"v:{below[1].value}" if len(below) == 2 and below[0] == _D and below[1].kind == "var" else None
-
-
-def derivative(to: Evaluator, name: str, factors: tuple[Node, ...]) -> Form:
-    """Return the derivative of a polynomial."""
-    body = to.form(factors[0] if len(factors) == 1 else Node("mul", None, factors))
-    out = f.rational(0)
-    for degree, c in _coefficients(body, name).items():
-        if degree:
-            power = f.atom_form(name, degree - 1) if degree > 1 else f.rational(1)
-            out = f.add(out, f.multiply(f.multiply(c, f.rational(degree), to.work), power, to.work), to.work)
     return out
 
 
@@ -163,8 +144,8 @@ def integral(to: Evaluator, args: tuple[Node, ...]) -> Form:
     variable, low, high, body = args
     ends = [to.form(high), to.form(low)]
     out = f.rational(0)
-    for degree, c in _coefficients(to.form(body), f"v:{variable.value}").items():
-        top, bottom = (f.integer_power(end, degree + 1, to.work) for end in ends)
+    for degree, c in _coefficients(to.form(body), f.variable(variable.value), to).items():
+        top, bottom = (integer_power(end, degree + 1, to.work) for end in ends)
         part = f.multiply(f.add(top, bottom, to.work, -1), f.rational(Fraction(1, degree + 1)), to.work)
         out = f.add(out, f.multiply(c, part, to.work), to.work)
     return out

@@ -5,10 +5,12 @@ Bounds are static: they hold before any arithmetic starts.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from referee.verifiers.errors import UnreadableText
+from referee.verifiers.mathematics.magnitude import exactly, shown
 
 MAX_CHARS = 4000  # of an answer that is read; a longer one is compared as text only
 MAX_TOKENS = 1200
@@ -34,7 +36,7 @@ class Node(NamedTuple):
     |---|---|---|
     | num | Fraction | |
     | var | name | |
-    | const | pi, e, i, inf, reals, integers, empty, undefined, dots | |
+    | const | pi, e, i, inf, reals, integers, empty, undefined, dots, otherwise | |
     | add, mul | | terms, factors |
     | div, pow | | two |
     | fn | name | arguments |
@@ -46,9 +48,13 @@ class Node(NamedTuple):
     | set | | elements |
     | matrix | rows, columns | entries, row by row |
     | rel | relation signs | the sides, one more than the signs |
-    | ratio | | parts |
+    | ratio | clock where it is written as a time | parts |
     | union, inter, diff | | sets |
     | builder | variable name | conditions of a set |
+    | cases | | values and their conditions, in turn |
+    | statement | subset, perp, to, neg, lim, span and so on | what it is about |
+    | quantity | text | of what this reader does not compute, left of an equals sign |
+    | logic | land, lor, or each in turn | statements joined by the signs of logic |
     | mod | | residue and modulus |
     | time | seconds after midnight | |
     | text | folded words | |
@@ -58,6 +64,9 @@ class Node(NamedTuple):
     value: Any = None
     args: tuple[Node, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<{self.kind} {show(self)}>"  # digits past the interpreter's bound would raise
+
 
 def num(value: int | Fraction) -> Node:
     """Return a rational number."""
@@ -65,6 +74,8 @@ def num(value: int | Fraction) -> Node:
 
 
 ZERO, ONE, MINUS_ONE = num(0), num(1), num(-1)
+OTHERWISE = Node("const", "otherwise")
+_SYMMETRIC = frozenset(["perp", "parallel", "nparallel", "cong", "iff"])
 
 
 def neg(node: Node) -> Node:
@@ -76,14 +87,39 @@ def neg(node: Node) -> Node:
     return Node("mul", None, (MINUS_ONE, node))
 
 
+def product(left: Node, right: Node) -> Node:
+    """Return the product of two expressions, as one list of factors."""
+    factors = (left.args if left.kind == "mul" else (left,)) + (
+        right.args if right.kind == "mul" else (right,)
+    )
+    return Node("mul", None, factors)
+
+
 def rearranged(node: Node) -> Node:
     """Return a tree with its terms and factors in one order, so that x + 1 and 1 + x are the same tree."""
     if not node.args:
         return node
     args = tuple(rearranged(a) for a in node.args)
-    if node.kind == "add" or (node.kind == "mul" and not any(a.kind in ("matrix", "group") for a in args)):
-        args = tuple(sorted(args, key=repr))
+    if (
+        node.kind == "add"
+        or node.kind == "set"
+        or (node.kind == "statement" and node.value in _SYMMETRIC)
+        or (node.kind == "mul" and not any(a.kind in ("matrix", "group") for a in args))
+    ):
+        args = tuple(sorted(args, key=_order))
     return Node(node.kind, node.value, args)
+
+
+def _order(node: Node) -> str:
+    value = exactly(node.value) if node.kind == "num" else str(node.value)
+    return f"{node.kind} {value} ({', '.join(map(_order, node.args))})"
+
+
+def renamed(node: Node, names: Mapping[str, str]) -> Node:
+    """Return a tree with its variables renamed, all at once."""
+    if node.kind in ("var", "builder"):
+        return Node(node.kind, names.get(node.value, node.value), tuple(renamed(a, names) for a in node.args))
+    return Node(node.kind, node.value, tuple(renamed(a, names) for a in node.args)) if node.args else node
 
 
 def show(node: Node, limit: int = 400) -> str:
@@ -99,8 +135,8 @@ def _show(node: Node, level: int) -> str:
     inner = [_show(a, level + 1) for a in args]
     match kind:
         case "num":
-            return _number(value)
-        case "var" | "const":
+            return shown(value)
+        case "var" | "const" | "quantity":
             return str(value)
         case "text":
             return f'"{value}"'
@@ -140,9 +176,3 @@ def _show(node: Node, level: int) -> str:
         case "builder":
             return "{" + f"{value}: " + ", ".join(inner) + "}"
     return f"{kind}({', '.join(inner)})"
-
-
-def _number(value: Fraction) -> str:
-    if max(value.numerator.bit_length(), value.denominator.bit_length()) > 1000:
-        return f"a number of {value.numerator.bit_length()} bits"
-    return str(value)

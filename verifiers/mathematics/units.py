@@ -2,7 +2,7 @@
 
 A known unit has a size in base units and dimensions, so that 500 cm = 5 m and 5 m is not 5 cm.
 An unknown noun ("18 apples") says nothing about the number. Scale words (million, dozen) are
-numbers. Words that take the number back ("5 is wrong") or hedge make the text unreadable.
+numbers. Words that change the number ("5 too many") or take it back ("5 is wrong") make the text unreadable.
 """
 
 from __future__ import annotations
@@ -12,144 +12,31 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
+from referee.verifiers.mathematics.number_words import NUMBER_WORDS, SCALES
 from referee.verifiers.mathematics.tree import Unreadable
+from referee.verifiers.mathematics.unit_table import (
+    CHINESE,
+    COUNTERS,
+    NAMES,
+    PHRASES,
+    SYMBOLS,
+    Dims,
+    Measure,
+)
 
 
 class Unit(NamedTuple):
-    """``dims`` is None for a noun that is not a known unit."""
+    """``dims`` is None for a noun that is not a known unit.
+
+    ``certain`` is false for letters that are as likely a product of variables: in a reference such a unit
+    cannot be left out.
+    """
 
     name: str
     size: Fraction = Fraction(1)
-    dims: tuple[tuple[str, int], ...] | None = None
+    dims: Dims | None = None
+    certain: bool = True
 
-
-SCALES: dict[str, int | Fraction] = {
-    "hundred": 100,
-    "hundreds": 100,
-    "thousand": 1000,
-    "thousands": 1000,
-    "million": 10**6,
-    "millions": 10**6,
-    "billion": 10**9,
-    "billions": 10**9,
-    "trillion": 10**12,
-    "trillions": 10**12,
-    "dozen": 12,
-    "dozens": 12,
-    "gross": 144,
-    "lakh": 10**5,
-    "crore": 10**7,
-    "quadrillion": 10**15,
-    "mil": 10**6,
-    "mln": 10**6,
-    "bn": 10**9,
-    "score": 20,
-    "tenths": Fraction(1, 10),
-    "hundredths": Fraction(1, 100),
-    "thousandths": Fraction(1, 1000),
-    "halves": Fraction(1, 2),
-    "thirds": Fraction(1, 3),
-    "quarters": Fraction(1, 4),
-    "fifths": Fraction(1, 5),
-}
-
-_SMALL = """
-zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
-sixteen seventeen eighteen nineteen
-""".split()
-_TENS = """
-twenty thirty forty fifty sixty seventy eighty ninety
-""".split()
-NUMBER_WORDS = {w: i for i, w in enumerate(_SMALL)} | {w: 10 * i for i, w in enumerate(_TENS, 2)}
-
-_FRACTION_WORDS: dict[str, Fraction] = {
-    "half": Fraction(1, 2),
-    "third": Fraction(1, 3),
-    "quarter": Fraction(1, 4),
-    "fourth": Fraction(1, 4),
-    "fifth": Fraction(1, 5),
-    "sixth": Fraction(1, 6),
-    "eighth": Fraction(1, 8),
-    "tenth": Fraction(1, 10),
-}
-
-# name: size in base units (metre, second, kilogram, dollar), dimension
-_BASE: dict[str, tuple[Fraction, str, int]] = {}
-
-
-def _define(dimension: str, power: int, **sizes: str) -> None:
-    for size, names in sizes.items():
-        value = Fraction(size.lstrip("_").replace("_", "/").replace("p", "."))
-        for name in names.split():
-            _BASE[name] = (value, dimension, power)
-
-
-_define(
-    "length",
-    1,
-    _1="m meter metre",
-    _1_100="cm centimeter centimetre",
-    _1_1000="mm millimeter millimetre",
-    _1000="km kilometer kilometre",
-    _1_10="dm decimeter decimetre",
-    _254_10000="in inch inche",
-    _3048_10000="ft foot feet",
-    _9144_10000="yd yard",
-    _1609344_1000="mi mile",
-    _1_1000000="micrometer micrometre",
-    _1_1000000000="nm nanometer nanometre",
-)
-_define("length", 3, _1_1000="l liter litre", _1_1000000="ml milliliter millilitre cc")
-_define("length", 2, _10000="hectare")
-_define(
-    "time",
-    1,
-    _1="s sec second",
-    _60="min minute",
-    _3600="h hr hour",
-    _86400="day",
-    _604800="week",
-    _1_1000="ms millisecond",
-)
-_define("months", 1, _1="month", _12="year yr", _120="decade", _1200="century centurie")
-_define("mass", 1, _1="kg kilogram kilo", _1_1000="g gram", _1_1000000="mg milligram", _1000="tonne")
-_define("pounds", 1, _16="lb pound", _1="oz ounce", _32000="ton")
-_define(
-    "volume",
-    1,
-    _1="cup",
-    _2="pint pt",
-    _4="quart qt",
-    _16="gallon gal",
-    _1_16="tablespoon tbsp",
-    _1_48="teaspoon tsp",
-)
-_define(
-    "money", 1, _1="dollar buck usd", _1_100="cent penny pennie", _1_10="dime", _1_20="nickel", _1_4="quarter"
-)
-_define("euros", 1, _1="euro eur")
-_define("sterling", 1, _1="gbp")
-_define("rupees", 1, _1="rupee")
-_define("yen", 1, _1="yen")
-_define("speed", 1, _1="knot")
-_define("angle", 1, _1="radian rad")
-_define("celsius", 1, _1="celsius")
-_define("fahrenheit", 1, _1="fahrenheit")
-_define("joule", 1, _1="j joule", _1000="kj kilojoule")
-_define("newton", 1, _1="n newton")
-_define("watt", 1, _1="w watt", _1000="kw kilowatt")
-_define("volt", 1, _1="v volt")
-_define("hertz", 1, _1="hz hertz")
-_PHRASES = {
-    "mph": "mile per hour",
-    "kph": "km per hour",
-    "kmh": "km per hour",
-    "fps": "foot per second",
-    "sqft": "square foot",
-    "sq": "square",
-    "cu": "cubic",
-    "per cent": "percent",
-}
 
 _STOP_WORDS = """
 or and not less fewer is isn isnt wrong false maybe perhaps either neither nor than plus minus times over
@@ -159,18 +46,56 @@ possibly likely guess might could would should was were are divided multiplied s
 modulo factorial choose root log answer answers because since therefore so hence it its that this
 between through until exact exactly ish something any all none nothing everything where when given
 least most infinity infinite negative positive half third fourth fifth quarter point base
+too many greater larger smaller bigger higher lower longer shorter older younger taller heavier lighter
+faster slower further farther earlier later ago before after past below above beneath short shy
+remainder bound
 """
-_STOP = frozenset(_STOP_WORDS.split()) | frozenset(_SMALL) | frozenset(_TENS)
+_STOP = frozenset(_STOP_WORDS.split()) | frozenset(NUMBER_WORDS)
+_PERCENT = frozenset(["percent", "%", "percentage", "pct"])
+_DEGREES = frozenset(["degree", "degrees", "deg", "°", "度"])
+_TEMPERATURES = {"C": "°C", "F": "°F", "c": "°C", "f": "°F"}
+_NOT_UNITS = frozenset(["as", "at", "am", "us"])  # words, whatever the prefixes give
 
-WORDS = {n for n in _BASE if len(n) > 1} | set(_PHRASES) | set(SCALES) | {"degree", "unit", "percent", "deg"}
-
-_WORD = re.compile(r"[a-z]+|\^?-?\d|/|[^\sa-z]")
+_WORD = re.compile(r"°?[A-Za-zåÅμΩ]+(?:_[☉⊕])?|[℃℉¢]|\^?-?\d+|[^\x00-\x7f°]+|\S")
+_RAISED = re.compile(r"(?<=[A-Za-z])([23])(?!\d)")  # m2, cm3
+_CHANGED = re.compile(r"\W{0,3}\d[\d.,]{0,20}+\W{1,9}+((?:[A-Za-z]{1,20}+(?:\W{1,9}+|$)){1,6})")
+_CHANGES = frozenset(
+    """
+    squared cubed factorial root half third quarter less fewer too many negative greater larger smaller bigger
+    higher lower longer shorter older younger taller heavier lighter faster slower further farther earlier
+    later ago before after past below above beneath short shy when where if unless except remainder bound plus
+    minus times over mod modulo divided multiplied
+    """.split()
+)
+_CHINESE = re.compile("|".join(CHINESE))
+_CHINESE_STOP = re.compile("[不非或和与及约上下多少]|左右")
+# symbols that are words even without markup
+_PLAIN = frozenset("in qt cc mL kHz Hz kJ kW kPa MHz GHz MeV keV eV mph".split())
+_WORDS = (
+    frozenset(PHRASES) | frozenset(SCALES) | {"degree", "degrees", "deg", "unit", "units", "percent", "pct"}
+)
 
 
 def is_unit_word(word: str) -> bool:
     """Tell whether a plain word of two or more letters names a unit or a scale."""
-    word = word.lower()
-    return word in WORDS or _singular(word) in WORDS
+    if len(word) < 2 or word in _NOT_UNITS:
+        return False
+    small = word.lower()
+    if small in _WORDS or word in _PLAIN or small in NAMES:
+        return True
+    return small[-1] == "s" and len(small) > 2 and small[:-1] in NAMES
+
+
+def measure_of(word: str) -> Measure | None:
+    """Return the size and dimensions of one symbol or name; case counts in symbols."""
+    if word in _NOT_UNITS:
+        return None
+    if (found := SYMBOLS.get(word)) is not None:
+        return found
+    if len(word) < 2:
+        return None
+    small = word.lower()
+    return NAMES.get(small) or (NAMES.get(small[:-1]) if small[-1] == "s" and len(small) > 2 else None)
 
 
 @lru_cache(maxsize=2048)
@@ -180,99 +105,143 @@ def read_unit(text: str) -> tuple[Fraction, str, Unit | None]:
     Raises:
         Unreadable: where the words are no unit.
     """
-    words = _WORD.findall(text.lower().replace("²", "^2").replace("³", "^3").replace("p.m", "pm"))
-    words = [w for w in words if w not in (".", "(", ")", "·", "*", ",")]
+    words = _words(text)
     scale = Fraction(1)
-    if words[:2] == ["per", "cent"]:
+    if [w.lower() for w in words[:2]] == ["per", "cent"]:
         words[:2] = ["percent"]
-    while words and words[0] in SCALES:
-        scale *= SCALES[words.pop(0)]
+    while words and words[0].lower() in SCALES:
+        scale *= SCALES[words.pop(0).lower()]
         if words and words[0] == "of":
             words.pop(0)
     if not words:
         return scale, "", None
-    if words[0] in ("percent", "%", "percentage", "pct") and len(words) <= 2:
+    first = words[0].lower()
+    if first in _PERCENT and len(words) <= 2 and words[-1].lower() not in _STOP:
         return scale, "percent", None
-    if words[0] in ("degree", "degrees", "deg"):
+    if first in _DEGREES:
         if len(words) == 1:
             return scale, "degree", None
-        words = words[1:]
-    if words[0] in ("unit", "units") and (len(words) == 1 or re.fullmatch(r"\^?\d|squared|cubed", words[1])):
+        words = [_TEMPERATURES.get(words[1], words[1]), *words[2:]] if len(words) == 2 else words[1:]
+    if first in ("unit", "units") and (len(words) == 1 or re.fullmatch(r"\^?\d|squared|cubed", words[1])):
         return scale, "", Unit("units")
-    if len(words) > 9:
+    if len(words) > 24:
         raise Unreadable("too many words behind a number")
-    if unit := _known(words):
-        return scale, "", unit
-    if len(words) > 6 or any(not w.isalpha() for w in words) or any(w in _STOP or w in SCALES for w in words):
+    if measure := _known(words):
+        return scale, "", Unit(" ".join(words), *measure)
+    return scale, "", _noun(words)
+
+
+def _words(text: str) -> list[str]:
+    text = _RAISED.sub(r"^\1", text.replace("²", "^2").replace("³", "^3")).replace("° ", "°")
+    if not text.isascii():
+        text = _from_chinese(text)
+    return [w for w in _WORD.findall(text) if w not in (".", "·", "*", ",", "-")]
+
+
+def _from_chinese(text: str) -> str:
+    """Put Chinese units into symbols and scales apart: ``万元`` is ``万 yuan``."""
+    run = re.search("[\u4e00-\u9fff]", text)
+    if run is None:
+        return text
+    for scale in ("万亿", "亿", "千万", "百万", "万", "萬", "億"):
+        if text.lstrip().startswith(scale):
+            return f"{scale} {_from_chinese(text.lstrip()[len(scale) :])}"
+    put = _CHINESE.sub(lambda m: CHINESE[m[0]], text)
+    return put if re.search("[\u4e00-\u9fff]", put) is None else text
+
+
+def _noun(words: list[str]) -> Unit:
+    """Take words that name what is counted and say nothing about the number."""
+    words = ["per" if w == "/" else w.lower() for w in words if w not in ("(", ")")]
+    if len(words) == 1 and words[0][:1] in COUNTERS:
+        if len(words[0]) > 8 or _CHINESE_STOP.search(words[0]):
+            raise Unreadable("the words behind the number are no unit")
+        return Unit(words[0])
+    if not 0 < len(words) <= 6 or any(
+        not w.isalpha() or not w.isascii() or w in _STOP or w in SCALES for w in words
+    ):
         raise Unreadable("the words behind the number are no unit")
     if all(len(w) == 1 for w in words):
         raise Unreadable("a single letter is no unit")
-    return scale, "", Unit(" ".join(words))
+    return Unit(" ".join(words))
 
 
-def _known(words: list[str]) -> Unit | None:
-    expanded = [p for w in words for p in _PHRASES.get(w, w).split()]
-    size = Fraction(1)
-    dims: dict[str, int] = {}
-    sign, power, seen = 1, 1, 0
-    previous: tuple[Fraction, str, int] | None = None
-    for w in expanded:
-        if w in ("square", "sq"):
+def is_changed(text: str) -> bool:
+    """Tell whether a text is a number with a few words that change it: ``5 too many``."""
+    m = _CHANGED.fullmatch(text) if len(text) <= 80 else None
+    return m is not None and not _CHANGES.isdisjoint(re.findall("[a-z]+", m[1].lower()))
+
+
+@lru_cache(maxsize=2048)
+def known_unit(text: str) -> bool:
+    """Tell whether a text is nothing but an expression of known units."""
+    words = _words(text)
+    return 0 < len(words) <= 24 and _known(words) is not None
+
+
+def _known(words: list[str]) -> Measure | None:
+    """Multiply the units of an expression; behind a stroke or ``per`` all of a level are divided by."""
+    expanded = [p for w in words for p in PHRASES.get(w, PHRASES.get(w.lower(), w)).split()]
+    size, dims = Fraction(1), dict[str, int]()
+    read = _factors(expanded, 0, 1, size, dims, 0)
+    if read is None or read[0] != len(expanded) or not read[2]:
+        return None
+    if "celsius" in dims and dims != {"celsius": 1}:  # a difference of temperatures
+        dims["K"] = dims.get("K", 0) + dims.pop("celsius")
+    return read[1], tuple(sorted((d, p) for d, p in dims.items() if p))
+
+
+def _factors(
+    words: list[str], pos: int, outer: int, size: Fraction, dims: dict[str, int], depth: int
+) -> tuple[int, Fraction, int] | None:
+    """Read factors up to a closing parenthesis; return the position, the size and how many there were."""
+    sign, power, seen = outer, 1, 0
+    before: Measure | None = None
+    while pos < len(words):
+        w = words[pos]
+        pos += 1
+        small = w.lower()
+        if w == ")":
+            return (pos, size, seen) if depth else None
+        if w == "(":
+            grouped = depth < 4 and (pos == 1 or words[pos - 2] in ("/", "("))
+            inner = _factors(words, pos, sign, size, dims, depth + 1) if grouped else None
+            if inner is None or not inner[2]:
+                return None
+            (pos, size, more), before = inner, None
+            seen += more
+        elif small in ("square", "sq"):
             power = 2
-        elif w in ("cubic", "cu"):
+        elif small in ("cubic", "cu"):
             power = 3
-        elif w in ("per", "/", "an", "a", "each"):
-            sign = -1 if w in ("per", "/") else sign
-        elif previous and (w in ("squared", "cubed") or w.lstrip("^-").isdigit()):
-            more = {"squared": 2, "cubed": 3}.get(w) or int(w.lstrip("^"))
-            size *= previous[0] ** (sign * (more - 1))
-            dims[previous[1]] += sign * previous[2] * (more - 1)
-            previous = None
-        elif w in ("unit", "units") and len(expanded) > 1:
-            return None
+        elif w == "/" or small == "per":
+            if not seen and depth:
+                return None
+            sign = -outer
+        elif w == "1" and pos < len(words) and words[pos] == "/" and not seen:
+            continue
+        elif w in ("an", "a", "each"):
+            sign = -outer if seen and w != "each" else sign
+        elif before and (exponent := _exponent(small)):
+            size, before = _times(size, dims, before, sign * (exponent - 1)), None
         else:
-            found = _BASE.get(w) or _BASE.get(_singular(w))
+            found = measure_of(w)
             if found is None:
                 return None
-            previous = (found[0] ** power, found[1], found[2] * power)
-            size *= previous[0] ** sign
-            dims[found[1]] = dims.get(found[1], 0) + sign * previous[2]
+            before = found[0] ** power, tuple((d, p * power) for d, p in found[1])
+            size = _times(size, dims, before, sign)
             power, seen = 1, seen + 1
-    if not seen:
-        return None
-    return Unit(" ".join(words), size, tuple(sorted((d, p) for d, p in dims.items() if p)))
+    return None if depth else (pos, size, seen)
 
 
-def _singular(word: str) -> str:
-    return word[:-1] if len(word) > 2 and word.endswith("s") else word
+def _exponent(word: str) -> int:
+    if word in ("squared", "cubed"):
+        return 2 if word == "squared" else 3
+    digits = word[1:].lstrip("-") if word[0] == "^" else ""
+    return int(word[1:]) if digits.isdigit() and len(digits) <= 2 else 0
 
 
-def number_word(text: str) -> Fraction | None:
-    """Read a number that is written in words, up to the millions; None for any other text."""
-    words = re.split(r"[\s-]+", text.strip().lower())
-    if len(words) > 8:
-        return None
-    negative = words[0] in ("negative", "minus") and len(words) > 1
-    words = words[1:] if negative else words
-    if len(words) == 2 and words[1].rstrip("s") in _FRACTION_WORDS and words[0] in ("one", "a", *_SMALL):
-        top = NUMBER_WORDS.get(words[0], 1)
-        value = top * _FRACTION_WORDS[words[1].rstrip("s")]
-    elif words == ["half"]:
-        value = Fraction(1, 2)
-    else:
-        total, part, any_word = Fraction(0), Fraction(0), False
-        for w in words:
-            if w in NUMBER_WORDS:
-                part, any_word = part + NUMBER_WORDS[w], True
-            elif w == "hundred" and any_word:
-                part *= 100
-            elif w in ("thousand", "million", "billion") and any_word:
-                total, part = total + part * SCALES[w], Fraction(0)
-            elif w == "dozen":
-                part, any_word = (part or Fraction(1)) * 12, True
-            elif w != "and" or not any_word:
-                return None
-        if not any_word:
-            return None
-        value = total + part
-    return -value if negative else value
+def _times(size: Fraction, dims: dict[str, int], by: Measure, power: int) -> Fraction:
+    for name, p in by[1]:
+        dims[name] = dims.get(name, 0) + p * power
+    return size * by[0] ** power

@@ -32,6 +32,10 @@ def find_boxes(text: str) -> tuple[list[Box], bool]:
             m = _BOX.search(text, pos)
         else:
             at = text.find("\\boxed", pos)
+            if at >= 0 and (plain := _plain_box(text, at)) is not None:
+                out.append(plain)
+                pos = plain.end
+                continue
             m = _BOX.search(text, at) if at >= 0 else None
         if m is None:
             return out, False
@@ -58,6 +62,15 @@ def find_boxes(text: str) -> tuple[list[Box], bool]:
         return out, broken
     shift = len(text) - 2000
     return [Box(b.start + shift, b.end + shift, b.content) for b in rest], broken
+
+
+def _plain_box(text: str, at: int) -> Box | None:
+    r"""Return a box that holds no braces and no commands: ``\boxed{7}``, most of them."""
+    if not text.startswith("{", at + 6):
+        return None
+    end = text.find("}", at + 7, at + 47)
+    content = text[at + 7 : end]
+    return Box(at, end + 1, content) if end >= 0 and "{" not in content and "\\" not in content else None
 
 
 def box_spans(text: str, at: int = 0) -> list[tuple[int, int]]:

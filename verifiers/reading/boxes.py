@@ -13,150 +13,12 @@ import re
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
+from referee.verifiers.reading.box_denials import NEAR, denied, guessed
+from referee.verifiers.reading.box_neighbours import negated, scale, touched_after, touched_before
 from referee.verifiers.reading.box_spans import Box, find_boxes
 from referee.verifiers.reading.dress import is_placeholder, literal, strip
 
 Boxes = Literal["all", "last"]
-
-_DENIED_BEFORE = re.compile(
-    r"(?:\b(?:not|never|no longer|cannot|neither|nor|without|except|excluding|instead of|rather than|unlike|"
-    r"(?:any|every)thing but|all but|far from|no way|impossible|unlikely|untrue|different from|"
-    r"(?<!no )(?<!\ba )(?<!any )doubt(?:ful)?|(?:answer|result) is at (?:most|least)|"
-    r"(?:greater|less|more|fewer|larger|smaller|bigger|higher|lower) than|"
-    r"other than|reject(?:ed|ing)?|discard(?:ed|ing)?|eliminat(?:e|ed|ing)|rul(?:e|ed|ing) out|contrary to|"
-    r"nearly|almost|just (?:under|over|below|above|short of)|"
-    r"(?:twice|half|double|triple) the (?:answer|result)|"
-    r"(?:negative|opposite|square|reciprocal|inverse|root) of the (?:answer|result)|"
-    r"(?:many|most|some) (?:students|people)(?: might| would| will)?|if only|"
-    r"(?:mistake|error) (?:is|would be) to)\b|n['’]t\b|"
-    r"\\neq?(?![a-z])|≠|"
-    r"(?!(?:(?<=\bI was )|(?<=\bI am )|(?<=\bI'm )|(?<=\bwe were ))\w+[:.,;])"  # a correction
-    r"\b(?:wrong|incorrect|mistaken|erroneous|false|naive|tempting)(?:ly)?"
-    r"(?:\s+(?:answer|solution|value|result|guess|choice|option|student|approach|method|reasoning))?\b)"
-    r"\s*(?:(?:be|that|is|it|was|it's|equal|equals|to|the|answer|a|an|as|simply|just|correct|actually|quite|exactly|really|necessarily|even|were|get|answer|choose|believe|"
-    r"say|think|guess|write|claim|final|would|of|wrote|got|gave|says|gives|yields|claimed|for|our|my)\s+)*[\s$({\[:*\\]*$",
-    re.I,
-)
-
-_DENYING = (
-    "not",
-    "n't",
-    "n’t",
-    "nor",
-    "never",
-    "neither",
-    "without",
-    "xcept",
-    "xclud",
-    "instead",
-    "rather",
-    "unlike",
-    "other",
-    "\\ne",
-    "≠",
-    "wrong",
-    "incorrect",
-    "mistak",
-    "erron",
-    "false",
-    "reject",
-    "discard",
-    "rul",
-    "error",
-    "longer",
-    "thing but",
-    "all but",
-    "far from",
-    "no way",
-    "impossible",
-    "doubt",
-    "unlikely",
-    "untrue",
-    "different",
-    "eliminat",
-    "contrary",
-    "nearly",
-    "almost",
-    "just ",
-    " the answer",
-    " the result",
-    "students",
-    "people",
-    "if only",
-    "naive",
-    "tempting",
-    " than",
-    "is at ",
-)  # one of these stands in whatever the pattern above finds
-
-_SUBJECT = r"(?:(?:the|our|my|this|your)\s+)?(?:final\s+|correct\s+)?(?:answer|result|solution|value|it)\b"
-
-_SUPPOSED_BEFORE = re.compile(
-    rf"\b(?:suppos|assum|imagin|pretend)(?:e|es|ed|ing)?\b(?:\s+for\s+(?:a\s+)?contradiction,?)?"
-    rf"(?:\s+that)?\s+{_SUBJECT}[^.,;\n]{{0,30}}$"
-    rf"|\bif\s+{_SUBJECT}\s+(?:is|was|were|equals|had been)[\s$:({{\[*\\]*$"
-    r"|\bhad\s+(?:we|I|it|they|one)\b[^.\n]{0,80}\bwould\b[^.\n]{0,20}$"
-    r"|\b(?:would|could|might|should)(?:n['’]t)?\s+have\s+been\b[\w\s$:({\[*\\]{0,20}$",
-    re.I,
-)  # what a box says under a condition that does not hold
-
-_WOULD_BEFORE = re.compile(
-    r"\b(?:would|could|might)\s+(?:then\s+|only\s+)?(?:be|equal|become|give)[\s$:*]*$", re.I
-)
-
-_IF_AFTER = re.compile(r"[\s$.,)*}\]]*\b(?:only\s+)?(?:if|unless|were|had|provided|whenever)\b", re.I)
-
-_SUPPOSING = ("suppos", "assum", "imagin", "pretend", "would", "could", "might", "should", "if ", "had ")
-
-_GUESSED_BEFORE = re.compile(
-    r"\b(?:guess(?:ed|ing)?|(?:first|initially|originally|previously|earlier)\s+"
-    r"(?:thought|guessed|got|said|wrote|believed|had)|initially|mistakenly|at first)\b"
-    r"(?:(?!\b(?:but|however|actually|now|so|then|yet)\b)[^.\n]){0,40}$",
-    re.I,
-)
-
-_DENIED_AFTER = re.compile(
-    r"[\s$.*)}\]]*(?:(?:is|was|would be|are|seems|looks)\s+(?:clearly\s+|definitely\s+|actually\s+)?"
-    r"(?:wrong|incorrect|false|invalid|impossible|not\b|ruled out|rejected|discarded|excluded|eliminated)"
-    r"|\?\s*(?:no|nope|wait|hmm|not)\b"
-    r"|\((?:wrong|incorrect|false)\)|(?:is|was)\s+what\s+(?:I|we|one|you|many|most|some)\s+(?:\w+\s+){0,2}"
-    r"(?:thought|guessed|got|said|wrote|expect|think|guess|say)"
-    r"|,?\s*(?:(?:but|though|although|however|yet|wait|no|oh|hmm|actually|sorry)[,.!…]*\s+){0,3}"
-    r"(?:that|this|it|which)(?:['’]s|\s+is|\s+was)\s+(?:clearly\s+|actually\s+|also\s+)?"
-    r"(?:wrong|incorrect|false|invalid|a mistake|an error|not (?:right|correct|true|the answer))(?!\s+to\b))",
-    re.I,
-)
-
-_FAILS_AFTER = re.compile(
-    r"[\s$*)}\]]*(?:fail(?:s|ed)?\b|"
-    r"(?:can|must|may|could|should)\s+be\s+(?:ruled out|rejected|discarded|excluded|eliminated|ignored)|"
-    r"(?:does|did)(?:n['’]t|\s+not)\s+(?:work|hold|satisf|fit|suffice|count|qualify|check)|"
-    r"can(?:not|['’]t)\s+"
-    r"(?:hold|work|occur|happen|be\s+(?:right|correct|true|it|the answer|a solution|valid)))",
-    re.I,
-)
-_DENYING_AFTER = (
-    "?",
-    "wrong",
-    "incorrect",
-    "false",
-    "invalid",
-    "impossible",
-    "not",
-    "mistake",
-    "error",
-    "what",
-    "ruled",
-    "reject",
-    "discard",
-    "exclud",
-    "eliminat",
-    "does",
-    "did",
-    "fail",
-    "can",
-    "ignored",
-)
 
 _JOINING = frozenset(
     """
@@ -177,19 +39,11 @@ _EITHER_BEFORE = re.compile(r"\beither\s+\$?(-?[\w.,/^\\{}()+ -]{1,40}?)\$?,?\s+
 _ASKED_AFTER = re.compile(
     r"[\s$)}*]*\?(?![\s$)*]*(?:yes|indeed|right|correct|exactly|that|it|we|so)\b)", re.I
 )
-_LARGER_AFTER = re.compile(
-    r"\d|[.,]\d|\$?\^\s*\{?\s*-?\s*(?:\d+|[a-z])\s*(?:\}|(?![\w{]))|\s*(?:\\times|\\cdot|×|\*)\s*10\s*\^"
-)  # the box is a part of a number or a power
-_SIGN_BEFORE = re.compile(r"(?:=[\s$]*|\$)-\s*$|:\s*-$")
-_SCALE_AFTER = re.compile(
-    r"[\s$\\]*(?:text\{)?\s*(hundred|thousand|million|billion|trillion|dozen)s?\b(?!\})", re.I
-)
-_OR = re.compile(r"\bor\b|\beither\b|\bmaybe\b", re.I)
-
-_NEAR = 160  # characters behind a box that can take it back; bounds the patterns that look there
-
-
+_OR = re.compile(r"\bor\b|\beither\b|\bmaybe\b|或", re.I)
+_NAMED = re.compile(r"(?<![A-Za-z\\])(\\?[A-Za-z](?:_(?:\w|\{\w{1,3}\}))?)\s*=[\s$]*$")
 _DIGITS = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_CLOSING = "$.\\]) \n*"
+_BRACKETS = {"(": ")", "[": "]", "\\{": "\\}"}
 
 
 class Boxed(NamedTuple):
@@ -223,89 +77,84 @@ def boxed(text: str, boxes: Boxes = "all") -> Boxed | None:
         return None
     asserted = [b for b in found if not denied(text, b)]
     if not asserted:
-        return Boxed(why="every box is denied")
+        return Boxed(why="every box is denied", end=found[-1].end)
     firm = asserted
     if len(asserted) > 1:
-        firm = [
-            b for b in asserted if not _GUESSED_BEFORE.search(text[max(0, b.start - 80) : b.start])
-        ] or asserted
+        firm = [b for b in asserted if not guessed(text, b)] or asserted
     last = firm[-1]
+    ends = len(text) < last.end + 8 and not text[last.end :].strip(_CLOSING)  # nothing stands behind it
     if is_placeholder(last.content):
-        return Boxed(why="the last box is empty")
-    if _ASKED_AFTER.match(text, last.end):
-        return Boxed(why="the last box is a question")
-    if _LARGER_AFTER.match(text, last.end):
-        return Boxed(why="the last box is a part of something larger")
+        return Boxed(why="the last box is empty", end=last.end)
+    if not ends and _ASKED_AFTER.match(text, last.end):
+        return Boxed(why="the last box is a question", end=last.end)
+    group = _beside(text, firm) if boxes == "all" and len(firm) > 1 else [last]
+    many = "" if ends else scale(text, last.end)
+    if touched_before(text, group[0].start) or (not (ends or many) and touched_after(text, last.end)):
+        return Boxed(why="the last box is a part of something larger", end=last.end)
     if boxes == "last":
         return Boxed((last.content,), end=last.end)
-    return _side_by_side(text, firm)
-
-
-def _side_by_side(text: str, firm: list[Box]) -> Boxed:
-    last = firm[-1]
-    group = [last]
-    contents = [last.content]
-    joiner = " and "
-    if len(firm) > 1:
-        group, contents, joiner = _joined_boxes(text, firm)
+    contents, joiner = _together(text, group)
     if others := alternatives(text, group):
         contents, joiner = contents + others, " or "
     if len(contents) == 1:
-        if _SIGN_BEFORE.search(text, max(0, last.start - 20), last.start):
+        if negated(text, last.start):
             plain = _DIGITS.fullmatch(contents[0].strip())
             contents = [f"-{contents[0].strip()}" if plain else f"-({contents[0]})"]
-        if scale := _SCALE_AFTER.match(text[last.end : last.end + _NEAR]):
-            contents = [f"{contents[0]} {scale[1]}"]
+        if many:
+            contents = [f"{contents[0]} {many}"]
     return Boxed(tuple(contents), joiner, end=last.end)
 
 
-def _joined_boxes(text: str, firm: list[Box]) -> tuple[list[Box], list[str], str]:
-    """Return the boxes that stand beside the last one, their different contents, and what joins them."""
-    last = firm[-1]
-    group = [last]
-    for before in reversed([b for b in firm if b.end <= last.start][-20:]):
+def _beside(text: str, firm: list[Box]) -> list[Box]:
+    """Return the last box with those that stand beside it."""
+    group = [firm[-1]]
+    for before in reversed([b for b in firm if b.end <= group[0].start][-20:]):
         if not joined(text[before.end : group[0].start]):
             break
         group.insert(0, before)
-    joiner = " and "
-    for before, after in pairwise(group):
-        if _OR.search(text[before.end : after.start]):
-            joiner = " or "
+    return group
+
+
+def _together(text: str, group: list[Box]) -> tuple[list[str], str]:
+    """Return what a group of boxes holds, its different contents, and what joins them.
+
+    The members of a tuple are one content, and the names before boxes (``x = ``) go with them.
+    """
+    if len(group) == 1:
+        return [group[0].content], " and "
+    gaps = [text[before.end : after.start] for before, after in pairwise(group)]
+    if (pair := _brackets(text, group)) and all(gap.strip() == "," for gap in gaps):
+        return [pair[0] + ", ".join(b.content for b in group) + pair[1]], " and "
+    names = [_NAMED.search(text, max(0, b.start - 20), b.start) for b in group]
+    called = [f"{name[1]} = " for name in names if name is not None]
+    if len(set(called)) < len(group) or any("=" in b.content for b in group):
+        called = [""] * len(group)
     contents: list[str] = []
-    for b in group:
-        if literal(strip(b.content)) not in {literal(strip(c)) for c in contents}:
-            contents.append(b.content)
-    return group, contents, joiner
+    seen = set()
+    for name, box in zip(called, group, strict=True):
+        if (key := literal(strip(box.content))) not in seen or name:
+            contents.append(name + box.content)
+        seen.add(key)
+    return contents, " or " if any(map(_OR.search, gaps)) else " and "
 
 
-def denied(text: str, box: Box) -> bool:
-    """Tell whether the words around a box deny it, suppose it or take it back."""
-    before = text[max(0, box.start - 80) : box.start]
-    lower = before.lower()
-    if any(word in lower for word in _DENYING) and _DENIED_BEFORE.search(before):
-        return True
-    after = text[box.end : box.end + _NEAR]
-    if _conditional(text, box, lower, after):
-        return True
-    if len(after) < 4 or not any(word in after.lower() for word in _DENYING_AFTER):
-        return False
-    return _DENIED_AFTER.match(after) is not None or _FAILS_AFTER.match(after) is not None
-
-
-def _conditional(text: str, box: Box, lower: str, after: str) -> bool:
-    """Tell whether a box is only what the answer would be."""
-    if not any(word in lower for word in _SUPPOSING):
-        return False
-    before = text[max(0, box.start - _NEAR) : box.start]
-    if _SUPPOSED_BEFORE.search(before):
-        return True
-    return _WOULD_BEFORE.search(before) is not None and _IF_AFTER.match(after) is not None
+def _brackets(text: str, group: list[Box]) -> tuple[str, str] | None:
+    """Return the brackets that enclose a group of boxes."""
+    before, after = (
+        text[max(0, group[0].start - 20) : group[0].start].rstrip()[-2:],
+        text[group[-1].end : group[-1].end + 20].strip().removeprefix("\\right"),
+    )
+    for opening, closing in _BRACKETS.items():
+        if before.endswith(opening) and before not in ("\\(", "\\[") and after.startswith(closing):
+            return opening, closing
+    return None
 
 
 def joined(gap: str) -> bool:
     """Tell whether nothing but joining words stands between two boxes."""
     if len(gap) > 80:
         return False
+    gap = _NAMED.sub(" ", gap)
     gap = re.sub(r"\\(?:text|q?quad|[hv]space\*?\{[^{}]*\})(?![A-Za-z])", " ", gap)
     gap = re.sub(r"[${}.,;:*_\s=()\[\]!?&/|~%<>\\-]+", " ", gap)
     numbered = "nswer" in gap or "ption" in gap
@@ -318,9 +167,11 @@ def joined(gap: str) -> bool:
 def alternatives(text: str, group: list[Box]) -> list[str]:
     r"""Return what "or" offers beside the boxes: ``\boxed{5} or 6``."""
     out = []
-    if m := _OR_AFTER.match(text[group[-1].end : group[-1].end + _NEAR]):
+    end = group[-1].end
+    if text.find("or", end, end + NEAR) >= 0 and (m := _OR_AFTER.match(text[end : end + NEAR])):
         out.append(m[1] or m[2])
-    before = text[max(0, group[0].start - 80) : group[0].start]
+    start = group[0].start
+    before = text[max(0, start - 80) : start]
     if "ither" in before and (m := _EITHER_BEFORE.search(before)):
         out.append(m[1])
     return out

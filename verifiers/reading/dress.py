@@ -44,13 +44,41 @@ _PLACEHOLDERS = frozenset(
 )
 
 
+_FULL_WIDTH = str.maketrans(
+    {chr(c): chr(c - 0xFEE0) for c in range(0xFF01, 0xFF5F)} | {"，": ", ", "；": "; ", "\u3000": " "}
+)
+_ORNAMENTS = re.compile(r"[\s\u220e\u25a0-\u27bf\u2b00-\u2bff\ufe0f\u200d\U0001f000-\U0001faff]")
+
+
+def narrow(text: str) -> str:
+    """Return a text with full-width signs, digits and letters (（：，１) as the usual ones.
+
+    >>> narrow("（１，２）")
+    '(1, 2)'
+    """
+    return text.translate(_FULL_WIDTH)
+
+
+def _without_ornaments(text: str) -> str:
+    """Return a text without the check marks, emoji and spaces at its end."""
+    end = len(text)
+    while end and _ORNAMENTS.match(text, end - 1):
+        end -= 1
+    return text[:end]
+
+
 def is_placeholder(text: str) -> bool:
     """Tell whether a text stands where an answer should, and is none."""
-    return strip(text).strip("[]<>_ .-").lower() in _PLACEHOLDERS
+    if text.isdecimal():
+        return False
+    bare = strip(text)
+    return bare not in ("<", ">") and bare.strip("[]<>_ .-").lower() in _PLACEHOLDERS
 
 
 def strip(text: str) -> str:
     """Take delimiters, bold and a final full stop off an answer."""
+    if not text.isascii():
+        text = _without_ornaments(narrow(text))
     if "\\ " in text:
         text = _CONTROL_SPACE.sub(" ", text)
     if text and text[0] not in _EDGE and text[-1] not in _EDGE and text[0] != "\\":

@@ -3,7 +3,8 @@ r"""Where in a text the answer stands: extraction strategies, written as short t
 ====================  ==========================================================================
 ``whole``             all of the text
 ``last_line``         the last line that is not blank
-``stated``            what follows the last "answer is" or ``answer:`` in that line
+``stated``            the last line that begins with ``Answer:``, ``A:`` or ``Final answer:``; without one,
+                      what follows the last "answer is" or ``answer:`` in the last line
 ``last_number``       the last number (see :mod:`referee.verifiers.reading.written_numbers`)
 ``boxed``             the last box that is asserted (see :mod:`referee.verifiers.reading.boxes`)
 ``after:TEXT``        the rest of the line after the last TEXT, as in ``after:####`` or ``after:A:``
@@ -11,10 +12,14 @@ r"""Where in a text the answer stands: extraction strategies, written as short t
 ``regex:PATTERN``     the last match's group 1, or the whole match where there is no group
 ====================  ==========================================================================
 
-Several strategies in a tuple are tried in turn; the first that finds something decides. A box or a tag
-that is there and gives no answer (boxes of different values beside each other, one never closed, an empty
-one, a denied one) ends the search. Every strategy takes time linear in the text. The ``regex`` strategy
-stops at a deadline of one second instead of backtracking for ever.
+Several strategies in a tuple are tried in turn; the first that finds something decides. A box, a tag or a
+stated line that is there and gives no answer (boxes of different values beside each other, one never closed,
+an empty one, a denied one) ends the search. A box inside a tag is what the tag says, where both strategies
+are named. Every strategy takes time linear in the text. The ``regex`` strategy stops at a deadline of one
+second instead of backtracking for ever.
+
+:data:`CUES` is the order in which the verifiers of this package look for an answer by default; mathematics,
+which reads a text with a parser, has the same (:mod:`referee.verifiers.reading.final_answer`).
 """
 
 from __future__ import annotations
@@ -27,6 +32,7 @@ from typing import TypeAlias
 
 import regex
 
+from referee.verifiers.reading.answer_lines import answer_line
 from referee.verifiers.reading.box_spans import box_spans, whole_box
 from referee.verifiers.reading.boxes import boxed
 from referee.verifiers.reading.dress import unwrapped
@@ -35,6 +41,8 @@ from referee.verifiers.reading.written_numbers import NumberTooLong, last_number
 
 Extract: TypeAlias = "str | tuple[str, ...]"
 Extractor: TypeAlias = Callable[[str], str | None]
+
+CUES = ("tag:answer", "boxed", "after:####", "stated")
 
 DEADLINE_S = 1.0
 _ANSWER = re.compile(r"\banswer(?:\s+is|\s*[:=])\s*:?", re.IGNORECASE)
@@ -50,12 +58,16 @@ def extract(answer: str, how: Extract) -> str | None:
 
 
 def search(answer: str, how: Extract) -> str | None:
-    """Like :func:`extract`, but an empty text where a box or a tag is there and gives no answer."""
-    for strategy in (how,) if isinstance(how, str) else how:
+    """Like :func:`extract`, but an empty text where a box, a tag or a line is there and gives no answer."""
+    strategies = (how,) if isinstance(how, str) else how
+    for strategy in strategies:
         found = extractor(strategy)(answer)
         if found is None:
             continue
-        if (stripped := found.strip()) or strategy == "boxed" or strategy.startswith("tag:"):
+        tag = strategy.startswith("tag:")
+        if tag and "boxed" in strategies and (inside := _boxed(found)) is not None:
+            found = inside
+        if (stripped := found.strip()) or tag or strategy in ("boxed", "stated"):
             return stripped
     return None
 
@@ -132,6 +144,8 @@ def _last_line(text: str) -> str | None:
 
 
 def _stated(text: str) -> str | None:
+    if (found := answer_line(text, _NUMBERS)) is not None:
+        return found.answer or ""
     line = text.rstrip().rpartition("\n")[2]
     if (":" not in line and "=" not in line and " is" not in line) or whole_box(line) is not None:
         return None

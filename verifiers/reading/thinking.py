@@ -32,7 +32,8 @@ THINK = Marks(opening="<think>", closing="</think>")
 _FIRST = re.compile(r"[\s\ufeff\u200b\u200c\u200d\u2060]*[<\[◁]")
 _OPENING = re.compile(
     r"(?i:<(?P<name>think|thinking|reasoning|thought|seed:think)>)"
-    r"|(?P<bracket>\[THINK\])|(?P<kimi>◁think▷)|(?P<channel><\|channel\|>\s*analysis\b[^<]{0,80}<\|message\|>)"
+    r"|(?P<bracket>\[THINK\])|(?P<kimi>◁think▷)|(?P<channel><\|channel\|>\s*analysis\b[^<]{0,80}<\|"
+    r"message\|>)"
 )
 _CLOSING = {
     "bracket": re.compile(r"\[/THINK\]"),

@@ -43,7 +43,8 @@ _PLAIN = re.compile(r"-?[0-9]{1,18}")
 _UNIT_AFTER = re.compile(r"[^0-9=<>+*/^!]*")
 _SCALE = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _PART_OF_MORE_BEFORE = re.compile(
-    r"(?:[\^_]\{?|[-−]\s*[({]\s*|[0-9][:.,/]|[0-9]\s*[*×·^]\s*|\\sqrt\{?|(?:[<>≠≤≥!]=?|\\(?:n?eq?|lt|gt|[lg]eq?)|\bnot)\s*)$"
+    r"(?:[\^_]\{?|[-−]\s*[({]\s*|[0-9][:.,/]|[0-9]\s*[*×·^]\s*|\\sqrt\{?|(?:[<>≠≤≥!]=?|\\(?:n?eq?|lt|gt|"
+    r"[lg]eq?)|\bnot)\s*)$"
 )
 _PART_OF_MORE_AFTER = re.compile(
     r":[0-9]|\s*[\^_]\s*[{0-9-]|/[0-9(]|[.,][0-9]|![0-9!=]|\s*\\?pi\b|[⁰¹²³⁴-⁹]|\}[\^_{]"

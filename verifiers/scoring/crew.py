@@ -33,7 +33,7 @@ from referee.verifiers.scoring.crew_orders import CrewOrder, CrewTask, Payload, 
 from referee.verifiers.scoring.crew_worker import IDLE, KEPT, Clock, Question, Ruling
 from referee.verifiers.scoring.lateness import late, use_of_process
 from referee.verifiers.scoring.nursery import Nursery, NurseryDied
-from referee.verifiers.scoring.pipe import Garbled, Pipe, wait
+from referee.verifiers.scoring.pipe import Pipe, wait
 
 TICK_S = 0.02
 START_S = 120.0  # a worker may have to import a large library first
@@ -54,6 +54,7 @@ class _Worker:
     loading: bool = False
     order: CrewOrder | None = None
     tasks: dict[int, CrewTask] = field(default_factory=dict)
+    code: int | None = None  # that it ended with
 
 
 class Crew:
@@ -273,14 +274,13 @@ class Crew:
                 self._load(self._start(payload), payload)
 
     def _receive(self, w: _Worker) -> None:
-        try:
+        with contextlib.suppress(OSError):  # that it has gone is seen on receiving
             w.pipe.flush()
-            messages = w.pipe.receive()
-        except (OSError, EOFError, Garbled):  # it died, or its verifier wrote into the pipe
-            self._end_dead(w)
-            return
+        messages, gone = w.pipe.receive()
         for message in messages:
             self._take(w, *message)
+        if gone and w in self._workers:
+            self._end_dead(w)
 
     def _take(self, w: _Worker, kind: str, *message: Any) -> None:
         w.since = time.monotonic()
@@ -369,18 +369,10 @@ class Crew:
             order.waiting.clear()
 
     def _end_dead(self, w: _Worker) -> None:
-        task = w.tasks.get(int(w.clock.ticket))
-        place = (int(w.clock.part), int(w.clock.first))
-        code = self._end_code(w)
-        if task is not None and place in task.open:
-            if task.died == place:
-                whole = w.order is not None and w.order.payload.whole[place[0]]
-                count = len(task.items) if whole else 1
-                lost = failure(f"the worker process ended with code {code}, twice")
-                self._decide(w, int(w.clock.ticket), task, place, Ruling(*place, [lost] * count, 0.0))
-            else:
-                task.died = place
-        elif w.loading and w.order is not None:
+        """End a worker that died or wrote rubbish; what it was asked is asked once more, alone."""
+        code = self._end_code(w)  # first: while it lives it goes on to other questions
+        suspects = self._suspects(w)
+        if not suspects and w.loading and w.order is not None:
             w.order.payload.deaths += 1
             if w.order.payload.deaths > 1:
                 lost = failure(
@@ -388,16 +380,31 @@ class Crew:
                 )
                 self._lose(w, lost)
                 return
+        for ticket, task, place in suspects:
+            if task.died == place:
+                whole = w.order is not None and w.order.payload.whole[place[0]]
+                count = len(task.items) if whole else 1
+                lost = failure(f"the worker process ended with code {code}, twice")
+                self._decide(w, ticket, task, place, Ruling(*place, [lost] * count, 0.0))
+            else:
+                task.died = place
         self._end(w)
+
+    def _suspects(self, w: _Worker) -> list[tuple[int, CrewTask, Question]]:
+        """Return the question that a worker ended at; where it was at none, the next of each task."""
+        ticket, place = int(w.clock.ticket), (int(w.clock.part), int(w.clock.first))
+        task = w.tasks.get(ticket)
+        if task is not None and place in task.open:
+            return [(ticket, task, place)]
+        return [] if w.loading else [(t, task, min(task.open)) for t, task in w.tasks.items()]
 
     def _drain(self, w: _Worker) -> None:
         """Take in what a worker sent before it is ended."""
-        with contextlib.suppress(OSError, EOFError, Garbled):
-            for kind, *message in w.pipe.receive():
-                if kind == "judged":
-                    self._settle(w, message[0])
-                else:
-                    w.loading = False
+        for kind, *message in w.pipe.receive()[0]:
+            if kind == "judged":
+                self._settle(w, message[0])
+            else:
+                w.loading = False
 
     def _decide(self, w: _Worker, ticket: int, task: CrewTask, place: Question, cell: Ruling) -> None:
         task.cells[place] = cell
@@ -424,10 +431,15 @@ class Crew:
             self._spare(order.payload, order.workers)
 
     def _end_code(self, w: _Worker) -> int:
+        if w.code is None:
+            w.code = self._ended(w.pid)
+        return w.code
+
+    def _ended(self, pid: int) -> int:
         if self._nursery is None:
             return -1
         try:
-            return self._nursery.end(w.pid)
+            return self._nursery.end(pid)
         except NurseryDied:  # its workers died with it
             self._nursery.close()
             self._nursery = None

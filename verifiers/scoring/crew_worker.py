@@ -66,11 +66,9 @@ class Clock(ctypes.Structure):
 
 def serve(pipe_fd: int, clock_fd: int) -> None:
     """Serve the pipe until it closes."""
-    import mmap
-
     die_with_parent(os.getppid())
     pipe = Connection(pipe_fd)
-    clock = Clock.from_buffer(mmap.mmap(clock_fd, ctypes.sizeof(Clock)))
+    clock = _mapped(clock_fd)
     held: dict[int, list[tuple[AnyVerifier, bool]]] = {}
     try:
         while True:
@@ -81,6 +79,19 @@ def serve(pipe_fd: int, clock_fd: int) -> None:
                 _judge(pipe, clock, held, message[0])
     except (EOFError, OSError):
         return  # the parent has gone, or wants no more
+
+
+def _mapped(clock_fd: int) -> Clock:
+    """Map the clock and close its descriptor, which a verifier could write to; ``mmap`` would keep a copy."""
+    library = ctypes.CDLL(None, use_errno=True)
+    size, read_write, shared = ctypes.sizeof(Clock), 1 | 2, 1
+    library.mmap.restype = ctypes.c_void_p
+    library.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long)
+    address = library.mmap(None, size, read_write, shared, clock_fd, 0)
+    if address in (None, ctypes.c_void_p(-1).value):
+        raise OSError(ctypes.get_errno(), "the clock cannot be mapped")
+    os.close(clock_fd)
+    return Clock.from_address(address)
 
 
 def die_with_parent(parent: int) -> None:

@@ -22,15 +22,8 @@ _READ_A_TURN = 1 << 26  # what one worker may have read before the others are lo
 _SHORT, _LONG = struct.Struct("!i"), struct.Struct("!Q")
 
 
-class Garbled(ValueError):
-    """What stands in the pipe is no message."""
-
-
 class Pipe:
-    """Messages to and from one worker.
-
-    Every method raises OSError where the worker has gone.
-    """
+    """Messages to and from one worker. To send raises OSError where the worker has gone."""
 
     def __init__(self, end: socket.socket) -> None:
         end.setblocking(False)
@@ -69,36 +62,34 @@ class Pipe:
             else:
                 self._unsent.popleft()
 
-    def receive(self) -> list[Any]:
-        """Return the messages that are there whole, perhaps none.
+    def receive(self) -> tuple[list[Any], bool]:
+        """Return the messages that are there whole, and whether no more will come.
 
-        Raises:
-            EOFError: where the worker has gone, once all that it sent has been returned.
-            Garbled: where what came is no message.
+        None will where the worker has gone, or where what it sent is no message.
         """
-        gone = False
+        gone = self._read()
+        messages: list[Any] = []
+        try:
+            while (body := self._next()) is not None:
+                messages.append(pickle.loads(body))  # noqa: S301  # our own worker wrote it
+        except Exception:  # noqa: BLE001  # whatever unpickling rubbish raises
+            return messages, True
+        return messages, gone
+
+    def _read(self) -> bool:
         taken = 0
         while taken < _READ_A_TURN:
             try:
                 piece = self._end.recv(_READ)
             except BlockingIOError:
-                break
-            except ConnectionResetError:
-                piece = b""
+                return False
+            except OSError:
+                return True
             if not piece:
-                gone = True
-                break
+                return True
             taken += len(piece)
             self._unread += piece
-        messages = []
-        while (body := self._next()) is not None:
-            try:
-                messages.append(pickle.loads(body))  # noqa: S301  # our own worker wrote it
-            except Exception as e:
-                raise Garbled(f"{type(e).__name__}: {e}") from e
-        if gone and not messages:
-            raise EOFError
-        return messages
+        return False
 
     def _next(self) -> bytes | None:
         if len(self._unread) < _SHORT.size:
@@ -111,7 +102,7 @@ class Pipe:
                 return None
             (size,) = _LONG.unpack_from(self._unread, _SHORT.size)
         if not 0 <= size <= MAX_MESSAGE:
-            raise Garbled(f"a message of {size} bytes")
+            raise ValueError(f"a message of {size} bytes")
         if len(self._unread) < start + size:
             return None
         body = bytes(self._unread[start : start + size])

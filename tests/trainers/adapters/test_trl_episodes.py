@@ -72,10 +72,10 @@ def test_trl_plays_a_game_by_tool_calls_and_is_paid_what_the_episodes_pay(tmp_pa
     assert len(logs) == len(seen) == 2
     for entry, rewards in zip(logs, seen, strict=True):
         assert entry["rewards/guess_number/mean"] == pytest.approx(sum(rewards) / len(rewards))
-        assert set(rewards) == {0.0, 1.0}
         assert entry["tools/call_frequency"] > 0.5
         assert entry["tools/failure_frequency"] == 0.0
-        assert entry["grad_norm"] > 0.0
+        assert (entry["grad_norm"] > 0.0) == (len(set(rewards)) > 1)
+    assert {reward for rewards in seen for reward in rewards} == {0.0, 1.0}
 
 
 def test_trl_uses_a_tool_and_is_paid_for_the_models_last_message(tmp_path, worker):

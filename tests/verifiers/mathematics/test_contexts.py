@@ -118,6 +118,50 @@ def test_an_unreadable_reference_abstains(answer):
     assert lint_reference(answer)
 
 
+@pytest.mark.parametrize(
+    "answer", ["?", "N/A", "see figure", "-", r"\text{none given}", "answers may vary", "略"]
+)
+def test_a_reference_that_is_none_is_not_paid_for_being_repeated(answer):
+    assert Math()(rf"\boxed{{{answer}}}", Problem(answer=answer)).score is None
+
+
+@pytest.mark.parametrize(
+    "answer", [r"A \ltimes B", r"\bigstar x", "\x0crac{a}{b}\\perp", "2\text{ kg\\perp}", "⊕"]
+)
+def test_an_unreadable_reference_pays_what_is_written_the_same_and_abstains_else(answer):
+    assert Math()(rf"\boxed{{{answer}}}", Problem(answer=answer)).score == 1.0
+    assert Math()(r"\boxed{7}", Problem(answer=answer)).score is None
+
+
+def test_a_reference_that_is_prose_decides():
+    problem = Problem(answer="There exists an $x$ such that $2^x < x \\perp 1$")
+    verdict = Math()(r"\boxed{7}", problem)
+    assert (verdict.score, verdict.detail["decided_by"]) == (0.0, "text")
+    assert lint_reference(problem.answer) == "the reference is prose: only the same words equal it"
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "right"),
+    [
+        (r"\frac{1587}{52}", "30.52", True),
+        ("30.519", "30.52", True),
+        ("30.5", "30.52", False),
+        ("0.125", "0.13", True),
+        ("0.125", "0.12", True),
+        (r"\sqrt2-1", r"41.4\%", True),
+        (r"\frac13", "0.3", False),
+        ("7.4", "7", False),
+        ("1653400000000", r"1.653 \times 10^{12}", True),
+        ("1654000000000", r"1.653 \times 10^{12}", False),
+    ],
+)
+def test_rounding_as_printed_accepts_what_rounds_to_the_reference(text, answer, right):
+    problem = Problem(answer=answer)
+    assert Math(rounding="as_printed")(rf"\boxed{{{text}}}", problem).score == float(right)
+    assert Math()(rf"\boxed{{{text}}}", problem).score == 0.0
+    assert "rounding='as_printed'" in repr(Math(rounding="as_printed"))
+
+
 def test_numbers_are_references_too():
     assert Math()(r"\boxed{\frac12}", Problem(answer=0.5)).score == 1.0
     assert Math()(r"\boxed{7}", Problem(answer=7)).score == 1.0

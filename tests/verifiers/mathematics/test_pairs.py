@@ -10,7 +10,8 @@ import pytest
 from referee.verifiers import Math, Problem, Reason
 
 DATA = Path(__file__).resolve().parents[2] / "data"
-PAIRS = [json.loads(line) for line in (DATA / "mathematics_pairs.jsonl").read_text().splitlines()]
+FILES = [DATA / "mathematics_pairs.jsonl", *sorted((DATA / "mathematics").glob("*.jsonl"))]
+PAIRS = [json.loads(line) for path in FILES for line in path.read_text().splitlines()]
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=[p["id"] for p in PAIRS])

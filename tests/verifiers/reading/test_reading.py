@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from pathlib import Path
@@ -14,9 +15,10 @@ from hypothesis import strategies as st
 from referee.envs import family
 from referee.envs.answers import final_answer
 from referee.envs.tools import calls_in
-from referee.verifiers import Choice, Exact, Math, Numeric, ThinkFormat, UnitTests, extract_code
+from referee.verifiers import Choice, Closeness, Exact, Math, Numeric, ThinkFormat, UnitTests, extract_code
 from referee.verifiers.mathematics.extract import extract as mathematics
 from referee.verifiers.reading.marks import Marks, as_marks
+from referee.verifiers.reading.strategies import CUES as ORDER
 from referee.verifiers.reading.strategies import extract, readings
 from referee.verifiers.records import Completion, Problem, Reason, answer_of, text_of
 from referee.verifiers.rubric import Rubric
@@ -175,7 +177,7 @@ JUDGED = [
 def test_a_stronger_cue_never_makes_a_weaker_reading(cue: str) -> None:
     tried = 0
     for verifier, text, asked in JUDGED:
-        if "\n" in text and cue.startswith(("Answer: {", "Final")) and isinstance(verifier, Math):
+        if "\n" in text and cue.startswith(("Answer: {", "Final")) and not isinstance(verifier, Exact):
             continue  # the line behind the cue is the answer, and it is words
         if "\n" in text and cue.startswith("<answer>") and isinstance(verifier, Exact):
             continue  # a last line is asked for, not a tag
@@ -183,6 +185,57 @@ def test_a_stronger_cue_never_makes_a_weaker_reading(cue: str) -> None:
             tried += 1
             assert verifier(cue.format(text), asked).score == 1.0, (verifier, text, cue)
     assert tried > 40
+
+
+# In the order of their strength; the last is where a text without a cue is read.
+SHOWN = (
+    "<answer>{}</answer>", "It is \\boxed{{{}}}.", "#### {}", "**Answer:** {}", "The answer is {}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(len(SHOWN)), 2)), ids=str)
+def test_of_two_cues_every_reader_takes_the_same(order: tuple[int, int]) -> None:
+    text = "\n".join(SHOWN[cue].format(value) for cue, value in zip(order, ("7", "5"), strict=True))
+    taken_back = order in ((1, 3), (1, 4), (3, 4))  # by a plain statement behind: by all readers or by none
+    of_family = Problem(answer="7", info={"family": "addition", "level": 0})
+    letters = text.replace("7", "B").replace("5", "C")
+    scores = {
+        str(verifier): verifier(shown, asked).score == 1.0
+        for verifier, shown, asked in (
+            (Math(), text, Problem(answer="7")),
+            (Numeric(), text, Problem(answer="7")),
+            (Closeness(), text, Problem(answer="7")),
+            (Exact(extract=(*ORDER, "last_line")), text, Problem(answer="7")),
+            (family("addition"), text, of_family),
+            *([] if taken_back else [(Choice(), letters, Problem(answer="B"))]),
+        )
+    }
+    assert len(set(scores.values())) == 1, scores
+    assert taken_back or set(scores.values()) == {order[0] < order[1]}
+
+
+@pytest.mark.parametrize(
+    "line", ["A: 7", "**A:** 7", "**Answer:** 7", "Final answer: 7", "**Final Answer**\n7"]
+)
+@pytest.mark.parametrize("behind", ["", "\nThat took 5 steps.", "\n\n5 checks passed"])
+def test_an_answer_line_is_read_wherever_it_stands(line: str, behind: str) -> None:
+    of_family = Problem(answer="7", info={"family": "addition", "level": 0})
+    for verifier, asked in (
+        (Math(), Problem(answer="7")),
+        (Numeric(), Problem(answer="7")),
+        (Exact(extract="stated"), Problem(answer="7")),
+        (family("addition"), of_family),
+    ):
+        assert verifier(f"We add.\n{line}{behind}", asked).score == 1.0, verifier
+
+
+def test_a_box_inside_a_tag_is_what_the_tag_says() -> None:
+    text = r"\boxed{5} <answer>So it is \boxed{7}, as wanted.</answer>"
+    assert extract(text, ("tag:answer", "boxed")) == extract(text, ("boxed", "tag:answer")) == "7"
+    assert extract(text, "tag:answer") == r"So it is \boxed{7}, as wanted."
+    for verifier in (Math(), Numeric(), family("addition")):
+        asked = Problem(answer="7", info={"family": "addition", "level": 0})
+        assert verifier(text, asked).score == 1.0
 
 
 @given(

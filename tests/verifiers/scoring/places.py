@@ -37,6 +37,29 @@ def keeps_the_lock(completion: Completion, problem: Problem) -> float:
     return 1.0
 
 
+def writes_half_a_message(completion: Completion, problem: Problem) -> float:
+    if HOSTILE in completion.text:
+        _write_everywhere(b"\x00\x10\x00\x00half")
+        time.sleep(1000)
+    return 1.0
+
+
+def writes_rubbish(completion: Completion, problem: Problem) -> float:
+    if HOSTILE in completion.text:
+        _write_everywhere(b"\x00\x00\x00\x04none" * 1000)
+    return 1.0
+
+
+def _write_everywhere(text: bytes) -> None:
+    for fd in range(3, 64):
+        try:
+            os.set_blocking(fd, False)
+            os.write(fd, text)
+            os.set_blocking(fd, True)
+        except OSError:
+            pass
+
+
 def raises(completion: Completion, problem: Problem) -> float:
     if HOSTILE in completion.text:
         raise RuntimeError("broken verifier")

@@ -5,17 +5,22 @@ from __future__ import annotations
 import dataclasses
 import multiprocessing
 import os
+import pickle
+import socket
 import subprocess
 import sys
 import textwrap
-from concurrent.futures import ProcessPoolExecutor
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
 from referee.trainers import Scorer, to_lm_eval, to_verl
-from referee.verifiers import Completion, Exact, Item, Math, Problem, Reason, Rubric, evaluate
+from referee.verifiers import Completion, Exact, Item, Math, Problem, Reason, Rubric, Verdict, evaluate
 from referee.verifiers.scoring import score
+from referee.verifiers.scoring.pipe import Pipe
 from referee.verifiers.scoring.plan import Place, place, plan
 
 HERE = Path(__file__).parent
@@ -249,3 +254,52 @@ def test_workers_that_cannot_be_started_abstain(tmp_path: Path) -> None:
         """,
     )
     assert out.strip() == "unavailable True"
+
+
+@pytest.mark.parametrize("kind", ["writes_half_a_message", "writes_rubbish"])
+def test_a_verifier_that_writes_into_its_workers_pipe_holds_nobody_up(kind: str) -> None:
+    texts = ["a", "hostile", "b"]
+    started = time.monotonic()
+    with ThreadPoolExecutor(2) as clients:
+        spoilt = clients.submit(_scored, kind, texts)
+        whole = clients.submit(_scored, "quick", texts * 20)
+        assert {v.score for v in whole.result(60)} == {1.0}
+        assert [v.score for v in spoilt.result(60)] == [1.0, None, 1.0]
+    assert time.monotonic() - started < 20
+
+
+def _scored(kind: str, texts: list[str]) -> list[Verdict]:
+    pairs = [(t, Problem(id=str(i))) for i, t in enumerate(texts)]
+    rubric = Rubric({kind: getattr(places, kind)})
+    return [r.parts[kind] for r in score(rubric, pairs, workers=1, deadline_s=0.5)]
+
+
+def test_a_pipe_keeps_what_is_not_read_and_takes_in_what_comes_in_pieces() -> None:
+    here, there = socket.socketpair()
+    pipe, worker = Pipe(here), Connection(there.detach())
+    long = ("load", b"x" * 3_000_000)
+    pipe.send(long)
+    pipe.send(("judge", []))
+    assert pipe.unsent
+    reader = ThreadPoolExecutor(1).submit(lambda: [worker.recv(), worker.recv()])
+    while pipe.unsent:
+        pipe.flush()
+    assert reader.result(10) == [long, ("judge", [])]
+    assert pipe.receive() == ([], False)
+    worker.send_bytes(pickle.dumps("whole"))
+    os.write(worker.fileno(), b"\x00\x00")
+    assert pipe.receive() == (["whole"], False)
+    worker.close()
+    assert pipe.receive() == ([], True)
+
+
+@pytest.mark.parametrize(
+    "rubbish", [b"\xff\xff\xff\x00", b"\x00\x00\x00\x02ab", b"\x70\x00\x00\x00"], ids=repr
+)
+def test_what_came_before_rubbish_is_taken_in_and_nothing_after_it(rubbish: bytes) -> None:
+    here, there = socket.socketpair()
+    worker = Connection(there.detach())
+    worker.send("whole")
+    os.write(worker.fileno(), rubbish)
+    assert Pipe(here).receive() == (["whole"], True)
+    worker.close()

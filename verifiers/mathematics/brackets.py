@@ -1,0 +1,76 @@
+"""What stands in braces, brackets and environments: groups, intervals, sets, matrices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from referee.verifiers.mathematics.environments import left_brace
+from referee.verifiers.mathematics.tree import Node, Unreadable
+
+if TYPE_CHECKING:
+    from referee.verifiers.mathematics.parser import Parser
+
+
+def braces(p: Parser) -> Node:
+    """Parse a group in braces whose first brace has been taken."""
+    if p.accept("}"):
+        raise Unreadable("an empty group")
+    saved, p.in_abs = p.in_abs, 0
+    node = p.items()
+    if p.accept("choose"):
+        node = Node("fn", "binom", (node, p.expression()))
+    elif p.accept("over"):
+        node = Node("div", None, (node, p.expression()))
+    p.expect("}")
+    p.in_abs = saved
+    return node
+
+
+def brackets(p: Parser, opening: str) -> Node:
+    """Parse parentheses, a tuple or an interval behind its opening bracket."""
+    saved, p.in_abs = p.in_abs, 0
+    p.reversed += opening == "]"
+    node = p.items()
+    p.reversed -= opening == "]"
+    closing = (
+        p.expect(")", "]", "[").text
+        if opening == "]"
+        else p.expect(")", "]", "[" if opening == "(" else ")").text
+    )
+    p.in_abs = saved
+    opening = {"]": "("}.get(opening, opening)
+    closing = {"[": ")"}.get(closing, closing)
+    if node.kind == "seq":
+        if node.value != "comma":
+            return node
+        return Node("group", (opening, closing), node.args)
+    if (opening, closing) in (("(", "]"), ("[", ")")):
+        raise Unreadable("brackets that do not match")
+    return node
+
+
+def set_of(p: Parser) -> Node:
+    """Parse a set behind its opening brace."""
+    if p.accept("\\}"):
+        return Node("const", "empty")
+    if (rows := left_brace(p)) is not None:
+        return rows
+    saved, p.in_abs, p.in_set = (p.in_abs, p.in_set), 0, 1
+    head = p.items()
+    if p.accept("|", ":"):
+        p.in_set = 0
+        conditions = p.items()
+        name = head.args[0] if head.kind == "rel" else head
+        image = conditions.kind == "rel" and conditions.value == ("in",) and head.kind != "rel"
+        if image and name.kind != "var":  # the values of 2k for k in Z
+            p.expect("\\}")
+            p.in_abs, p.in_set = saved
+            return Node("seq", "comma", (head, conditions))
+        if name.kind != "var" or (head.kind == "rel" and head.args[1] != Node("const", "reals")):
+            raise Unreadable("a set that is described in a way this reader does not know")
+        node = Node("builder", name.value, (conditions,))
+    else:
+        node = Node("set", None, head.args if head.kind == "seq" else (head,))
+    p.expect("\\}")
+    p.in_abs, p.in_set = saved
+    return node

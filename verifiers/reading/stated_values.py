@@ -1,0 +1,301 @@
+r"""What a sentence states: the value behind "the answer is", or the last value of a text.
+
+What a value is, a :class:`~referee.verifiers.reading.extracted.Grammar` says, so that this file needs no
+parser. Words that change a number ("7 over 2", "5 less than 12") are worked into it, or there is no answer;
+what a value is contrasted with ("12, not 15") is left out.
+"""
+
+from __future__ import annotations
+
+import re
+
+from referee.verifiers.reading.dress import is_placeholder, strip
+from referee.verifiers.reading.extracted import Extracted, Grammar
+from referee.verifiers.reading.worded_arithmetic import in_signs
+
+_INSIDE = frozenset("()[]{}^_\\*/+<>|")
+PHRASE = re.compile(
+    r"(?:\b(?:final|correct|right)?\s*(?:answers?|results?|solutions?|values?|option|"
+    r"choice)\b[^.\n$=:]{0,40}?"
+    r"\b(?:is|are|equals|equal to|be|becomes|was)\b|"
+    r"\banswer\s*(?:=|:)|(?:答案|结果|选项)[^\n。,$]{0,8}?(?:是|为|等于|选|:|=)|故选择?|应选)"
+    r"(?:\s+(?:therefore|thus|simply|just|exactly|then|equal to|given by))*[:\s]*",
+    re.I,
+)
+_CHANGED_BEFORE = re.compile(
+    r"\b(?:minus|negative|plus|times|over|twice|double|triple|half(?:\s+of)?|divided\s+by|multiplied\s+by|"
+    r"(?:less|more|fewer|greater|larger|smaller)\s+than|(?:percent|%)\s+of|"
+    r"(?:roots?|log(?:arithm)?|sine|cosine|tangent|square|cube|factorial|reciprocal|inverse|"
+    r"opposite)\s+of|step|line|equation|section|figure)[\s$*_]*$",
+    re.I,
+)
+CHANGED_AFTER = re.compile(
+    r"[\s$*_]*(?:squared|cubed|factorial|below\s+zero|(?:is\s+)?too\s+\w+|"
+    r"(?:over|plus|minus|times|divided\s+by|multiplied\s+by)\s+[\d$\\]|(?:percent|\\?%)\s+of|"
+    r"(?:less|more|fewer|greater|larger|smaller|higher|lower)\s+than|to\s+the\s+(?:power|\d+\s*(?:st|nd|rd|"
+    r"th))|"
+    r"(?:\w+\s+)?(?:less|fewer|greater|larger|smaller|ago)\s*(?:[.,;)]|$)|"
+    r"(?:when|if|unless|before|half|negative|roughly|is\s+(?:the|a|an)\s+(?:lower|upper)\s+bound)\b|"
+    r"(?:ten|hundred|thousand|million|billion|dozen)s\b)",
+    re.I,
+)
+DOUBT = re.compile(
+    r"\b(?:not|never|cannot|neither|nor|no|wrong|incorrect|false|unknown|unsure|uncertain|maybe|perhaps|"
+    r"possibly|"
+    r"might|could|either|or|"
+    r"guess|impossible|unclear|wait|idk|unable|sorry)\b|n['’]t\b|\?|不是|不对|错误|可能|也许|或|无法",
+    re.I,
+)
+_HEDGED_AFTER = re.compile(r"[\s$*)]*[,(]?\s*(?:(?:or|maybe|perhaps|possibly|either)\b|\?|或)", re.I)
+_WOULD_BE = re.compile(r"\b(?:would|could|might)\b", re.I)
+_CONDITION = re.compile(r"\b(?:if|unless|had|were|provided)\b", re.I)
+SENTENCE_END = re.compile(r"\n|(?<=[^.])\.(?=\s+[A-Z]|\s*$)|。")
+_BOUNDARY = re.compile(r"\n|(?<!i\.e)(?<!e\.g)(?<!\bvs)[.!?](?=[\s*)\"”]|$)|[;。]")
+_START = re.compile(r"\n|[.!?](?=\s)|。")
+FORMULA = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.S)
+_DISPLAY = re.compile(
+    r"\\begin\{((?:align|gather|equation|eqnarray|multline)(?:ed)?\*?)\}(.+?)\\end\{\1\}", re.S
+)
+BOLD = re.compile(r"(?<![\w)*])\*\*(?=[^\s*])([^*\n]{1,120}?)\*\*(?![\w*])")
+_LISTED = re.compile(r"[\s$]*(?:,|;|,?\s*\b(and|or)\b)[\s$]*")  # between the formulas of one answer
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+NUMBER = re.compile(
+    r"(?:(?<![\w.])|(?<=[\u4e00-\u9fff]))[-−]?(?:\\?\$\s?)?\d[\d,]*(?:\.\d+)?(?:\s?/\s?\d+|(?::\d+)+)?"
+    r"(?:\\?%|[万亿])?(?:(?![\w^])|(?=[\u4e00-\u9fff]))"
+)
+CONTRAST = re.compile(
+    r"(?:[,(]\s*(?:and\s+|but\s+)?(?:not|rather\s+than|instead\s+of)\b|(?<=\s)(?:rather\s+than|instead\s+of)\b|"
+    r"而不是|不是)\s*(?:\$[^$\n]{1,40}\$|\*\*[^*\n]{1,40}\*\*|-?\d[\d,./]{0,20})(?:\s+[a-z]+)?\)?(?=[\s.,;!)。]|$)",
+    re.I,
+)  # what a value is set against: "12, not 15"
+_SO = re.compile(
+    r"[\s$*_]*[,;(]?\s*(?:which\s+(?:is|equals|makes|gives)|i\.e\.,?|that\s+is,?|so|or|namely|giving|"
+    r"making|=)\s+"
+    r"(?:\$([^$\n]+)\$|(-?\d[\d,]*(?:\.\d+)?(?:/\d+)?))(?![\w/])",
+    re.I,
+)
+_EXPLAINED = re.compile(
+    r"\(|\b(?:since|because|as|that\s+is|that['’]s|i\.e|which|after|each|every|from|given|when|with|for|at|"
+    r"of)\b",
+    re.I,
+)
+_STATES = re.compile(
+    r"(?:\b(?:is|are|was|were|on|be|called|named)|['’]s|[:=是为])(?:\s+(?:an?|the))?\s*$", re.I
+)
+_IN_WORDS = re.compile(
+    r"\b(?:is|are|was|were|equals|be|get|makes?|has|have|costs?|needs?)\s+([a-z]{3,}(?:[ -][a-z]{3,}){0,5})$",
+    re.I,
+)
+
+
+def sentences(text: str) -> list[tuple[int, int]]:
+    """Return where the sentences of a text stand, each with the sign that ends it."""
+    out, begin = [], 0
+    for m in _BOUNDARY.finditer(text):
+        if m.end() - begin > 1:
+            out.append((begin, m.end()))
+        begin = m.end()
+    if begin < len(text):
+        out.append((begin, len(text)))
+    return out
+
+
+def first_sentence(text: str, start: int) -> str:
+    """Return the sentence that begins at a place, without what dresses it."""
+    m = SENTENCE_END.search(text, start)
+    return strip(text[start : m.start() if m else len(text)])
+
+
+def last_match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    """Return the last match of a pattern in a text."""
+    found = None
+    for m in pattern.finditer(text):
+        found = m
+    return found
+
+
+def value_behind(rest: str, grammar: Grammar) -> str | None:
+    """Return the value that a text begins with, or is; None where words change or hedge it."""
+    rest = CONTRAST.sub("", rest).strip().removesuffix(".").removesuffix(" instead")
+    formula = FORMULA.match(rest)
+    if formula is None or formula.end() == len(rest):
+        rest, formula = strip(rest), None
+    if not rest or is_placeholder(rest) or "\\boxed" in rest:
+        return None
+    if formula is None and grammar.kind(rest) == "value":
+        return rest
+    bold = BOLD.match(rest)
+    if bold is not None and grammar.kind(bold[1]) == "value":
+        return None if _hedged(rest, bold.end()) else bold[1]
+    if formula is not None:
+        content = next(g for g in formula.groups() if g is not None)
+        return None if _hedged(rest, formula.end()) or grammar.kind(content) != "value" else content
+    if (worked := _worked(rest)) is not None:
+        return worked
+    number = NUMBER.match(rest)
+    if (
+        number is None
+        or _hedged(rest, number.end())
+        or re.match(r"[\s,]*[-\d(+*/^=<>\\]", rest[number.end() :])
+    ):
+        return None
+    return number[0]
+
+
+def _hedged(text: str, end: int) -> bool:
+    return CHANGED_AFTER.match(text, end) is not None or _HEDGED_AFTER.match(text, end) is not None
+
+
+def _worked(text: str) -> str | None:
+    """Return what arithmetic in words at the start of a text is said to be, or else the arithmetic."""
+    found = in_signs(text)
+    if found is None:
+        return None
+    said = _SO.match(text, found[1])
+    return (said[1] or said[2]) if said else found[0]
+
+
+def phrase(text: str, grammar: Grammar) -> Extracted | None:
+    """Return what follows the last "the answer is"; None where the text does not say it."""
+    if len(text) > 20_000:
+        text = text[-20_000:]
+    last = last_match(PHRASE, text)
+    if last is None:
+        return None
+    if DOUBT.search(last[0]):
+        return Extracted(None, "phrase", "the answer is denied or in doubt")
+    sentence = strip(CONTRAST.sub("", first_sentence(text, last.end())))
+    if is_placeholder(sentence):
+        return Extracted(None, "phrase", "the answer is missing") if sentence else None
+    if _WOULD_BE.search(last[0]) and _CONDITION.search(sentence):
+        return Extracted(None, "phrase", "the answer is stated under a condition")
+    if (worked := _worked(sentence)) is not None:
+        return Extracted(worked, "phrase")
+    kind = grammar.kind(sentence)
+    if kind == "value":
+        return Extracted(sentence, "phrase")
+    if DOUBT.search(re.sub(r"\\[A-Za-z]+", "", sentence)):
+        if re.search(r"\b(?:or|and)\b", sentence) and not re.search(r"\bnot\b|n't", sentence):
+            return Extracted(sentence, "phrase")
+        return Extracted(None, "phrase", "the answer is denied or in doubt")
+    if kind == "words":
+        return Extracted(sentence, "phrase") if len(sentence.split()) <= 6 else None
+    if formula := FORMULA.match(text, last.end()):
+        return Extracted(next(g for g in formula.groups() if g is not None), "phrase")
+    if (number := NUMBER.match(sentence)) and not re.match(r"[\s,]*[-\d]", sentence[number.end() :]):
+        if CHANGED_AFTER.match(sentence, number.end()):
+            return Extracted(None, "phrase", "the words behind the number change it")
+        return Extracted(number[0], "phrase")
+    formulas = [next(g for g in m.groups() if g is not None) for m in FORMULA.finditer(sentence)]
+    if len(formulas) == 1:
+        return Extracted(formulas[0], "phrase")
+    return Extracted(sentence, "phrase")
+
+
+def conclusion(text: str, grammar: Grammar) -> Extracted:
+    """Return what a text without any stronger cue says: "the answer is", or its last value."""
+    return phrase(text, grammar) or last_value(text, grammar)
+
+
+def last_value(text: str, grammar: Grammar) -> Extracted:
+    """Return the last formula, bold value or number, unless its sentence denies it, doubts it or asks."""
+    text = text.strip()
+    if not text:
+        return Extracted(None, "none", "the text is empty")
+    lines = [line for line in text[-4000:].split("\n") if line.strip()]
+    line = strip(lines[-1]) if lines else ""
+    if len(line) <= 120 and not is_placeholder(line) and not ("**" in line and BOLD.search(lines[-1])):
+        kind = grammar.kind(line)
+        if kind == "value" or (kind == "words" and len(lines) == 1 and _few_words(line)):
+            return Extracted(line, "last")
+        if kind == "too_big":
+            return Extracted(line, "last")
+    if lines and (words := _stated_in_words(lines[-1], grammar)) is not None:
+        return Extracted(words, "last")
+    tail = CONTRAST.sub("", text[-2000:])
+    best = _last_value(tail, grammar)
+    if best is None:
+        return Extracted(None, "none", "no formula and no number in the text")
+    start, stop, content = best
+    begin = max((m.end() for m in _START.finditer(tail[:start])), default=0)
+    end = SENTENCE_END.search(tail, stop)
+    sentence = tail[begin:start] + " " + tail[stop : end.start() if end else len(tail)]
+    if (worked := _worked(tail[begin:start][-40:] + content)) is not None:
+        return Extracted(worked, "last")
+    if _CHANGED_BEFORE.search(tail, begin, start) or CHANGED_AFTER.match(tail, stop):
+        return Extracted(None, "last", "the words around the last number change it")
+    if DOUBT.search(sentence):
+        return Extracted(None, "last", "the sentence of the last number denies or doubts it")
+    return Extracted(content, "last")
+
+
+def _few_words(line: str) -> bool:
+    return len(line.split()) <= 3 and not any(c.isdigit() for c in line)
+
+
+def _stated_in_words(line: str, grammar: Grammar) -> str | None:
+    """Return the words that a line states: bold words behind "is", or a number in words at its end."""
+    bold = list(BOLD.finditer(line)) if "**" in line else []
+    if len(bold) == 1 and bold[0][1][0].isalpha() and len(bold[0][1].split()) <= 5:
+        around = line[: bold[0].start()], line[bold[0].end() :]
+        if (
+            _STATES.search(around[0])
+            and not DOUBT.search(" ".join(around))
+            and not _CONDITION.search(around[0])
+        ):
+            words = bold[0][1].strip(" .:!,")
+            inside = re.search(r"\b(?:not|or|maybe|perhaps)\b", words, re.I)
+            if inside is None and not _is_value(words, grammar) and not words.endswith("answer"):
+                return words
+    said = None if any(map(str.isdigit, line)) else _IN_WORDS.search(strip(line))
+    if said is not None and not DOUBT.search(line) and _is_value(said[1], grammar):
+        return said[1]
+    return None
+
+
+def _is_value(text: str, grammar: Grammar) -> bool:
+    return grammar.kind(text) == "value"
+
+
+def _last_value(tail: str, grammar: Grammar) -> tuple[int, int, str] | None:
+    """Return the last formula or number, with the ones that stand before it in one list."""
+    values = [
+        (m.start(), m.end(), next(g for g in m.groups() if g is not None))
+        for m in FORMULA.finditer(tail)
+        if "\\begin{a" not in m[0]
+    ]
+    for m in _DISPLAY.finditer(tail):
+        rows = [row for row in m[2].split("\\\\") if row.strip()]
+        values.append((m.start(), m.end(), rows[-1].replace("&", "") if rows else ""))
+    bold = [(m.start(), m.end(), m[1]) for m in BOLD.finditer(tail)][-40:]
+    values = [v for v in sorted(values + bold)[-40:] if grammar.kind(v[2]) == "value"]
+    emphasised = next((v for v in reversed(values) if v in bold), None)
+    if emphasised is not None:
+        values = [v for v in values if v[1] <= emphasised[1] or not _explains(tail, emphasised[1], v[0])]
+    covered = values[-1][1] if values else 0
+    for m in NUMBER.finditer(tail, covered):
+        if emphasised is not None and _explains(tail, emphasised[1], m.start()):
+            continue
+        before, after = tail[m.start() - 1 : m.start()], tail[m.end() : m.end() + 1]
+        if (before in _INSIDE or after in _INSIDE) and not (before + after == "()" and "$" in m[0]):
+            continue  # a part of something larger
+        values.append((m.start(), m.end(), m[0]))
+    return _one_list(tail, values, grammar) if values else None
+
+
+def _explains(tail: str, end: int, start: int) -> bool:
+    """Tell whether what begins at ``start`` explains an emphasised value before it in the same line."""
+    gap = tail[end:start]
+    return "\n" not in gap and _EXPLAINED.search(gap) is not None
+
+
+def _one_list(tail: str, values: list[tuple[int, int, str]], grammar: Grammar) -> tuple[int, int, str]:
+    """Join the last value with those before it where only commas, "and" or "or" stand between."""
+    start, stop, content = values[-1]
+    kinds = grammar.listed(content)
+    for before in reversed(values[-12:-1]):
+        gap = _LISTED.fullmatch(tail, before[1], start) if before[1] <= start else None
+        if gap is None or kinds is None or grammar.listed(before[2]) != kinds:
+            break
+        start, content = before[0], f"{before[2]} {gap[1] or ','} {content}"
+    return start, stop, content
