@@ -36,7 +36,7 @@ from referee.sandbox.records import (
 _LANGUAGES = {"python": "python", "bash": "bash", "javascript": "nodejs", "cpp": "cpp"}
 NETWORK_S = 10.0
 
-_SENT = ("wire", "values", "raised", "handles", "shared", "peer", "serving", "solution")  # in order
+_SENT = ("wire", "library_values", "raised", "handles", "shared", "peer", "serving", "solution")  # in order
 _PRELUDE = """
 import json, os, sys, types
 for name, source in json.loads({sources!r}).items():

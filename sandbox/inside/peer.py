@@ -14,8 +14,8 @@ from typing import Any
 
 from referee.sandbox.inside import handles, raised
 from referee.sandbox.inside.handles import Handle, HandleType
+from referee.sandbox.inside.library_values import decoder, encode_value
 from referee.sandbox.inside.shared import CONTAINERS, SharedContainers
-from referee.sandbox.inside.values import decoder, encode_value
 from referee.sandbox.inside.wire import _NAMES, Connection, Malformed, Tree, Unplain, decode, encode
 
 MESSAGE_LIMIT = 64 << 20

@@ -11,7 +11,7 @@ import builtins
 from collections.abc import Callable
 from typing import Any
 
-from referee.sandbox.inside.values import find_error
+from referee.sandbox.inside.library_values import find_error
 from referee.sandbox.inside.wire import Tree, Unplain
 
 MOST_TEXT = 1 << 16
