@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from referee.commands.inputs import BadInput, load_judge, opening
+from referee.commands.lint_run import run_solutions
 from referee.verifiers.errors import UserMistake
 from referee.verifiers.evidence import evidence
 from referee.verifiers.jsonl import write_json
@@ -57,12 +58,14 @@ def lint(
     option: Annotated[list[str] | None, Parameter(name=["--option", "-O"], negative=())] = None,
     most: int = 50,
     fix: Path | None = None,
+    run: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Check a data file line by line. Exits 1 where something is wrong.
 
     Said of each line: no JSON, a missing column, an empty prompt, an id that another line has, the
     prompt of another line with another reference, a missing reference, or one that cannot be judged
-    against. Said once: that all references are lists of numbers, any of which would be right.
+    against. With ``--run``, also: a solution of its own that is not correct, and tests that a program which
+    does nothing passes. Said once: that all references are lists of numbers, any of which would be right.
 
     Args:
         source: JSON lines, one problem in each.
@@ -78,6 +81,8 @@ def lint(
         most: How many findings to print.
         fix: Write the file here with the references repaired whose escapes are damaged: a doubled backslash,
             a control sign where a command began, a degree sign that was lost. It must not exist.
+        run: Run each row's own solution against its tests, in a sandbox. The file is one of a known
+            data set, read as :func:`referee.envs.load` reads it; ``verifier`` judges, else unit_tests.
     """
     if fix is not None and answer_pattern:
         raise BadInput("--fix repairs a whole column; leave out --answer-pattern")
@@ -98,7 +103,12 @@ def lint(
     out = Console(highlight=False, markup=False, soft_wrap=True)
     seen, errors, warnings = _Seen(), 0, 0
     with opening("source", source):
-        for finding in findings(source, columns, seen, judge=judge, need_completions=bool(completion)):
+        if run:
+            seen.rows, issues = run_solutions(source, judge)
+            found = iter([Finding(line, message) for line, message in issues])
+        else:
+            found = findings(source, columns, seen, judge=judge, need_completions=bool(completion))
+        for finding in found:
             errors, warnings = errors + (not finding.warning), warnings + finding.warning
             if errors + warnings <= most:
                 kind = "warning: " if finding.warning else ""

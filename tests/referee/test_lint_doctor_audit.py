@@ -119,6 +119,22 @@ def test_lint_names_cells_that_cannot_be_read_and_empty_lists(tmp_path: Path, ca
     assert "line 3: the reference is empty" in said
 
 
+def test_lint_runs_each_solution_and_a_program_that_does_nothing(tmp_path: Path, capsys: Captured) -> None:
+    def row(id: int, expected: str) -> dict[str, object]:
+        pairs = json.dumps({"inputs": ["2 3\n"], "outputs": [expected]})
+        added = json.dumps(["print(sum(map(int, input().split())))"])
+        return {"problem_id": id, "question": f"Add {id}.", "input_output": pairs, "solutions": added}
+
+    file = lines(tmp_path / "apps.jsonl", row(1, "5\n"), row(2, "6\n"))
+    assert main(["lint", file, "--run"]) == 1
+    out = capsys.readouterr().out
+    assert "line 2: its own solution is incorrect" in out
+    assert "2 rows: 1 error, 0 warnings" in out
+    two = tmp_path / "two.yaml"
+    two.write_text("parts: {a: unit_tests, b: think_format}\n")
+    assert main(["lint", file, "--run", "--verifier", str(two)]) == 2
+
+
 def test_lint_of_nothing_is_bad_input(tmp_path: Path) -> None:
     assert main(["lint", lines(tmp_path / "d.jsonl")]) == 2
 
