@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from typing import Literal
 
 from referee.verifiers.reading.box_spans import Box
 
@@ -108,10 +110,13 @@ _DENYING_AFTER = frozenset(
 
 def denied(text: str, box: Box) -> bool:
     """Tell whether the words around a box deny it, suppose it or take it back."""
-    before = text[max(0, box.start - 80) : box.start]
-    if _may_deny(before) and _DENIED_BEFORE.search(before):
+    start = box.start
+    low = start - NEAR if start > NEAR else 0
+    stop = text.rfind(".", low, start)  # nothing that denies a box stands before a full stop
+    lead = _read_lead(text[stop + 1 if stop >= 0 else low : start])
+    if lead == "denied":
         return True
-    if _may_suppose(before) and _conditional(text, box):
+    if lead == "conditional" and _IF_AFTER.match(text, box.end, box.end + NEAR):
         return True
     if len(text) < box.end + 4:
         return False
@@ -125,6 +130,19 @@ def denied(text: str, box: Box) -> bool:
 def guessed(text: str, box: Box) -> bool:
     """Tell whether a box is called a guess or a first thought."""
     return _GUESSED_BEFORE.search(text[max(0, box.start - 80) : box.start]) is not None
+
+
+@lru_cache(maxsize=4096)
+def _read_lead(lead: str) -> Literal["plain", "denied", "conditional"]:
+    """Read what leads to a box in its sentence; most boxes have one of a few leads."""
+    before = lead[-80:]
+    if _may_deny(before) and _DENIED_BEFORE.search(before):
+        return "denied"
+    if not _may_suppose(before):
+        return "plain"
+    if _SUPPOSED_BEFORE.search(lead):
+        return "denied"
+    return "conditional" if _WOULD_BEFORE.search(lead) else "plain"
 
 
 def _may_deny(before: str) -> bool:
@@ -150,13 +168,3 @@ def _may_suppose(before: str) -> bool:
             return True
     near = before[-48:]
     return "if " in near or "If " in near
-
-
-def _conditional(text: str, box: Box) -> bool:
-    """Tell whether a box is only what the answer would be."""
-    before = text[max(0, box.start - NEAR) : box.start]
-    if _SUPPOSED_BEFORE.search(before):
-        return True
-    if _WOULD_BEFORE.search(before) is None:
-        return False
-    return _IF_AFTER.match(text[box.end : box.end + NEAR]) is not None

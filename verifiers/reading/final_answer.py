@@ -45,7 +45,7 @@ def final_answer(
         text = text[-MAX_TEXT:]
     if not text.isascii():
         text = narrow(text)
-    content = _answer_element(text) if "<" in text else None
+    content = _answer_element(text) if "</" in text else None
     if content is not None:
         text = content
     found = boxed_answer(text, grammar, boxes)
