@@ -94,16 +94,8 @@ class Math(Leniency, Composable):
             return Verdict(
                 score=0.0, reason=Reason.NO_ANSWER, detail={"strategy": found.strategy, "why": found.why}
             )
-        answer_text = found.answer
-        if (
-            reference.whole is not None
-            and answer_text.isdecimal()
-            and len(answer_text) <= 18
-            and answer_text.isascii()
-        ):
-            return _whole(answer_text, found.strategy, reference)
         source = answer if isinstance(answer, str) else None
-        decision = decided(self, answer_text, reference, source)
+        decision = decided(self, found.answer, reference, source)
         if not decision.equal and not decision.final and found.value is not None:
             inner = decided(self, found.value, reference, source)
             decision = inner if inner.equal else decision
@@ -129,21 +121,4 @@ def _abstention(reference: Reference, problem: str) -> Verdict:
         score=None,
         reason=Reason.BAD_REFERENCE,
         detail={"problem": problem, "reference": reference.text[:400]},
-    )
-
-
-def _whole(answer: str, strategy: str, reference: Reference) -> Verdict:
-    """Compare two plain whole numbers, which most answers of word problems are."""
-    value = int(answer)
-    equal = value == reference.whole
-    return Verdict(
-        score=1.0 if equal else 0.0,
-        reason=Reason.CORRECT if equal else Reason.INCORRECT,
-        answer=answer,
-        detail={
-            "decided_by": "literal" if answer == reference.text else "exact rationals",
-            "strategy": strategy,
-            "read_as": str(value),
-            "reference": reference.shown,
-        },
     )

@@ -51,7 +51,7 @@ _SUPPOSED_BEFORE = re.compile(
     rf"(?:\s+that)?\s+{_SUBJECT}[^.,;\n]{{0,30}}$"
     rf"|\bif\s+{_SUBJECT}\s+(?:is|was|were|equals|had been)[\s$:({{\[*\\]*$"
     r"|\bhad\s+(?:we|I|it|they|one)\b[^.\n]{0,80}\bwould\b[^.\n]{0,20}$"
-    r"|\b(?:would|could|might|should)(?:n['’]t)?\s+have\s+been\b[\w\s$:({\[*\\]{0,20}$",
+    r"|\b(?:would|could|might|should)(?:n['’]t)?\s+have\s+been\b[\w \t$:({\[*\\]{0,20}$",
     re.I,
 )  # what a box says under a condition that does not hold
 
@@ -110,10 +110,7 @@ _DENYING_AFTER = frozenset(
 
 def denied(text: str, box: Box) -> bool:
     """Tell whether the words around a box deny it, suppose it or take it back."""
-    start = box.start
-    low = start - NEAR if start > NEAR else 0
-    stop = text.rfind(".", low, start)  # nothing that denies a box stands before a full stop
-    lead = _read_lead(text[stop + 1 if stop >= 0 else low : start])
+    lead = lead_of(text, box.start)
     if lead == "denied":
         return True
     if lead == "conditional" and _IF_AFTER.match(text, box.end, box.end + NEAR):
@@ -130,6 +127,21 @@ def denied(text: str, box: Box) -> bool:
 def guessed(text: str, box: Box) -> bool:
     """Tell whether a box is called a guess or a first thought."""
     return _GUESSED_BEFORE.search(text[max(0, box.start - 80) : box.start]) is not None
+
+
+def lead_of(text: str, start: int) -> Literal["plain", "denied", "conditional"]:
+    """Tell whether what leads to a box denies it, or states it under a condition if one follows."""
+    return _read_lead(text[_lead_start(text, start) : start])
+
+
+def _lead_start(text: str, start: int) -> int:
+    """Return where what leads to a box begins: behind a full stop, or a line that ends in a digit."""
+    low = start - NEAR if start > NEAR else 0
+    stop = text.rfind(".", low, start) + 1
+    line = text.rfind("\n", stop or low, start)
+    if line > low and text[line - 1].isdigit():
+        return line
+    return stop or low
 
 
 @lru_cache(maxsize=4096)

@@ -13,8 +13,8 @@ import re
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from referee.verifiers.reading.box_denials import NEAR, denied, guessed
-from referee.verifiers.reading.box_neighbours import negated, scale, touched_after, touched_before
+from referee.verifiers.reading.box_denials import NEAR, denied, guessed, lead_of
+from referee.verifiers.reading.box_neighbours import APART, negated, scale, touched_after, touched_before
 from referee.verifiers.reading.box_spans import Box, find_boxes
 from referee.verifiers.reading.dress import is_placeholder, literal, strip
 
@@ -104,6 +104,30 @@ def boxed(text: str, boxes: Boxes = "all") -> Boxed | None:
         if many:
             contents = [f"{contents[0]} {many}"]
     return Boxed(tuple(contents), joiner, end=end)
+
+
+def plainly_boxed(text: str) -> str | None:
+    r"""Return what a text's only box holds, where nothing around it can change what :func:`boxed` says.
+
+    It holds no braces and no commands, ends the text, and stands behind a sign that sets it apart, at the end
+    of a sentence that denies nothing. None says nothing: such a text takes a closer look.
+
+    >>> plainly_boxed(r"So 7 - 2 is $\boxed{5}$."), plainly_boxed(r"not $\boxed{5}$"), plainly_boxed(r"2\boxed{5}")
+    ('5', None, None)
+    """
+    start = text.find("box") - 1
+    if start < 1 or text[start - 1] not in APART or not text.startswith("\\boxed{", start):
+        return None
+    close = text.find("}", start)
+    end = close + 1
+    if not end or len(text) >= end + 8 or text[end:].strip(_CLOSING):
+        return None
+    content = text[start + 7 : close]
+    if not content.isdecimal() and ("{" in content or "\\" in content or is_placeholder(content)):
+        return None
+    if text.find("ither", max(0, start - NEAR), start) >= 0 or lead_of(text, start) == "denied":
+        return None
+    return content
 
 
 def _beside(text: str, firm: list[Box]) -> list[Box]:

@@ -18,7 +18,7 @@ from functools import lru_cache
 
 from referee.verifiers.reading.answer_lines import answer_line, hashes, is_bare_number, one_value
 from referee.verifiers.reading.box_spans import whole_box
-from referee.verifiers.reading.boxes import Boxes, boxed
+from referee.verifiers.reading.boxes import Boxes, boxed, plainly_boxed
 from referee.verifiers.reading.dress import is_placeholder, narrow, strip, unwrapped
 from referee.verifiers.reading.extracted import ContentKind as ContentKind
 from referee.verifiers.reading.extracted import Extracted as Extracted
@@ -78,6 +78,8 @@ def _inside(found: Extracted, grammar: Grammar, profile: Profile) -> Extracted:
 
 def boxed_answer(text: str, grammar: Grammar, boxes: Boxes = "all") -> Extracted | None:
     """Return what the boxes of a text say, or what is stated behind them in their place; else None."""
+    if (plain := plainly_boxed(text)) is not None:
+        return Extracted(plain, "boxed")
     found = boxed(text, boxes)
     if found is None:
         return None
