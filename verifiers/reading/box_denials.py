@@ -48,10 +48,10 @@ _SUBJECT = r"(?:(?:the|our|my|this|your)\s+)?(?:final\s+|correct\s+)?(?:answer|r
 
 _SUPPOSED_BEFORE = re.compile(
     rf"\b(?:suppos|assum|imagin|pretend)(?:e|es|ed|ing)?\b(?:\s+for\s+(?:a\s+)?contradiction,?)?"
-    rf"(?:\s+that)?\s+{_SUBJECT}[^.,;\n]{{0,30}}$"
-    rf"|\bif\s+{_SUBJECT}\s+(?:is|was|were|equals|had been)[\s$:({{\[*\\]*$"
-    r"|\bhad\s+(?:we|I|it|they|one)\b[^.\n]{0,80}\bwould\b[^.\n]{0,20}$"
-    r"|\b(?:would|could|might|should)(?:n['’]t)?\s+have\s+been\b[\w \t$:({\[*\\]{0,20}$",
+    rf"(?:\s+that)?\s+{_SUBJECT}[^.,;\n]{{0,30}}\Z"
+    rf"|\bif\s+{_SUBJECT}\s+(?:is|was|were|equals|had been)[\s$:({{\[*\\]*\Z"
+    r"|\bhad\s+(?:we|I|it|they|one)\b[^.\n]{0,80}\bwould\b[^.\n]{0,20}\Z"
+    r"|\b(?:would|could|might|should)(?:n['’]t)?\s+have\s+been\b[\w \t$:({\[*\\]{0,20}\Z",
     re.I,
 )  # what a box says under a condition that does not hold
 
@@ -124,11 +124,6 @@ def denied(text: str, box: Box) -> bool:
     return _DENIED_AFTER.match(after) is not None or _FAILS_AFTER.match(after) is not None
 
 
-def guessed(text: str, box: Box) -> bool:
-    """Tell whether a box is called a guess or a first thought."""
-    return _GUESSED_BEFORE.search(text[max(0, box.start - 80) : box.start]) is not None
-
-
 def lead_of(text: str, start: int) -> Literal["plain", "denied", "conditional"]:
     """Tell whether what leads to a box denies it, or states it under a condition if one follows."""
     return _read_lead(text[_lead_start(text, start) : start])
@@ -150,7 +145,7 @@ def _read_lead(lead: str) -> Literal["plain", "denied", "conditional"]:
     before = lead[-80:]
     if _may_deny(before) and _DENIED_BEFORE.search(before):
         return "denied"
-    if not _may_suppose(before):
+    if not _may_suppose(lead.lower()):
         return "plain"
     if _SUPPOSED_BEFORE.search(lead):
         return "denied"
@@ -159,24 +154,33 @@ def _read_lead(lead: str) -> Literal["plain", "denied", "conditional"]:
 
 def _may_deny(before: str) -> bool:
     """Tell, at little cost, whether a denial can stand in the words before a box."""
-    last = before.rstrip(" \t\n$({[:*\\")[-1:]
+    last = before.rstrip(" \t\n\r\xa0$({[:*\\")[-1:]
     if not last.isalpha() and last != "≠":
         return False
-    words = before[-64:].lower()
-    for sign in "*($:_[":
-        if sign in words:
-            words = words.replace(sign, " ")
-    for word in reversed(words.split()):
+    for word in reversed(_WORDS.findall(before.lower())):
         if word in _DENYING:
             return True
         if word not in _BETWEEN:
             break
-    return "n't" in before or "n’t" in before or "\\ne" in before or last == "≠"
+    else:
+        return True
+    return "\\ne" in before or last == "≠" or _NOT.search(before) is not None
 
 
-def _may_suppose(before: str) -> bool:
+_WORDS = re.compile(r"[a-z]+(?:'s)?")
+_NOT = re.compile(r"n['’]t", re.I)
+
+
+def _may_suppose(lead: str) -> bool:
     for sign in _SUPPOSING:
-        if sign in before:
+        if sign in lead:
             return True
-    near = before[-48:]
-    return "if " in near or "If " in near
+    return "if" in lead and _IF.search(lead) is not None
+
+
+_IF = re.compile(r"\bif\s")
+
+
+def guessed(text: str, box: Box) -> bool:
+    """Tell whether a box is called a guess or a first thought."""
+    return _GUESSED_BEFORE.search(text[max(0, box.start - 80) : box.start]) is not None

@@ -112,8 +112,8 @@ def plainly_boxed(text: str) -> str | None:
     It holds no braces and no commands, ends the text, and stands behind a sign that sets it apart, at the end
     of a sentence that denies nothing. None says nothing: such a text takes a closer look.
 
-    >>> plainly_boxed(r"So 7 - 2 is $\boxed{5}$."), plainly_boxed(r"not $\boxed{5}$"), plainly_boxed(r"2\boxed{5}")
-    ('5', None, None)
+    >>> plainly_boxed(r"So 7 - 2 is $\boxed{5}$."), plainly_boxed(r"not $\boxed{5}$")
+    ('5', None)
     """
     start = text.find("box") - 1
     if start < 1 or text[start - 1] not in APART or not text.startswith("\\boxed{", start):
