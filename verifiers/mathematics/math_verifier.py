@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from referee.verifiers.combine import Composable
 from referee.verifiers.mathematics.approximation import UNDECIDED
-from referee.verifiers.mathematics.decision import Decision, decided
+from referee.verifiers.mathematics.decision import decided
 from referee.verifiers.mathematics.extract import extract
 from referee.verifiers.mathematics.leniency import Leniency
 from referee.verifiers.mathematics.reference_answer import Reference, is_its_own_text, reference_of_value
@@ -86,7 +86,8 @@ class Math(Leniency, Composable):
             return any_of(answer, lambda one: self._judge(text, one))
         found: Extracted = extract(text, self.profile, self.boxes)
         if found.answer == answer and isinstance(answer, str) and is_its_own_text(answer):
-            return _verdict(found, Decision(True, "literal", answer[:400]), answer[:400])
+            detail = _detail(found, "literal", answer[:400], answer[:400])
+            return Verdict(score=1.0, reason=Reason.CORRECT, answer=answer, detail=detail)
         reference = reference_of_value(answer)
         if reference.problem:
             return _abstention(reference, reference.problem)
@@ -103,25 +104,18 @@ class Math(Leniency, Composable):
             decision = inner if inner.equal else decision
         if decision.open:
             return _abstention(reference, f"the reference cannot be read: {reference.unread}")
-        verdict = _verdict(found, decision, reference.shown)
-        if decision.tier == UNDECIDED and not decision.equal:
-            score = None if self.undecided == "abstain" else 0.0
-            return replace(verdict, score=score, reason=Reason.UNDECIDED)
-        return verdict
+        detail = _detail(found, decision.tier, decision.read_as, reference.shown)
+        if decision.equal:
+            return Verdict(score=1.0, reason=Reason.CORRECT, answer=found.answer, detail=detail)
+        reason = Reason.RESOURCE_LIMIT if decision.too_big else Reason.INCORRECT
+        score: float | None = 0.0
+        if decision.tier == UNDECIDED:
+            reason, score = Reason.UNDECIDED, None if self.undecided == "abstain" else 0.0
+        return Verdict(score=score, reason=reason, answer=found.answer[:4000], detail=detail)
 
 
-def _verdict(found: Extracted, decision: Decision, reference: str) -> Verdict:
-    answer = found.answer or ""
-    detail: dict[str, Json] = {
-        "decided_by": decision.tier,
-        "strategy": found.strategy,
-        "read_as": decision.read_as,
-        "reference": reference,
-    }
-    if decision.equal:
-        return Verdict(score=1.0, reason=Reason.CORRECT, answer=answer, detail=detail)
-    reason = Reason.RESOURCE_LIMIT if decision.too_big else Reason.INCORRECT
-    return Verdict(score=0.0, reason=reason, answer=answer[:4000], detail=detail)
+def _detail(found: Extracted, tier: str, read_as: str, reference: str) -> dict[str, Json]:
+    return {"decided_by": tier, "strategy": found.strategy, "read_as": read_as, "reference": reference}
 
 
 def _abstention(reference: Reference, problem: str) -> Verdict:

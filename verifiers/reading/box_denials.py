@@ -126,17 +126,12 @@ def denied(text: str, box: Box) -> bool:
 
 def lead_of(text: str, start: int) -> Literal["plain", "denied", "conditional"]:
     """Tell whether what leads to a box denies it, or states it under a condition if one follows."""
-    return _read_lead(text[_lead_start(text, start) : start])
-
-
-def _lead_start(text: str, start: int) -> int:
-    """Return where what leads to a box begins: behind a full stop, or a line that ends in a digit."""
     low = start - NEAR if start > NEAR else 0
-    stop = text.rfind(".", low, start) + 1
-    line = text.rfind("\n", stop or low, start)
+    begin = text.rfind(".", low, start) + 1 or low  # neither over a full stop nor over a line's last digit
+    line = text.rfind("\n", begin, start)
     if line > low and text[line - 1].isdigit():
-        return line
-    return stop or low
+        begin = line
+    return _read_lead(text[begin:start])
 
 
 @lru_cache(maxsize=4096)

@@ -48,6 +48,9 @@ def final_answer(
     content = _answer_element(text) if "</" in text else None
     if content is not None:
         text = content
+    if (plain := plainly_boxed(text)) is not None:
+        stands = Extracted(plain, "boxed")
+        return stands if plain.isdecimal() else _inside(stands, grammar, profile)
     found = boxed_answer(text, grammar, boxes)
     if found is None and content is not None:
         stated = strip(content)
@@ -78,8 +81,6 @@ def _inside(found: Extracted, grammar: Grammar, profile: Profile) -> Extracted:
 
 def boxed_answer(text: str, grammar: Grammar, boxes: Boxes = "all") -> Extracted | None:
     """Return what the boxes of a text say, or what is stated behind them in their place; else None."""
-    if (plain := plainly_boxed(text)) is not None:
-        return Extracted(plain, "boxed")
     found = boxed(text, boxes)
     if found is None:
         return None
