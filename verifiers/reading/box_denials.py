@@ -159,7 +159,7 @@ def _may_deny(before: str) -> bool:
             break
     else:
         return True
-    return "\\ne" in before or last == "≠" or _NOT.search(before) is not None
+    return "\\ne" in before or "≠" in before or _NOT.search(before) is not None
 
 
 _WORDS = re.compile(r"[a-z]+(?:'s)?")

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from referee.verifiers.reading.box_denials import NEAR, denied, guessed, lead_of
 from referee.verifiers.reading.box_neighbours import APART, negated, scale, touched_after, touched_before
 from referee.verifiers.reading.box_spans import Box, find_boxes
-from referee.verifiers.reading.dress import is_placeholder, literal, strip
+from referee.verifiers.reading.dress import closing_brace, is_placeholder, literal, strip
 
 Boxes = Literal["all", "last"]
 
@@ -109,21 +109,25 @@ def boxed(text: str, boxes: Boxes = "all") -> Boxed | None:
 def plainly_boxed(text: str) -> str | None:
     r"""Return what a text's only box holds, where nothing around it can change what :func:`boxed` says.
 
-    It holds no braces and no commands, ends the text, and stands behind a sign that sets it apart, at the end
-    of a sentence that denies nothing. None says nothing: such a text takes a closer look.
+    It ends the text, and stands behind a sign that sets it apart, at the end of a sentence that denies
+    nothing. None says nothing: such a text takes a closer look.
 
     >>> plainly_boxed(r"So 7 - 2 is $\boxed{5}$."), plainly_boxed(r"not $\boxed{5}$")
     ('5', None)
     """
     start = text.find("box") - 1
-    if start < 1 or text[start - 1] not in APART or not text.startswith("\\boxed{", start):
+    if start < 2 or not text.startswith("\\boxed{", start):
         return None
-    close = text.find("}", start)
-    end = close + 1
-    if not end or len(text) >= end + 8 or text[end:].strip(_CLOSING):
+    if (text[start - 1] if text[start - 1] != " " else text[start - 2]) not in APART:
         return None
-    content = text[start + 7 : close]
-    if not content.isdecimal() and ("{" in content or "\\" in content or is_placeholder(content)):
+    end = text.find("}", start) + 1
+    content = text[start + 7 : end - 1]
+    if "{" in content or "\\" in content:
+        end = closing_brace(text, start + 6)
+        content = text[start + 7 : end - 1]
+    if end <= 0 or len(text) >= end + 8 or text[end:].strip(_CLOSING):
+        return None
+    if not content.isdecimal() and ("box" in content or is_placeholder(content)):
         return None
     if text.find("ither", max(0, start - NEAR), start) >= 0 or lead_of(text, start) == "denied":
         return None
