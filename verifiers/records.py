@@ -277,7 +277,8 @@ def answer_of(completion: str | Completion, problem: Problem) -> str:
     >>> answer_of("<think>5?</think>It is 6.<|im_end|>", Problem())
     'It is 6.'
     """
-    return answer_part(text_of(completion), problem.thinking)
+    text = completion if isinstance(completion, str) else completion.text
+    return answer_part(without_special_tokens(text), problem.thinking)
 
 
 def has_answer(completion: str | Completion, problem: Problem) -> bool:

@@ -43,9 +43,25 @@ class Decision(NamedTuple):
 
 def decided(policy: Leniency, answer: str, reference: Reference, source: str | None) -> Decision:
     """Decide a pair; ``source`` is what the reference was read from, where the decision may be kept."""
+    if answer == reference.text:
+        return Decision(True, "literal", reference.shown)
+    if reference.whole is not None and (of_numbers := _of_numbers(policy, answer, reference.whole)):
+        return of_numbers
     if source is not None and len(answer) + len(source) <= _CACHED:
         return _kept(policy, answer, source)
     return _decide(policy, answer, reference)
+
+
+def _of_numbers(policy: Leniency, text: str, gold: int | Fraction) -> Decision | None:
+    """Compare a plain number with another; None where a text is none, or a difference may be forgiven."""
+    whole = text.isdecimal() and text.isascii() and len(text) <= 18
+    value = int(text) if whole else exact_number(text)
+    if value is None:
+        return None
+    equal = value == gold
+    if not equal and (policy.tolerance != 0 or policy.rounding != "exact"):
+        return None
+    return Decision(equal, "exact rationals", str(value))
 
 
 @lru_cache(maxsize=8192)
@@ -59,13 +75,9 @@ def _decide(policy: Leniency, answer: str, gold: Reference) -> Decision:
     text = strip(answer)
     if text == gold.text:
         return Decision(True, "literal", gold.shown)
-    value = exact_number(text)
     node = gold.reading.node
-    if value is not None and node is not None and node.kind == "num":
-        if value == node.value:
-            return Decision(True, "exact rationals", str(value))
-        if policy.tolerance == 0 and policy.rounding == "exact":
-            return Decision(False, "exact rationals", str(value))
+    if node is not None and node.kind == "num" and (of_numbers := _of_numbers(policy, text, node.value)):
+        return of_numbers
     key = notation_key(text)
     if key and key in (gold.key, gold.raw):
         return Decision(True, "literal", gold.shown)

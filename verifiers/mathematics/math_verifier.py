@@ -10,7 +10,7 @@ from referee.verifiers.mathematics.approximation import UNDECIDED
 from referee.verifiers.mathematics.decision import decided
 from referee.verifiers.mathematics.extract import extract
 from referee.verifiers.mathematics.leniency import Leniency
-from referee.verifiers.mathematics.reference_answer import Reference, reference_of_value
+from referee.verifiers.mathematics.reference_answer import Reference, is_its_own_text, reference_of_value
 from referee.verifiers.protocol import Item
 from referee.verifiers.reading.final_answer import Extracted
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of
@@ -84,37 +84,27 @@ class Math(Leniency, Composable):
     def _judge(self, text: str, answer: Json) -> Verdict:
         if isinstance(answer, list) and self.list_means == "any":
             return any_of(answer, lambda one: self._judge(text, one))
+        found: Extracted = extract(text, self.profile, self.boxes)
+        if found.answer == answer and isinstance(answer, str) and is_its_own_text(answer):
+            detail = _detail(found, "literal", answer[:400], answer[:400])
+            return Verdict(score=1.0, reason=Reason.CORRECT, answer=answer, detail=detail)
         reference = reference_of_value(answer)
         if reference.problem:
             return _abstention(reference, reference.problem)
-        found: Extracted = extract(text, self.profile, self.boxes)
         if found.answer is None:
             if reference.unread and not reference.prose and not reference.reading.too_big:
                 return _abstention(reference, f"the reference cannot be read: {reference.unread}")
             return Verdict(
                 score=0.0, reason=Reason.NO_ANSWER, detail={"strategy": found.strategy, "why": found.why}
             )
-        answer_text = found.answer
-        if (
-            reference.whole is not None
-            and answer_text.isdecimal()
-            and len(answer_text) <= 18
-            and answer_text.isascii()
-        ):
-            return _whole(answer_text, found.strategy, reference)
         source = answer if isinstance(answer, str) else None
-        decision = decided(self, answer_text, reference, source)
+        decision = decided(self, found.answer, reference, source)
         if not decision.equal and not decision.final and found.value is not None:
             inner = decided(self, found.value, reference, source)
             decision = inner if inner.equal else decision
         if decision.open:
             return _abstention(reference, f"the reference cannot be read: {reference.unread}")
-        detail: dict[str, Json] = {
-            "decided_by": decision.tier,
-            "strategy": found.strategy,
-            "read_as": decision.read_as,
-            "reference": reference.shown,
-        }
+        detail = _detail(found, decision.tier, decision.read_as, reference.shown)
         if decision.equal:
             return Verdict(score=1.0, reason=Reason.CORRECT, answer=found.answer, detail=detail)
         reason = Reason.RESOURCE_LIMIT if decision.too_big else Reason.INCORRECT
@@ -124,26 +114,13 @@ class Math(Leniency, Composable):
         return Verdict(score=score, reason=reason, answer=found.answer[:4000], detail=detail)
 
 
+def _detail(found: Extracted, tier: str, read_as: str, reference: str) -> dict[str, Json]:
+    return {"decided_by": tier, "strategy": found.strategy, "read_as": read_as, "reference": reference}
+
+
 def _abstention(reference: Reference, problem: str) -> Verdict:
     return Verdict(
         score=None,
         reason=Reason.BAD_REFERENCE,
         detail={"problem": problem, "reference": reference.text[:400]},
-    )
-
-
-def _whole(answer: str, strategy: str, reference: Reference) -> Verdict:
-    """Compare two plain whole numbers, which most answers of word problems are."""
-    value = int(answer)
-    equal = value == reference.whole
-    return Verdict(
-        score=1.0 if equal else 0.0,
-        reason=Reason.CORRECT if equal else Reason.INCORRECT,
-        answer=answer,
-        detail={
-            "decided_by": "literal" if answer == reference.text else "exact rationals",
-            "strategy": strategy,
-            "read_as": str(value),
-            "reference": reference.shown,
-        },
     )

@@ -81,6 +81,7 @@ def _reference(answer: str) -> Reference:
     if reading.node is None:
         unread = reading.problem
         prose = is_prose(text)
+    key = notation_key(text)
     shown = text[:400] if reading.node is None else show(reading.node)
     if reading.too_big:
         shown = "a text that is compared literally: " + reading.problem
@@ -91,10 +92,20 @@ def _reference(answer: str) -> Reference:
         unread=unread,
         prose=prose,
         choice=choice,
-        key=notation_key(text),
-        raw=notation_key(strip(answer)),
+        key=key,
+        raw=key if mended == answer else notation_key(strip(answer)),
         mended=mended if mended.strip() != answer.strip() else "",
     )
+
+
+@lru_cache(maxsize=4096)
+def is_its_own_text(answer: str) -> bool:
+    """Tell whether :func:`reference_of` takes a reference as it is written."""
+    if answer.isdecimal():
+        return True
+    if len(answer) > 2000 or "\\boxed" in answer or "####" in answer or "nswer" in answer[:20]:
+        return False
+    return strip(answer) == repaired(answer) == answer and not says_nothing(answer)
 
 
 def _bare(text: str) -> str:

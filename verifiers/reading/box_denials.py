@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from typing import Literal
 
 from referee.verifiers.reading.box_spans import Box
 
@@ -46,10 +48,10 @@ _SUBJECT = r"(?:(?:the|our|my|this|your)\s+)?(?:final\s+|correct\s+)?(?:answer|r
 
 _SUPPOSED_BEFORE = re.compile(
     rf"\b(?:suppos|assum|imagin|pretend)(?:e|es|ed|ing)?\b(?:\s+for\s+(?:a\s+)?contradiction,?)?"
-    rf"(?:\s+that)?\s+{_SUBJECT}[^.,;\n]{{0,30}}$"
-    rf"|\bif\s+{_SUBJECT}\s+(?:is|was|were|equals|had been)[\s$:({{\[*\\]*$"
-    r"|\bhad\s+(?:we|I|it|they|one)\b[^.\n]{0,80}\bwould\b[^.\n]{0,20}$"
-    r"|\b(?:would|could|might|should)(?:n['’]t)?\s+have\s+been\b[\w\s$:({\[*\\]{0,20}$",
+    rf"(?:\s+that)?\s+{_SUBJECT}[^.,;\n]{{0,30}}\Z"
+    rf"|\bif\s+{_SUBJECT}\s+(?:is|was|were|equals|had been)[\s$:({{\[*\\]*\Z"
+    r"|\bhad\s+(?:we|I|it|they|one)\b[^.\n]{0,80}\bwould\b[^.\n]{0,20}\Z"
+    r"|\b(?:would|could|might|should)(?:n['’]t)?\s+have\s+been\b[\w \t$:({\[*\\]{0,20}\Z",
     re.I,
 )  # what a box says under a condition that does not hold
 
@@ -108,10 +110,10 @@ _DENYING_AFTER = frozenset(
 
 def denied(text: str, box: Box) -> bool:
     """Tell whether the words around a box deny it, suppose it or take it back."""
-    before = text[max(0, box.start - 80) : box.start]
-    if _may_deny(before) and _DENIED_BEFORE.search(before):
+    lead = lead_of(text, box.start)
+    if lead == "denied":
         return True
-    if _may_suppose(before) and _conditional(text, box):
+    if lead == "conditional" and _IF_AFTER.match(text, box.end, box.end + NEAR):
         return True
     if len(text) < box.end + 4:
         return False
@@ -122,41 +124,58 @@ def denied(text: str, box: Box) -> bool:
     return _DENIED_AFTER.match(after) is not None or _FAILS_AFTER.match(after) is not None
 
 
-def guessed(text: str, box: Box) -> bool:
-    """Tell whether a box is called a guess or a first thought."""
-    return _GUESSED_BEFORE.search(text[max(0, box.start - 80) : box.start]) is not None
+def lead_of(text: str, start: int) -> Literal["plain", "denied", "conditional"]:
+    """Tell whether what leads to a box denies it, or states it under a condition if one follows."""
+    low = start - NEAR if start > NEAR else 0
+    begin = text.rfind(".", low, start) + 1 or low  # neither over a full stop nor over a line's last digit
+    line = text.rfind("\n", begin, start)
+    if line > low and text[line - 1].isdigit():
+        begin = line
+    return _read_lead(text[begin:start])
+
+
+@lru_cache(maxsize=4096)
+def _read_lead(lead: str) -> Literal["plain", "denied", "conditional"]:
+    """Read what leads to a box in its sentence; most boxes have one of a few leads."""
+    before = lead[-80:]
+    if _may_deny(before) and _DENIED_BEFORE.search(before):
+        return "denied"
+    if not _may_suppose(lead.lower()):
+        return "plain"
+    if _SUPPOSED_BEFORE.search(lead):
+        return "denied"
+    return "conditional" if _WOULD_BEFORE.search(lead) else "plain"
 
 
 def _may_deny(before: str) -> bool:
     """Tell, at little cost, whether a denial can stand in the words before a box."""
-    last = before.rstrip(" \t\n$({[:*\\")[-1:]
+    last = before.rstrip(" \t\n\r\xa0$({[:*\\")[-1:]
     if not last.isalpha() and last != "≠":
         return False
-    words = before[-64:].lower()
-    for sign in "*($:_[":
-        if sign in words:
-            words = words.replace(sign, " ")
-    for word in reversed(words.split()):
+    for word in reversed(_WORDS.findall(before.lower())):
         if word in _DENYING:
             return True
         if word not in _BETWEEN:
             break
-    return "n't" in before or "n’t" in before or "\\ne" in before or last == "≠"
-
-
-def _may_suppose(before: str) -> bool:
-    for sign in _SUPPOSING:
-        if sign in before:
-            return True
-    near = before[-48:]
-    return "if " in near or "If " in near
-
-
-def _conditional(text: str, box: Box) -> bool:
-    """Tell whether a box is only what the answer would be."""
-    before = text[max(0, box.start - NEAR) : box.start]
-    if _SUPPOSED_BEFORE.search(before):
+    else:
         return True
-    if _WOULD_BEFORE.search(before) is None:
-        return False
-    return _IF_AFTER.match(text[box.end : box.end + NEAR]) is not None
+    return "\\ne" in before or "≠" in before or _NOT.search(before) is not None
+
+
+_WORDS = re.compile(r"[a-z]+(?:'s)?")
+_NOT = re.compile(r"n['’]t", re.I)
+
+
+def _may_suppose(lead: str) -> bool:
+    for sign in _SUPPOSING:
+        if sign in lead:
+            return True
+    return "if" in lead and _IF.search(lead) is not None
+
+
+_IF = re.compile(r"\bif\s")
+
+
+def guessed(text: str, box: Box) -> bool:
+    """Tell whether a box is called a guess or a first thought."""
+    return _GUESSED_BEFORE.search(text[max(0, box.start - 80) : box.start]) is not None

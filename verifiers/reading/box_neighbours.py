@@ -76,6 +76,7 @@ _SHORT_UNITS = frozenset(
     rad deg mol rpm kmh bits sq cu th st nd rd
     """.split()
 )
+APART = frozenset("$=:.;")  # what stands behind one of these is no part of what stands before it
 _IN_MATHEMATICS = re.compile(r"\\[\[(](?:(?!\\[\])])[^\n$])*$")
 _SIGN_BEFORE = re.compile(r"(?:=[\s$]*|\$)[-−]\s*$|:\s*[-−]$|^[-−]$")
 _SCALE_AFTER = re.compile(
@@ -99,10 +100,12 @@ def scale(text: str, end: int) -> str:
 
 def touched_before(text: str, start: int) -> bool:
     """Tell whether what begins at ``start`` is a part of something that began before it."""
+    if text[start - 1 : start] in APART:
+        return False
     before = text[max(0, start - _NEAR) : start]
     near = before.rstrip(" \t\n~")
     sign = near[-1:]
-    if not sign or sign in "$=:.;":
+    if not sign or sign in APART:
         return False
     if sign == "(" or sign == "," or sign == "[":
         return _TUPLE_BEFORE.search(before) is not None and not near.endswith(("\\(", "\\[", "\\,"))

@@ -36,7 +36,9 @@ def find_boxes(text: str) -> tuple[list[Box], bool]:
                 out.append(plain)
                 pos = plain.end
                 continue
-            m = _BOX.search(text, at) if at >= 0 else None
+            if at < 0:
+                return out, False
+            m = _BOX.search(text, at)
         if m is None:
             return out, False
         start = m.end()

@@ -13,10 +13,10 @@ import re
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from referee.verifiers.reading.box_denials import NEAR, denied, guessed
-from referee.verifiers.reading.box_neighbours import negated, scale, touched_after, touched_before
+from referee.verifiers.reading.box_denials import NEAR, denied, guessed, lead_of
+from referee.verifiers.reading.box_neighbours import APART, negated, scale, touched_after, touched_before
 from referee.verifiers.reading.box_spans import Box, find_boxes
-from referee.verifiers.reading.dress import is_placeholder, literal, strip
+from referee.verifiers.reading.dress import closing_brace, is_placeholder, literal, strip
 
 Boxes = Literal["all", "last"]
 
@@ -82,17 +82,18 @@ def boxed(text: str, boxes: Boxes = "all") -> Boxed | None:
     if len(asserted) > 1:
         firm = [b for b in asserted if not guessed(text, b)] or asserted
     last = firm[-1]
-    ends = len(text) < last.end + 8 and not text[last.end :].strip(_CLOSING)  # nothing stands behind it
+    end = last.end
+    ends = len(text) < end + 8 and not text[end:].strip(_CLOSING)  # nothing stands behind it
     if is_placeholder(last.content):
-        return Boxed(why="the last box is empty", end=last.end)
-    if not ends and _ASKED_AFTER.match(text, last.end):
-        return Boxed(why="the last box is a question", end=last.end)
+        return Boxed(why="the last box is empty", end=end)
+    if not ends and _ASKED_AFTER.match(text, end):
+        return Boxed(why="the last box is a question", end=end)
     group = _beside(text, firm) if boxes == "all" and len(firm) > 1 else [last]
-    many = "" if ends else scale(text, last.end)
-    if touched_before(text, group[0].start) or (not (ends or many) and touched_after(text, last.end)):
-        return Boxed(why="the last box is a part of something larger", end=last.end)
+    many = "" if ends else scale(text, end)
+    if touched_before(text, group[0].start) or (not (ends or many) and touched_after(text, end)):
+        return Boxed(why="the last box is a part of something larger", end=end)
     if boxes == "last":
-        return Boxed((last.content,), end=last.end)
+        return Boxed((last.content,), end=end)
     contents, joiner = _together(text, group)
     if others := alternatives(text, group):
         contents, joiner = contents + others, " or "
@@ -102,7 +103,35 @@ def boxed(text: str, boxes: Boxes = "all") -> Boxed | None:
             contents = [f"-{contents[0].strip()}" if plain else f"-({contents[0]})"]
         if many:
             contents = [f"{contents[0]} {many}"]
-    return Boxed(tuple(contents), joiner, end=last.end)
+    return Boxed(tuple(contents), joiner, end=end)
+
+
+def plainly_boxed(text: str) -> str | None:
+    r"""Return what a text's only box holds, where nothing around it can change what :func:`boxed` says.
+
+    It ends the text, and stands behind a sign that sets it apart, at the end of a sentence that denies
+    nothing. None says nothing: such a text takes a closer look.
+
+    >>> plainly_boxed(r"So 7 - 2 is $\boxed{5}$."), plainly_boxed(r"not $\boxed{5}$")
+    ('5', None)
+    """
+    start = text.find("box") - 1
+    if start < 2 or not text.startswith("\\boxed{", start):
+        return None
+    if (text[start - 1] if text[start - 1] != " " else text[start - 2]) not in APART:
+        return None
+    end = text.find("}", start) + 1
+    content = text[start + 7 : end - 1]
+    if "{" in content or "\\" in content:
+        end = closing_brace(text, start + 6)
+        content = text[start + 7 : end - 1]
+    if end <= 0 or len(text) >= end + 8 or text[end:].strip(_CLOSING):
+        return None
+    if not content.isdecimal() and ("box" in content or is_placeholder(content)):
+        return None
+    if text.find("ither", max(0, start - NEAR), start) >= 0 or lead_of(text, start) == "denied":
+        return None
+    return content
 
 
 def _beside(text: str, firm: list[Box]) -> list[Box]:
@@ -167,11 +196,10 @@ def joined(gap: str) -> bool:
 def alternatives(text: str, group: list[Box]) -> list[str]:
     r"""Return what "or" offers beside the boxes: ``\boxed{5} or 6``."""
     out = []
-    end = group[-1].end
+    end, start = group[-1].end, group[0].start
     if text.find("or", end, end + NEAR) >= 0 and (m := _OR_AFTER.match(text[end : end + NEAR])):
         out.append(m[1] or m[2])
-    start = group[0].start
-    before = text[max(0, start - 80) : start]
-    if "ither" in before and (m := _EITHER_BEFORE.search(before)):
+    low = max(0, start - 80)
+    if text.find("ither", low, start) >= 0 and (m := _EITHER_BEFORE.search(text[low:start])):
         out.append(m[1])
     return out

@@ -47,6 +47,7 @@ _PLACEHOLDERS = frozenset(
 _FULL_WIDTH = str.maketrans(
     {chr(c): chr(c - 0xFEE0) for c in range(0xFF01, 0xFF5F)} | {"，": ", ", "；": "; ", "\u3000": " "}
 )
+_WIDE = re.compile("[\uff01-\uff5e\u3000]")
 _ORNAMENTS = re.compile(r"[\s\u220e\u25a0-\u27bf\u2b00-\u2bff\ufe0f\u200d\U0001f000-\U0001faff]")
 
 
@@ -56,7 +57,7 @@ def narrow(text: str) -> str:
     >>> narrow("（１，２）")
     '(1, 2)'
     """
-    return text.translate(_FULL_WIDTH)
+    return text.translate(_FULL_WIDTH) if _WIDE.search(text) else text
 
 
 def _without_ornaments(text: str) -> str:

@@ -18,7 +18,7 @@ from functools import lru_cache
 
 from referee.verifiers.reading.answer_lines import answer_line, hashes, is_bare_number, one_value
 from referee.verifiers.reading.box_spans import whole_box
-from referee.verifiers.reading.boxes import Boxes, boxed
+from referee.verifiers.reading.boxes import Boxes, boxed, plainly_boxed
 from referee.verifiers.reading.dress import is_placeholder, narrow, strip, unwrapped
 from referee.verifiers.reading.extracted import ContentKind as ContentKind
 from referee.verifiers.reading.extracted import Extracted as Extracted
@@ -45,9 +45,12 @@ def final_answer(
         text = text[-MAX_TEXT:]
     if not text.isascii():
         text = narrow(text)
-    content = _answer_element(text) if "<" in text else None
+    content = _answer_element(text) if "</" in text else None
     if content is not None:
         text = content
+    if (plain := plainly_boxed(text)) is not None:
+        stands = Extracted(plain, "boxed")
+        return stands if plain.isdecimal() else _inside(stands, grammar, profile)
     found = boxed_answer(text, grammar, boxes)
     if found is None and content is not None:
         stated = strip(content)

@@ -22,17 +22,17 @@ from referee.verifiers.reading.stated_values import NUMBER, conclusion, sentence
 
 _BEHIND = 6_000  # characters behind an answer that are looked at
 
-_CUES = re.compile(
-    r"answer|update|let me|let[’']s|wait|hold on|hang on|correct|actual|edit\b|hmm|oops|sorry|apolog|"
-    r"mistake|\berr|wrong|"
-    r"invalid|off by|"
-    r"scratch|strike|never ?mind|second thought|reconsider|re-?check|re-?read|re-?count|re-?examin|"
-    r"look(?:ing)? again|"
-    r"should|instead|rather|forg[eo]t|overlook|missed|mis[a-z]{4}|double[- ]count|over-?count|under-?count|"
-    r"contradict|"
-    r"\bno\b|nope|however|\bbut\b|更正|纠正|等等|不对|应该|答案|错",
-    re.I,
-)
+_CUES = (
+    "answer", "update", "let me", "let's", "let’s", "wait", "hold on", "hang on", "correct", "actual",
+    "hmm", "oops", "sorry", "apolog", "mistake", "wrong", "invalid", "off by", "scratch", "strike",
+    "nevermind", "never mind", "second thought", "reconsider", "recheck", "re-check", "reread", "re-read",
+    "recount", "re-count", "reexamin", "re-examin", "look again", "looking again", "should", "instead",
+    "rather", "forget", "forgot", "overlook", "missed", "double-count", "double count", "overcount",
+    "over-count", "undercount", "under-count", "contradict", "nope", "however",
+    "更正", "纠正", "等等", "不对", "应该", "答案", "错",
+)  # fmt: skip
+_SHORT_CUES = ("no", "but", "err", "mis", "edit")
+_SHORT_CUE = re.compile(r"\b(?:(?:no|but)\b|err)|mis[a-z]{4}|edit\b")
 
 _CONCLUDING = (
     r"(?:(?:so|thus|hence|therefore|then|and|but|now|finally|consequently|overall|accordingly|ultimately|"
@@ -166,7 +166,7 @@ def taken_back(text: str, start: int, grammar: Grammar) -> Extracted | None:
     if closing := _CLOSING.match(text, start):
         start = closing.end()
     tail = text[start : start + _BEHIND]
-    if _CUES.search(tail) is None:
+    if not _cued(tail):
         return None
     found: Extracted | None = None
     doubted, admitted, supposed, since = False, False, False, 0
@@ -194,6 +194,18 @@ def taken_back(text: str, start: int, grammar: Grammar) -> Extracted | None:
         if found.answer is None or grammar.kind(found.answer) != "value":
             return Extracted(None, "boxed", "the answer is taken back")
     return found
+
+
+def _cued(tail: str) -> bool:
+    """Tell whether a text has a word that can doubt, take back or restate an answer."""
+    text = tail.casefold()
+    for cue in _CUES:
+        if cue in text:
+            return True
+    for cue in _SHORT_CUES:
+        if cue in text:
+            return _SHORT_CUE.search(text) is not None
+    return False
 
 
 def _statement(sentence: str, grammar: Grammar, opened: bool) -> str | None:

@@ -22,6 +22,7 @@ PHRASE = re.compile(
     r"(?:\s+(?:therefore|thus|simply|just|exactly|then|equal to|given by))*[:\s]*",
     re.I,
 )
+_NOUNS = ("answer", "result", "solution", "value", "option", "choice", "答案", "结果", "选")  # in all of them
 _CHANGED_BEFORE = re.compile(
     r"\b(?:minus|negative|plus|times|over|twice|double|triple|half(?:\s+of)?|divided\s+by|multiplied\s+by|"
     r"(?:less|more|fewer|greater|larger|smaller)\s+than|(?:percent|%)\s+of|"
@@ -159,7 +160,8 @@ def phrase(text: str, grammar: Grammar) -> Extracted | None:
     """Return what follows the last "the answer is"; None where the text does not say it."""
     if len(text) > 20_000:
         text = text[-20_000:]
-    last = last_match(PHRASE, text)
+    folded = text.casefold()
+    last = last_match(PHRASE, text) if any(noun in folded for noun in _NOUNS) else None
     if last is None:
         return None
     if DOUBT.search(last[0]):

@@ -87,6 +87,8 @@ def test_verifiers_are_values():
         ({"units": "required"}, "90", r"90^\circ", 0.0),
         ({"tolerance": 0.01}, "3.14", r"\pi", 1.0),
         ({"tolerance": 0.01}, "3.2", r"\pi", 0.0),
+        ({"tolerance": 0.02}, "100", "101", 1.0),
+        ({"tolerance": 0.001}, "100", "101", 0.0),
     ],
 )
 def test_a_policy_decides(options, answer, gold, score):
