@@ -43,11 +43,11 @@ def name_of(node: Node) -> str | None:
         head = name_of(node.args[0])
         return None if head is None else f"{head} {node.args[1].value}"
     if node.kind == "div" and all(
-        a.kind == "mul" and len(a.args) == 2 and a.args[0] == Node("var", "d") for a in node.args
+        a.kind == "mul" and len(a.args) == 2 and a.args[0].value in ("d", "\\partial") for a in node.args
     ):
         return "derivative"
-    if node.kind == "group" and all(a.kind == "var" for a in node.args):
-        return ",".join(str(a.value) for a in node.args)
+    if node.kind == "group" and all(a.kind == "var" or is_function(a) for a in node.args):
+        return ",".join(str(name_of(a)) for a in node.args)
     return None
 
 

@@ -12,6 +12,7 @@ from referee.verifiers.mathematics.lists import ordered
 from referee.verifiers.mathematics.matching import NO, Match, Matching
 from referee.verifiers.mathematics.names import same_name
 from referee.verifiers.mathematics.real_sets import variables
+from referee.verifiers.mathematics.solved import as_function
 from referee.verifiers.mathematics.tree import Node
 
 
@@ -22,6 +23,8 @@ def relations(c: Matching, a: Node, g: Node) -> Match:
     rel, other = (a, g) if a.kind == "rel" else (g, a)
     if rel is g and rel.value == ("=",) and rel.args[0].kind == "group":
         return c.match(other, rel.args[1])  # the reference says in which order the values stand
+    if rel is g and (match := as_function(c, g, a)) is not None and match.equal:
+        return match
     split = value_of(c, rel)
     if split is None or (split[0] is None and other.kind not in _NUMBERS):
         value = _measured(c, rel, rel is g)

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from referee.verifiers.mathematics import forms as f
 from referee.verifiers.mathematics.evaluate import counted
 from referee.verifiers.mathematics.forms import Form
-from referee.verifiers.mathematics.matching import NO, Match, Matching, rank
+from referee.verifiers.mathematics.matching import NO, Match, Matching, together
 from referee.verifiers.mathematics.real_sets import variables
 from referee.verifiers.mathematics.tree import Node, Unreadable
 from referee.verifiers.mathematics.values import forms, numbers
@@ -47,16 +47,13 @@ def _vectors(c: Matching, a: Vector, g: Vector) -> Match:
             return NO
     elif a_shape != g_shape:
         return NO
-    tier = "structure"
-    for x, y in zip(xs, ys, strict=True):
-        if isinstance(x, Node) and isinstance(y, Node):
-            match = c.match(x, y)
-        else:
-            match = forms(c, _entry(c, x), _entry(c, y))
-        if not match.equal:
-            return match
-        tier = max(tier, match.tier, key=rank)
-    return Match(True, tier)
+    return together(_entries(c, x, y) for x, y in zip(xs, ys, strict=True))
+
+
+def _entries(c: Matching, x: Node | Form, y: Node | Form) -> Match:
+    if isinstance(x, Node) and isinstance(y, Node):
+        return c.match(x, y)
+    return forms(c, _entry(c, x), _entry(c, y))
 
 
 def vector_of(c: Matching, node: Node) -> Vector | None:
