@@ -200,7 +200,7 @@ def undressed(text: str) -> str:
     return text
 
 
-_COPULA = re.compile(r"(?<=\w)\s+(?:is|are|was|were|equals|will be)\s*:?\s+")
+_COPULA = re.compile(r"(?<=[\w$)])\s+(?:is|are|was|were|equals|will be)\s*:?\s+")
 _FORMULA = re.compile(r"\$[^$]*\$|\\\([^()]*\\\)")
 _SUBJECT = re.compile(r"[^\W\d_][\w' -]*")
 _DENIED = re.compile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from referee.verifiers.mathematics import forms as f
@@ -75,6 +76,8 @@ def vector_of(c: Matching, node: Node) -> Vector | None:
             if not is_array(a):
                 factor = f.multiply(factor, c.evaluator.form(a), c.work)
         return shape, None, [f.multiply(_entry(c, e), factor, c.work) for e in entries]
+    if kind == "mul" and all(a.kind == "matrix" for a in args):
+        return _product(c, args)
     if kind == "pow" and args[1] == Node("var", "T") and is_array(args[0]):
         return _transposed(c, args[0])
     if kind == "div" and is_array(args[0]):
@@ -95,6 +98,24 @@ def vector_of(c: Matching, node: Node) -> Vector | None:
     if names and names <= {"unit_i", "unit_j", "unit_k"}:
         return _unit_vector(c, node, names)
     return None
+
+
+def _product(c: Matching, matrices: Sequence[Node]) -> Vector:
+    (rows, inner), entries = matrices[0].value, [_entry(c, e) for e in matrices[0].args]
+    for matrix in matrices[1:]:
+        height, columns = matrix.value
+        if height != inner:
+            raise Unreadable("a product of matrices of shapes that do not fit")
+        c.work.spend(rows * inner * columns)
+        right = [_entry(c, e) for e in matrix.args]
+        total = [f.rational(0)] * (rows * columns)
+        for i in range(rows):
+            for j in range(columns):
+                for k in range(inner):
+                    term = f.multiply(entries[i * inner + k], right[k * columns + j], c.work)
+                    total[i * columns + j] = f.add(total[i * columns + j], term, c.work)
+        entries, inner = total, columns
+    return (rows, inner), None, list(entries)
 
 
 def _transposed(c: Matching, node: Node) -> Vector | None:

@@ -24,7 +24,7 @@ _JOINING = frozenset(
     """
     and or maybe perhaps possibly alternatively also either could be it is the answer answers another
     equally even might as well both then else otherwise can are may equivalently i.e ie that one other
-    first second third option solution solutions respectively
+    first second third option solution solutions root roots part respectively
     """.split()
 )
 
@@ -41,6 +41,8 @@ _ASKED_AFTER = re.compile(
 )
 _OR = re.compile(r"\bor\b|\beither\b|\bmaybe\b|或", re.I)
 _NAMED = re.compile(r"(?<![A-Za-z\\])(\\?[A-Za-z](?:_(?:\w|\{\w{1,3}\}))?)\s*=[\s$]*$")
+_FOR_PART = re.compile(r"\bfor (?=\([a-f]\)|part \(?[a-f]\b)")
+_NUMBERED = re.compile(r"\A[\s$.,;]*\n\s*\(?[2-9][.)](?=[\s$]*\Z)")  # the next item of a list
 _DIGITS = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _CLOSING = "$.\\]) \n*"
 _BRACKETS = {"(": ")", "[": "]", "\\{": "\\}"}
@@ -154,7 +156,7 @@ def joined(gap: str) -> bool:
     """Tell whether nothing but joining words stands between two boxes."""
     if len(gap) > 80:
         return False
-    gap = _NAMED.sub(" ", gap)
+    gap = _NUMBERED.sub(" ", _FOR_PART.sub(" ", _NAMED.sub(" ", gap)), count=1)
     gap = re.sub(r"\\(?:text|q?quad|[hv]space\*?\{[^{}]*\})(?![A-Za-z])", " ", gap)
     gap = re.sub(r"[${}.,;:*_\s=()\[\]!?&/|~%<>\\-]+", " ", gap)
     numbered = "nswer" in gap or "ption" in gap
