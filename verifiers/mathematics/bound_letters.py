@@ -37,9 +37,7 @@ def readings(a: Node, g: Node) -> Iterator[tuple[tuple[Node, Node], frozenset[st
     if len(mine) == len(theirs) <= _MAX_LETTERS:
         for order in permutations(theirs):
             pairs = dict(zip(mine, order, strict=True))
-            if all(
-                _may_be(p, q, (bound_a, bound_g), (periods_a, periods_g), free) for p, q in pairs.items()
-            ):
+            if all(_may_be(p, q, (bound_a, bound_g), (periods_a, periods_g), free) for p, q in pairs.items()):
                 integers = {pairs[p] for p in integers_a & pairs.keys()} | integers_g & set(theirs)
                 yield (renamed(answer, pairs), reference), frozenset(shared | integers)
     elif len(mine) == 1 and not theirs and mine[0] in integers_a:  # n = 7k + 3 for n mod 7

@@ -177,7 +177,8 @@ _ABOUT = re.compile(
     re.I | re.S,
 )
 _ROUGHLY = re.compile(
-    r"(?P<value>.+?)\s*(?:\\text\s*\{\s*)?\(\s*(?:approximately|approx\.?|exact|exactly)\s*\)\s*\}?", re.I | re.S
+    r"(?P<value>.+?)\s*(?:\\text\s*\{\s*)?\(\s*(?:approximately|approx\.?|exact|exactly)\s*\)\s*\}?",
+    re.I | re.S,
 )
 
 

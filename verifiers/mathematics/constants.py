@@ -61,7 +61,7 @@ def same_family(c: Matching, a: Node, g: Node) -> Match | None:
 
 
 def _in_either_case(c: Matching, a: Node, g: Node) -> Match | None:
-    """Compare ``f(x) = cx`` with ``Cx``: one side says of what they are functions; None where neither does."""
+    """Compare ``f(x) = cx`` with ``Cx``: one side names the function; None where neither does."""
     left, right = value_of(c, a), value_of(c, g)
     if left is None or right is None:
         return None

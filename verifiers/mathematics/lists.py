@@ -142,7 +142,7 @@ def _tuple(items: Sequence[Node]) -> Node:
 
 
 def _distinct(c: Matching, node: Node) -> tuple[Node, ...]:
-    """Return the items; alternatives ("1/2 or 0.5"), tuples and values of one name ("x = 2, 2") count once."""
+    """Return the items; alternatives (1/2 or 0.5), tuples and values of one name (x = 2, 2) count once."""
     items = items_of(c, node)
     alternatives = node.kind == "set" or (node.kind == "seq" and node.value in ("or", "and"))
     tuples = node.kind == "seq" and all(i.kind == "group" and i.value == ("(", ")") for i in items)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from fractions import Fraction
 
 from referee.verifiers.mathematics.notation import ascii_math
 from referee.verifiers.mathematics.number_words import number_word
@@ -290,6 +291,10 @@ def meaning(words: str) -> Node | None:
     return None
 
 
+def _date(m: re.Match[str]) -> str:
+    return " ".join(filter(None, (m[1] or m[4], (m[2] or m[3]).rstrip("sthnrd").lstrip("0"), m[5])))
+
+
 def _whole_numbers(m: re.Match[str]) -> str:
     return "natural numbers" if m[4] else f"{m[3] or ''} integers".strip()
 
@@ -303,7 +308,7 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     (_ALL, lambda m: "reals" if m[1] or m[2] else _whole_numbers(m)),
     (_PARITY, lambda m: " ".join(filter(None, (m[1] or m[4], m[2] or m[3])))),
     (_QUADRANT, lambda m: f"quadrant {_ROMAN.get(m[2] or '', (m[1] or m[2])[:1])}"),
-    (_DATE, lambda m: " ".join(filter(None, (m[1] or m[4], (m[2] or m[3]).rstrip("sthnrd"), m[5])))),
+    (_DATE, _date),
 )  # fmt: skip
 
 
@@ -311,6 +316,25 @@ def _rule(words: str) -> str | None:
     for pattern, name in _RULES:
         if m := pattern.fullmatch(words):
             return name(m)
+    return None
+
+
+_ORDINAL = re.compile(
+    r"(\d{0,3}(?:1[1-3]th|(?:(?<!1)1st|(?<!1)2nd|(?<!1)3rd|[04-9]th)))"
+    r"(?: (?:day|week|month|year|hour|term|number|place|position|person|floor|row|column|letter|digit))?",
+    re.I,
+)
+
+
+def numbered(text: str) -> Node | None:
+    """Return what a text means that begins with a number: ``4 July``, ``1st quadrant``, ``15th day``."""
+    if len(text) > 40:
+        return None
+    low = text.lower().replace(",", "")
+    if (name := _rule(low)) is not None:
+        return Node("text", name)
+    if m := _ORDINAL.fullmatch(text):
+        return Node("num", Fraction(m[1][:-2]))
     return None
 
 

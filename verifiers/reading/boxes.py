@@ -43,6 +43,8 @@ _OR = re.compile(r"\bor\b|\beither\b|\bmaybe\b|或", re.I)
 _NAMED = re.compile(r"(?<![A-Za-z\\])(\\?[A-Za-z](?:_(?:\w|\{\w{1,3}\}))?)\s*=[\s$]*$")
 _FOR_PART = re.compile(r"\bfor (?=\([a-f]\)|part \(?[a-f]\b)")
 _NUMBERED = re.compile(r"\A[\s$.,;]*\n\s*\(?[2-9][.)](?=[\s$]*\Z)")  # the next item of a list
+_COUNTED = re.compile(r"[\s$]{1,4}[a-z]{2,20}s\s{1,3}and[\s$]{1,4}")  # [1] papers and [2] bins
+_THINGS = re.compile(r"[\s$]{1,4}[a-z]{2,20}s\b")
 _DIGITS = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _CLOSING = "$.\\]) \n*"
 _BRACKETS = {"(": ")", "[": "]", "\\{": "\\}"}
@@ -111,7 +113,8 @@ def _beside(text: str, firm: list[Box]) -> list[Box]:
     """Return the last box with those that stand beside it."""
     group = [firm[-1]]
     for before in reversed([b for b in firm if b.end <= group[0].start][-20:]):
-        if not joined(text[before.end : group[0].start]):
+        gap = text[before.end : group[0].start]
+        if not joined(gap) and not (_COUNTED.fullmatch(gap) and _THINGS.match(text, group[0].end)):
             break
         group.insert(0, before)
     return group
