@@ -21,6 +21,8 @@ def relations(c: Matching, a: Node, g: Node) -> Match:
     if a.kind == g.kind == "rel":
         return _equations(c, a, g)
     rel, other = (a, g) if a.kind == "rel" else (g, a)
+    if other.kind == "seq" and all(i.kind == "rel" for i in other.args) and (rows := _one_by_one(rel)):
+        return c.match(rows, other) if rel is a else c.match(other, rows)
     if rel is g and rel.value == ("=",) and rel.args[0].kind == "group":
         return c.match(other, rel.args[1])  # the reference says in which order the values stand
     if rel is g and (match := as_function(c, g, a)) is not None and match.equal:
@@ -38,6 +40,17 @@ def relations(c: Matching, a: Node, g: Node) -> Match:
     if not match.equal and rel is a and rel.value[-1] == "~":  # the value, or what it rounds to
         return c.match(rel.args[-1], other)
     return match
+
+
+def _one_by_one(rel: Node) -> Node | None:
+    """Write ``(x, y) = (3, 4)`` as ``x = 3, y = 4``; None where it is no such equation."""
+    if rel.value != ("=",) or any(side.kind != "group" for side in rel.args):
+        return None
+    names, values = (side.args for side in rel.args)
+    if len(names) != len(values):
+        return None
+    pairs = zip(names, values, strict=True)
+    return Node("seq", "comma", tuple(Node("rel", ("=",), pair) for pair in pairs))
 
 
 _NUMBERS = frozenset({"num", "div", "add", "mul", "pow", "fn", "unit", "const"})
