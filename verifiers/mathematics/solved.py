@@ -25,8 +25,8 @@ def as_function(c: Matching, curve: Node, value: Node) -> Match | None:
     if named is None or curve.value != ("=",) or variables(value) != {named[0]}:
         return None
     try:
-        sides = [c.form(side) for side in curve.args]
-        solution = _solved(c, f.add(*sides, c.work, -1), f.variable(named[1]))
+        left, right = (c.form(side) for side in curve.args)
+        solution = _solved(c, f.add(left, right, c.work, -1), f.variable(named[1]))
         return None if solution is None else forms(c, c.form(value), solution)
     except Unreadable:
         return None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from fractions import Fraction
 
 from referee.verifiers.mathematics.notation import ascii_math
 from referee.verifiers.mathematics.number_words import number_word
@@ -319,23 +318,10 @@ def _rule(words: str) -> str | None:
     return None
 
 
-_ORDINAL = re.compile(
-    r"(\d{0,3}(?:1[1-3]th|(?:(?<!1)1st|(?<!1)2nd|(?<!1)3rd|[04-9]th)))"
-    r"(?: (?:day|week|month|year|hour|term|number|place|position|person|floor|row|column|letter|digit))?",
-    re.I,
-)
-
-
 def numbered(text: str) -> Node | None:
-    """Return what a text means that begins with a number: ``4 July``, ``1st quadrant``, ``15th day``."""
-    if len(text) > 40:
-        return None
-    low = text.lower().replace(",", "")
-    if (name := _rule(low)) is not None:
-        return Node("text", name)
-    if m := _ORDINAL.fullmatch(text):
-        return Node("num", Fraction(m[1][:-2]))
-    return None
+    """Return what a text means that begins with a number: ``4 July``, ``1st quadrant``."""
+    name = _rule(text.lower().replace(",", "")) if len(text) <= 40 else None
+    return None if name is None else Node("text", name)
 
 
 _JOINED = re.compile(r"\s*(?:,|;|&|\band\b|和|与|及)\s*(?:\band\b\s*)?")
