@@ -35,6 +35,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from mathematics_bars import against_themselves, agreement, big_math, cases_of, hard_verify, references_of
 from mathematics_contexts import contexts
+from mathematics_refused import REFUSED
 from mathematics_sets import Row, gsm8k_solutions, math_solutions, proxy, rows_of
 from mathematics_speed import speed
 from mathematics_systems import ROOT, SYSTEMS, judge_of, measure
@@ -117,7 +118,11 @@ def peer_tests(folder: Path | None, full: bool, most: int) -> dict[str, Any]:
     for system, found in out.items():
         print(f"math-verify's own cases, {system}: agrees with {found['agree']} of {found['rows']}")
         if system == "ours":
-            listed(found["differing"], most)
+            missed = [case for case in found["differing"] if case["place"] not in REFUSED]
+            print(f"    refused on purpose {len(found['differing']) - len(missed)}, missed {len(missed)}")
+            listed(
+                [{**case, "why": REFUSED.get(case["place"], "missed")} for case in found["differing"]], most
+            )
     return out
 
 

@@ -40,7 +40,7 @@ def value_of(c: Matching, node: Node) -> tuple[str | None, Node] | None:
 
 
 def _in_order(sides: list[Node]) -> tuple[str, Node]:
-    names = [str(a.value) for a in sides[0].args]
+    names = [str(name_of(a)) for a in sides[0].args]
     order = conventional(names)
     if order is None:
         order = list(range(len(names)))

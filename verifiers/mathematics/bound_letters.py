@@ -33,10 +33,11 @@ def readings(a: Node, g: Node) -> Iterator[tuple[tuple[Node, Node], frozenset[st
     integers_a = {k for k, v in bound_a.items() if v == "integers"} | periods_a
     integers_g = {k for k, v in bound_g.items() if v == "integers"} | periods_g
     shared = (integers_a | integers_g) & names_a & names_g
+    free = _PARAMETERS | _of_named_tuple(answer) | _of_named_tuple(reference)
     if len(mine) == len(theirs) <= _MAX_LETTERS:
         for order in permutations(theirs):
             pairs = dict(zip(mine, order, strict=True))
-            if all(_may_be(p, q, bound_a, bound_g, periods_a, periods_g) for p, q in pairs.items()):
+            if all(_may_be(p, q, (bound_a, bound_g), (periods_a, periods_g), free) for p, q in pairs.items()):
                 integers = {pairs[p] for p in integers_a & pairs.keys()} | integers_g & set(theirs)
                 yield (renamed(answer, pairs), reference), frozenset(shared | integers)
     elif len(mine) == 1 and not theirs and mine[0] in integers_a:  # n = 7k + 3 for n mod 7
@@ -55,15 +56,29 @@ def _in_values(node: Node) -> set[str]:
 
 
 def _may_be(
-    p: str, q: str, bound_a: dict[str, str], bound_g: dict[str, str], periods_a: set[str], periods_g: set[str]
+    p: str,
+    q: str,
+    bound: tuple[dict[str, str], dict[str, str]],
+    periods: tuple[set[str], set[str]],
+    free: frozenset[str],
 ) -> bool:
+    (bound_a, bound_g), (periods_a, periods_g) = bound, periods
     if p in bound_a and q in bound_g:
         return bound_a[p] == bound_g[q]
     if p in bound_a:
-        return q in _PARAMETERS
+        return q in free
     if q in bound_g:
-        return p in _PARAMETERS
+        return p in free
     return p in periods_a and q in periods_g
+
+
+def _of_named_tuple(node: Node) -> frozenset[str]:
+    """Return the letters of ``(k, l) = (3x, 1 - x)`` that it does not name: they run over all values."""
+    if node.kind != "rel" or node.value != ("=",) or node.args[0].kind != "group":
+        return frozenset()
+    names = variables(node.args[0])
+    values = variables(node.args[1])
+    return frozenset() if names & values else frozenset(values)
 
 
 def _unbound(node: Node) -> tuple[Node, dict[str, str]]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from referee.verifiers.mathematics.environments import left_brace
-from referee.verifiers.mathematics.tree import Node, Unreadable
+from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable, neg
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from referee.verifiers.mathematics.parser import Parser
 
 
@@ -74,3 +76,29 @@ def set_of(p: Parser) -> Node:
     p.expect("\\}")
     p.in_abs, p.in_set = saved
     return node
+
+
+_SETS = ("set", "builder", "union", "inter", "diff")
+_MAX_PAIRS = 40
+
+
+def difference(terms: Sequence[Node]) -> Node | None:
+    """Return what ``A - B`` leaves of a set, where both are written as sets; else None."""
+    if len(terms) != 2 or terms[1].kind != "mul" or len(terms[1].args) != 2:
+        return None
+    left, right = terms[0], terms[1].args[1]
+    if terms[1] != neg(right) or right.kind not in _SETS:
+        return None
+    return Node("diff", None, (left, right)) if left.kind in _SETS or left == _REALS else None
+
+
+def pairs(left: Node, right: Node) -> Node | None:
+    """Return the pairs of the elements of two finite sets, ``{1, 2} x {3}``; else None."""
+    if left.kind != "set" or right.kind != "set":
+        return None
+    if len(left.args) * len(right.args) > _MAX_PAIRS:
+        raise TooBig(f"a product of sets with more than {_MAX_PAIRS} pairs")
+    return Node("set", None, tuple(Node("group", ("(", ")"), (a, b)) for a in left.args for b in right.args))
+
+
+_REALS = Node("const", "reals")

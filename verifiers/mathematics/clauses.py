@@ -177,7 +177,8 @@ _ABOUT = re.compile(
     re.I | re.S,
 )
 _ROUGHLY = re.compile(
-    r"(?P<value>.+?)\s*(?:\\text\s*\{\s*)?\(\s*(?:approximately|approx\.?)\s*\)\s*\}?", re.I | re.S
+    r"(?P<value>.+?)\s*(?:\\text\s*\{\s*)?\(\s*(?:approximately|approx\.?|exact|exactly)\s*\)\s*\}?",
+    re.I | re.S,
 )
 
 
@@ -193,14 +194,14 @@ def undressed(text: str) -> str:
         text = _MODULO.sub(r"\\pmod{\1}", text)
     if m := _ABOUT.fullmatch(text):
         return strip(m["value"])
-    if "approx" in text:
+    if "approx" in text or "exact" in text:
         whole = TEXT.fullmatch(text.strip())
         if m := _ROUGHLY.fullmatch(whole[1] if whole else text):
             return strip(m["value"])
     return text
 
 
-_COPULA = re.compile(r"(?<=\w)\s+(?:is|are|was|were|equals|will be)\s*:?\s+")
+_COPULA = re.compile(r"(?<=[\w$)])\s+(?:is|are|was|were|equals|will be)\s*:?\s+")
 _FORMULA = re.compile(r"\$[^$]*\$|\\\([^()]*\\\)")
 _SUBJECT = re.compile(r"[^\W\d_][\w' -]*")
 _DENIED = re.compile(

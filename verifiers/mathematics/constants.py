@@ -37,6 +37,8 @@ class LinearFamily(NamedTuple):
 
 def same_family(c: Matching, a: Node, g: Node) -> Match | None:
     """Compare two families of functions; None where either is none."""
+    if (match := _in_either_case(c, a, g)) is not None:
+        return match
     mine, theirs = _constants(a), _constants(g)
     if not mine or len(mine) != len(theirs) or len(mine) > _MAX_CONSTANTS:
         return None
@@ -56,6 +58,24 @@ def same_family(c: Matching, a: Node, g: Node) -> Match | None:
         return _explicit(c, left[1], right[1], mine, theirs)
     except Unreadable:
         return None
+
+
+def _in_either_case(c: Matching, a: Node, g: Node) -> Match | None:
+    """Compare ``f(x) = cx`` with ``Cx``: one side names the function; None where neither does."""
+    left, right = value_of(c, a), value_of(c, g)
+    if left is None or right is None:
+        return None
+    (name, p), (other, q) = left, right
+    if " " not in (name or "") + (other or ""):
+        return None
+    mine, theirs = variables(p) - variables(q), variables(q) - variables(p)
+    common = variables(p) & variables(q)
+    if (mine, theirs) not in _CASES or not common or not common <= _VARIABLES:
+        return None
+    return c.match(renamed(p, {mine.pop(): theirs.pop()}), q)
+
+
+_CASES = (({"c"}, {"C"}), ({"C"}, {"c"}))
 
 
 def _may_be_named(a: str | None, g: str | None) -> bool:

@@ -18,7 +18,8 @@ class _Mathematics:
             if is_changed(TEXT.sub(r" \1 ", text)):
                 return "value"  # and one that is not the number in it
             return "too_big" if reading.too_big else "nothing"
-        return "words" if reading.node.kind == "text" else "value"
+        is_words = reading.node.kind == "text" and not text.lstrip()[:1].isdigit()  # a date is a value
+        return "words" if is_words else "value"
 
     def listed(self, text: str) -> str | None:
         """Return what a list's items share: being plain values, or values of one variable."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from referee.verifiers.mathematics.approximation import UNDECIDED
 from referee.verifiers.mathematics.assignments import value_of
 from referee.verifiers.mathematics.matching import NO, Match, Matching, rank, together
 from referee.verifiers.mathematics.names import conventional, indexed
@@ -141,10 +142,11 @@ def _tuple(items: Sequence[Node]) -> Node:
 
 
 def _distinct(c: Matching, node: Node) -> tuple[Node, ...]:
-    """Return the items; alternatives ("1/2 or 0.5") and values of one name ("x = 2, 2") count once."""
+    """Return the items; alternatives (1/2 or 0.5), tuples and values of one name (x = 2, 2) count once."""
     items = items_of(c, node)
     alternatives = node.kind == "set" or (node.kind == "seq" and node.value in ("or", "and"))
-    if not alternatives and items is node.args:
+    tuples = node.kind == "seq" and all(i.kind == "group" and i.value == ("(", ")") for i in items)
+    if not alternatives and not tuples and items is node.args:
         return items
     out: list[Node] = []
     for item in items[:_MAX_UNORDERED]:
@@ -172,15 +174,18 @@ def _unordered(c: Matching, left: Sequence[Node], right: Sequence[Node]) -> Matc
         return NO
     if len(left) > _MAX_UNORDERED:
         return ordered(c, left, right)
-    rest, tier = list(left), "structure"
+    rest, tier, undecided = list(left), "structure", NO
     for g in right:
         c.work.spend(4 * len(rest))
+        matches = []
         for i, a in enumerate(rest):
-            match = c.match(a, g) if (a.kind == "set") is (g.kind == "set") else NO
-            if match.equal:
+            matches.append(c.match(a, g) if (a.kind == "set") is (g.kind == "set") else NO)
+            if matches[-1].equal:
                 del rest[i]
-                tier = max(tier, match.tier, key=rank)
+                tier = max(tier, matches[-1].tier, key=rank)
                 break
         else:
-            return NO
-    return Match(True, tier)
+            undecided = next((m for m in matches if m.tier == UNDECIDED), NO)
+            if undecided is NO:
+                return NO  # equal to nothing in the other
+    return Match(True, tier) if undecided is NO else undecided

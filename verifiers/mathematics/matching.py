@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from referee.verifiers.mathematics.approximation import UNDECIDED
 from referee.verifiers.mathematics.evaluate import Evaluator
 from referee.verifiers.mathematics.forms import Form, Work
 from referee.verifiers.mathematics.leniency import Leniency
@@ -55,10 +56,16 @@ def rank(tier: str) -> int:
 
 
 def together(matches: Iterable[Match]) -> Match:
-    """Return the first that is not equal, else that all are, by the tier that did the most work."""
-    tier = "structure"
+    """Return the first that is refuted, else the first undecided, else that all are equal.
+
+    Equal parts are so by the tier that did the most work.
+    """
+    tier, undecided = "structure", None
     for match in matches:
-        if not match.equal:
+        if match.equal:
+            tier = max(tier, match.tier, key=rank)
+        elif match.tier != UNDECIDED:
             return match
-        tier = max(tier, match.tier, key=rank)
-    return Match(True, tier)
+        else:
+            undecided = undecided or match
+    return undecided or Match(True, tier)

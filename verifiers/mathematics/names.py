@@ -42,13 +42,17 @@ def name_of(node: Node) -> str | None:
     ):
         head = name_of(node.args[0])
         return None if head is None else f"{head} {node.args[1].value}"
-    if node.kind == "div" and all(
-        a.kind == "mul" and len(a.args) == 2 and a.args[0] == Node("var", "d") for a in node.args
-    ):
+    if node.kind == "div" and all(_is_differential(a) for a in node.args):
         return "derivative"
-    if node.kind == "group" and all(a.kind == "var" for a in node.args):
-        return ",".join(str(a.value) for a in node.args)
+    if node.kind == "group" and all(a.kind == "var" or is_function(a) for a in node.args):
+        return ",".join(str(name_of(a)) for a in node.args)
     return None
+
+
+def _is_differential(node: Node) -> bool:
+    if node.kind == "fn" and node.value == "partial":
+        return node.args[0].kind == "var"
+    return node.kind == "mul" and len(node.args) == 2 and node.args[0] == Node("var", "d")
 
 
 def drawn(a: Node, g: Node) -> bool | None:

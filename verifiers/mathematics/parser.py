@@ -191,7 +191,9 @@ class Parser(TokenStream):
                 terms.append(neg(term) if minus else term)
             else:
                 terms.append(Node("pm", "+" if sign.text == "pm" else "-", (self.term(),)))
-        return terms[0] if len(terms) == 1 else Node("add", None, tuple(terms))
+        if len(terms) == 1:
+            return terms[0]
+        return brackets.difference(terms) or Node("add", None, tuple(terms))
 
     def term(self) -> Node:
         """Parse a product or a quotient."""
@@ -200,7 +202,9 @@ class Parser(TokenStream):
             token = self.peek
             if token.kind in "oc" and token.text in ("times", "cdot", "*"):
                 self.pos += 1
-                node = product(node, self.signed())
+                right = self.signed()
+                both = brackets.pairs(node, right) if token.text == "times" else None
+                node = both or product(node, right)
             elif token.kind in "oc" and token.text in ("/", "div", "over"):
                 self.pos += 1
                 node = Node("div", None, (node, self.signed()))

@@ -24,6 +24,7 @@ def with_quantifier(text: str) -> str:
     >>> with_quantifier(r"n = 7k+3 \text{ for integer } k")
     'n = 7k+3, k \\in \\mathbb{Z}'
     """
+    text = _everywhere(text)
     start = _START.search(text)
     if start is None or not start.start() or len(text) - start.start() > 200:
         return text
@@ -38,3 +39,25 @@ def with_quantifier(text: str) -> str:
         return text
     domain = m["set"] or _DOMAIN[str(kind)[0]]
     return f"{_BREAK.sub('', text[: start.start()].rstrip())}, {m['letter']} \\in \\mathbb{{{domain}}}"
+
+
+_FUNCTION = re.compile(r"(?<![A-Za-z\\])[A-Za-z]\(([a-z])\)\s*=")
+_FOR_ALL = re.compile(
+    r"\s*(?:\\text\s*\{\s*for (?:all|every|any|each)\s*\}|\\forall(?![A-Za-z])|for (?:all|every|any|each)\s)"
+    r"\s*\$?([a-z])\s*\\in\s*\\mathbb\s*\{?([RZNQC])\}?"
+)
+
+
+def _everywhere(text: str) -> str:
+    r"""Drop what says of several functions that they hold on one and the same domain.
+
+    >>> _everywhere(r"f(x)=0 \forall x \in \mathbb{Z}, f(x)=x \forall x \in \mathbb{Z}")
+    'f(x)=0, f(x)=x'
+    """
+    if "\\in" not in text or ")" not in text:
+        return text
+    domains = [(m[1], m[2]) for m in _FOR_ALL.finditer(text)]
+    arguments = [m[1] for m in _FUNCTION.finditer(text)]
+    if len(domains) < 2 or len(set(domains)) > 1 or arguments != [domains[0][0]] * len(domains):
+        return text
+    return _FOR_ALL.sub("", text)

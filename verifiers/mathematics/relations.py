@@ -12,6 +12,7 @@ from referee.verifiers.mathematics.lists import ordered
 from referee.verifiers.mathematics.matching import NO, Match, Matching
 from referee.verifiers.mathematics.names import same_name
 from referee.verifiers.mathematics.real_sets import variables
+from referee.verifiers.mathematics.solved import as_function
 from referee.verifiers.mathematics.tree import Node
 
 
@@ -20,8 +21,12 @@ def relations(c: Matching, a: Node, g: Node) -> Match:
     if a.kind == g.kind == "rel":
         return _equations(c, a, g)
     rel, other = (a, g) if a.kind == "rel" else (g, a)
+    if other.kind == "seq" and all(i.kind == "rel" for i in other.args) and (rows := _one_by_one(rel)):
+        return c.match(rows, other) if rel is a else c.match(other, rows)
     if rel is g and rel.value == ("=",) and rel.args[0].kind == "group":
         return c.match(other, rel.args[1])  # the reference says in which order the values stand
+    if rel is g and (match := as_function(c, g, a)) is not None and match.equal:
+        return match
     split = value_of(c, rel)
     if split is None or (split[0] is None and other.kind not in _NUMBERS):
         value = _measured(c, rel, rel is g)
@@ -35,6 +40,17 @@ def relations(c: Matching, a: Node, g: Node) -> Match:
     if not match.equal and rel is a and rel.value[-1] == "~":  # the value, or what it rounds to
         return c.match(rel.args[-1], other)
     return match
+
+
+def _one_by_one(rel: Node) -> Node | None:
+    """Write ``(x, y) = (3, 4)`` as ``x = 3, y = 4``; None where it is no such equation."""
+    if rel.value != ("=",) or any(side.kind != "group" for side in rel.args):
+        return None
+    names, values = (side.args for side in rel.args)
+    if len(names) != len(values):
+        return None
+    pairs = zip(names, values, strict=True)
+    return Node("seq", "comma", tuple(Node("rel", ("=",), pair) for pair in pairs))
 
 
 _NUMBERS = frozenset({"num", "div", "add", "mul", "pow", "fn", "unit", "const"})

@@ -7,6 +7,7 @@ integrals and other infinite series have no value here.
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from itertools import pairwise
 from math import comb
@@ -27,6 +28,8 @@ _INDEX = f.variable("")  # no variable of an answer has this name
 
 def continued(to: Evaluator, args: tuple[Node, ...]) -> Form:
     """Return the sum of ``1 + 2 + ... + 10``: a progression whose difference or ratio is constant."""
+    if (indexed := _of_indexed(to, args)) is not None:
+        return indexed
     given = [to.form(a).constant for a in (*args[:-2], args[-1])]
     numbers = [Fraction(v) for v in given if v is not None]
     if len(numbers) != len(given):
@@ -47,6 +50,31 @@ def continued(to: Evaluator, args: tuple[Node, ...]) -> Form:
             if term == last:
                 return f.rational(total)
     raise Unreadable("a sum that goes on in a way that this reader does not know")
+
+
+_INDEXED = re.compile(r"(?P<stem>[^_]+)_(?P<letter>[a-z]?)(?P<number>(?:[+-]?\d{1,9})?)")
+
+
+def _of_indexed(to: Evaluator, args: tuple[Node, ...]) -> Form | None:
+    """Return ``a_1 + a_2 + ... + a_n`` as one atom, the same from its end; with numbers as the sum it is."""
+    found = [_INDEXED.fullmatch(a.value) for a in (*args[:-2], args[-1]) if a.kind == "var"]
+    matches = [m for m in found if m is not None]
+    if len(matches) < len(args) - 1 or len({m["stem"] for m in matches}) > 1:
+        return None
+    *given, last = [(m["letter"], int(m["number"] or 0)) for m in matches]
+    steps = {b[1] - a[1] if a[0] == b[0] else 0 for a, b in pairwise(given)}
+    if steps not in ({1}, {-1}):
+        return None
+    low, high = (given[0], last) if steps == {1} else (last, given[0])
+    stem = matches[0]["stem"]
+    if low[0] or high[0]:
+        return f.atom_form(f.variable(f"{stem}_{low[0]}{low[1]}...{high[0]}{high[1]}"))
+    if high[1] - low[1] > MAX_TERMS:
+        raise TooBig(f"a sum of more than {MAX_TERMS} terms")
+    total = f.rational(0)
+    for k in range(low[1], high[1] + 1):
+        total = f.add(total, f.atom_form(f.variable(f"{stem}_{k}")), to.work)
+    return total
 
 
 def series(to: Evaluator, name: str, args: tuple[Node, ...]) -> Form:

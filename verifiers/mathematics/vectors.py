@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from referee.verifiers.mathematics import forms as f
 from referee.verifiers.mathematics.evaluate import counted
 from referee.verifiers.mathematics.forms import Form
-from referee.verifiers.mathematics.matching import NO, Match, Matching, rank
+from referee.verifiers.mathematics.matching import NO, Match, Matching, together
 from referee.verifiers.mathematics.real_sets import variables
 from referee.verifiers.mathematics.tree import Node, Unreadable
 from referee.verifiers.mathematics.values import forms, numbers
@@ -47,16 +48,13 @@ def _vectors(c: Matching, a: Vector, g: Vector) -> Match:
             return NO
     elif a_shape != g_shape:
         return NO
-    tier = "structure"
-    for x, y in zip(xs, ys, strict=True):
-        if isinstance(x, Node) and isinstance(y, Node):
-            match = c.match(x, y)
-        else:
-            match = forms(c, _entry(c, x), _entry(c, y))
-        if not match.equal:
-            return match
-        tier = max(tier, match.tier, key=rank)
-    return Match(True, tier)
+    return together(_entries(c, x, y) for x, y in zip(xs, ys, strict=True))
+
+
+def _entries(c: Matching, x: Node | Form, y: Node | Form) -> Match:
+    if isinstance(x, Node) and isinstance(y, Node):
+        return c.match(x, y)
+    return forms(c, _entry(c, x), _entry(c, y))
 
 
 def vector_of(c: Matching, node: Node) -> Vector | None:
@@ -78,6 +76,8 @@ def vector_of(c: Matching, node: Node) -> Vector | None:
             if not is_array(a):
                 factor = f.multiply(factor, c.evaluator.form(a), c.work)
         return shape, None, [f.multiply(_entry(c, e), factor, c.work) for e in entries]
+    if kind == "mul" and all(a.kind == "matrix" for a in args):
+        return _product(c, args)
     if kind == "pow" and args[1] == Node("var", "T") and is_array(args[0]):
         return _transposed(c, args[0])
     if kind == "div" and is_array(args[0]):
@@ -98,6 +98,24 @@ def vector_of(c: Matching, node: Node) -> Vector | None:
     if names and names <= {"unit_i", "unit_j", "unit_k"}:
         return _unit_vector(c, node, names)
     return None
+
+
+def _product(c: Matching, matrices: Sequence[Node]) -> Vector:
+    (rows, inner), entries = matrices[0].value, [_entry(c, e) for e in matrices[0].args]
+    for matrix in matrices[1:]:
+        height, columns = matrix.value
+        if height != inner:
+            raise Unreadable("a product of matrices of shapes that do not fit")
+        c.work.spend(rows * inner * columns)
+        right = [_entry(c, e) for e in matrix.args]
+        total = [f.rational(0)] * (rows * columns)
+        for i in range(rows):
+            for j in range(columns):
+                for k in range(inner):
+                    term = f.multiply(entries[i * inner + k], right[k * columns + j], c.work)
+                    total[i * columns + j] = f.add(total[i * columns + j], term, c.work)
+        entries, inner = total, columns
+    return (rows, inner), None, list(entries)
 
 
 def _transposed(c: Matching, node: Node) -> Vector | None:

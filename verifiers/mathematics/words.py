@@ -290,6 +290,10 @@ def meaning(words: str) -> Node | None:
     return None
 
 
+def _date(m: re.Match[str]) -> str:
+    return " ".join(filter(None, (m[1] or m[4], (m[2] or m[3]).rstrip("sthnrd").lstrip("0"), m[5])))
+
+
 def _whole_numbers(m: re.Match[str]) -> str:
     return "natural numbers" if m[4] else f"{m[3] or ''} integers".strip()
 
@@ -303,7 +307,7 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     (_ALL, lambda m: "reals" if m[1] or m[2] else _whole_numbers(m)),
     (_PARITY, lambda m: " ".join(filter(None, (m[1] or m[4], m[2] or m[3])))),
     (_QUADRANT, lambda m: f"quadrant {_ROMAN.get(m[2] or '', (m[1] or m[2])[:1])}"),
-    (_DATE, lambda m: " ".join(filter(None, (m[1] or m[4], (m[2] or m[3]).rstrip("sthnrd"), m[5])))),
+    (_DATE, _date),
 )  # fmt: skip
 
 
@@ -312,6 +316,12 @@ def _rule(words: str) -> str | None:
         if m := pattern.fullmatch(words):
             return name(m)
     return None
+
+
+def numbered(text: str) -> Node | None:
+    """Return what a text means that begins with a number: ``4 July``, ``1st quadrant``."""
+    name = _rule(text.lower().replace(",", "")) if len(text) <= 40 else None
+    return None if name is None else Node("text", name)
 
 
 _JOINED = re.compile(r"\s*(?:,|;|&|\band\b|和|与|及)\s*(?:\band\b\s*)?")

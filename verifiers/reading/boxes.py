@@ -24,7 +24,7 @@ _JOINING = frozenset(
     """
     and or maybe perhaps possibly alternatively also either could be it is the answer answers another
     equally even might as well both then else otherwise can are may equivalently i.e ie that one other
-    first second third option solution solutions respectively
+    first second third option solution solutions root roots part respectively
     """.split()
 )
 
@@ -41,6 +41,10 @@ _ASKED_AFTER = re.compile(
 )
 _OR = re.compile(r"\bor\b|\beither\b|\bmaybe\b|或", re.I)
 _NAMED = re.compile(r"(?<![A-Za-z\\])(\\?[A-Za-z](?:_(?:\w|\{\w{1,3}\}))?)\s*=[\s$]*$")
+_FOR_PART = re.compile(r"\bfor (?=\([a-f]\)|part \(?[a-f]\b)")
+_NUMBERED = re.compile(r"\A[\s$.,;]*\n\s*\(?[2-9][.)](?=[\s$]*\Z)")  # the next item of a list
+_COUNTED = re.compile(r"[\s$]{1,4}[a-z]{2,20}s\s{1,3}and[\s$]{1,4}")  # [1] papers and [2] bins
+_THINGS = re.compile(r"[\s$]{1,4}[a-z]{2,20}s\b")
 _DIGITS = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _CLOSING = "$.\\]) \n*"
 _BRACKETS = {"(": ")", "[": "]", "\\{": "\\}"}
@@ -138,7 +142,8 @@ def _beside(text: str, firm: list[Box]) -> list[Box]:
     """Return the last box with those that stand beside it."""
     group = [firm[-1]]
     for before in reversed([b for b in firm if b.end <= group[0].start][-20:]):
-        if not joined(text[before.end : group[0].start]):
+        gap = text[before.end : group[0].start]
+        if not joined(gap) and not (_COUNTED.fullmatch(gap) and _THINGS.match(text, group[0].end)):
             break
         group.insert(0, before)
     return group
@@ -183,7 +188,7 @@ def joined(gap: str) -> bool:
     """Tell whether nothing but joining words stands between two boxes."""
     if len(gap) > 80:
         return False
-    gap = _NAMED.sub(" ", gap)
+    gap = _NUMBERED.sub(" ", _FOR_PART.sub(" ", _NAMED.sub(" ", gap)), count=1)
     gap = re.sub(r"\\(?:text|q?quad|[hv]space\*?\{[^{}]*\})(?![A-Za-z])", " ", gap)
     gap = re.sub(r"[${}.,;:*_\s=()\[\]!?&/|~%<>\\-]+", " ", gap)
     numbered = "nswer" in gap or "ption" in gap

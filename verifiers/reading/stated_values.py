@@ -61,8 +61,8 @@ BOLD = re.compile(r"(?<![\w)*])\*\*(?=[^\s*])([^*\n]{1,120}?)\*\*(?![\w*])")
 _LISTED = re.compile(r"[\s$]*(?:,|;|,?\s*\b(and|or)\b)[\s$]*")  # between the formulas of one answer
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 NUMBER = re.compile(
-    r"(?:(?<![\w.])|(?<=[\u4e00-\u9fff]))[-−]?(?:\\?\$\s?)?\d[\d,]*(?:\.\d+)?(?:\s?/\s?\d+|(?::\d+)+)?"
-    r"(?:\\?%|[万亿])?(?:(?![\w^])|(?=[\u4e00-\u9fff]))"
+    r"(?:(?<![\w.])|(?<=[\u4e00-\u9fff]))[-−]?(?:\\?\$\s?)?\d[\d,]*+(?:\.\d++)?+(?:\s?/\s?\d++|(?::\d++)++)?"
+    r"(?:\\?%|[万亿])?(?:(?![\w^])|(?=[\u4e00-\u9fff])|(?=(?:[mcdk]?m[²³]|[mcdk]m|[mk]g|m[lL])(?!\w)))"
 )
 CONTRAST = re.compile(
     r"(?:[,(]\s*(?:and\s+|but\s+)?(?:not|rather\s+than|instead\s+of)\b|(?<=\s)(?:rather\s+than|instead\s+of)\b|"
@@ -212,6 +212,10 @@ def last_value(text: str, grammar: Grammar) -> Extracted:
             return Extracted(line, "last")
         if kind == "too_big":
             return Extracted(line, "last")
+    if (whole := FORMULA.fullmatch(text)) is not None:  # nothing else is said
+        content = next(g for g in whole.groups() if g is not None)
+        if not any(sign in content for sign in ("$", "\\]", "\\)")):
+            return Extracted(content, "last")
     if lines and (words := _stated_in_words(lines[-1], grammar)) is not None:
         return Extracted(words, "last")
     tail = CONTRAST.sub("", text[-2000:])
