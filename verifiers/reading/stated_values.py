@@ -11,6 +11,7 @@ import re
 
 from referee.verifiers.reading.dress import is_placeholder, strip
 from referee.verifiers.reading.extracted import Extracted, Grammar
+from referee.verifiers.reading.predicates import LEAD, predicate, without_closing
 from referee.verifiers.reading.worded_arithmetic import in_signs
 
 _INSIDE = frozenset("()[]{}^_\\*/+<>|")
@@ -103,7 +104,7 @@ def sentences(text: str) -> list[tuple[int, int]]:
 def first_sentence(text: str, start: int) -> str:
     """Return the sentence that begins at a place, without what dresses it."""
     m = SENTENCE_END.search(text, start)
-    return strip(text[start : m.start() if m else len(text)])
+    return strip(BOLD.sub(r"\1", text[start : m.start() if m else len(text)]))
 
 
 def last_match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
@@ -199,11 +200,11 @@ def conclusion(text: str, grammar: Grammar) -> Extracted:
 
 def last_value(text: str, grammar: Grammar) -> Extracted:
     """Return the last formula, bold value or number, unless its sentence denies it, doubts it or asks."""
-    text = text.strip()
+    text = without_closing(text.strip())
     if not text:
         return Extracted(None, "none", "the text is empty")
     lines = [line for line in text[-4000:].split("\n") if line.strip()]
-    line = strip(lines[-1]) if lines else ""
+    line = strip(LEAD.sub("", strip(lines[-1]), count=1)) if lines else ""
     if len(line) <= 120 and not is_placeholder(line) and not ("**" in line and BOLD.search(lines[-1])):
         kind = grammar.kind(line)
         if kind == "value" or (kind == "words" and len(lines) == 1 and _few_words(line)):
@@ -212,6 +213,8 @@ def last_value(text: str, grammar: Grammar) -> Extracted:
             return Extracted(line, "last")
     if lines and (words := _stated_in_words(lines[-1], grammar)) is not None:
         return Extracted(words, "last")
+    if lines and (said := predicate(lines[-1], grammar)) is not None and not _in_doubt(lines[-1], said):
+        return Extracted(said, "last")
     tail = CONTRAST.sub("", text[-2000:])
     best = _last_value(tail, grammar)
     if best is None:
@@ -229,6 +232,11 @@ def last_value(text: str, grammar: Grammar) -> Extracted:
     return Extracted(content, "last")
 
 
+def _in_doubt(line: str, said: str) -> bool:
+    rest = line.replace(said, " ")
+    return DOUBT.search(rest) is not None or _CONDITION.search(rest) is not None
+
+
 def _few_words(line: str) -> bool:
     return len(line.split()) <= 3 and not any(c.isdigit() for c in line)
 
@@ -239,7 +247,7 @@ def _stated_in_words(line: str, grammar: Grammar) -> str | None:
     if len(bold) == 1 and bold[0][1][0].isalpha() and len(bold[0][1].split()) <= 5:
         around = line[: bold[0].start()], line[bold[0].end() :]
         if (
-            _STATES.search(around[0])
+            (_STATES.search(around[0]) or not "".join(around).strip(" .*"))
             and not DOUBT.search(" ".join(around))
             and not _CONDITION.search(around[0])
         ):
