@@ -51,6 +51,16 @@ def name_of(node: Node) -> str | None:
     return None
 
 
+def named_point(node: Node) -> Node | None:
+    """Read ``A(1, 2)`` as ``A = (1, 2)``; None where it is no capital letter at a tuple."""
+    if node.kind != "mul" or len(node.args) != 2:
+        return None
+    name, place = node.args
+    is_name = name.kind == "var" and str(name.value)[:1].isupper() and len(str(name.value).rstrip("'")) == 1
+    is_place = place.kind == "group" and place.value == ("(", ")") and len(place.args) > 1
+    return Node("rel", ("=",), (name, place)) if is_name and is_place else None
+
+
 def drawn(a: Node, g: Node) -> bool | None:
     """Compare names of points: a segment, an angle or a triangle, whose sign may be left out on one side."""
     names = [_points(a), _points(g)]

@@ -7,7 +7,9 @@ import re
 from referee.verifiers.reading.dress import strip
 from referee.verifiers.reading.extracted import Grammar
 
-LEAD = re.compile(r"(?:(?:so|thus|hence|therefore|then|finally|consequently|in conclusion)\b[\s,:]*){1,2}", re.I)
+LEAD = re.compile(
+    r"(?:(?:so|thus|hence|therefore|then|finally|consequently|in conclusion)\b[\s,:]*){1,2}", re.I
+)
 _CLOSING = re.compile(
     r"\n[ \t]*(?:let me know|feel free|(?:i )?hope (?:this|that|it)|if you(?:['’]d| would| have| need| want)|"
     r"please let|would you like|is there anything)\b[^\n]*\Z",

@@ -219,7 +219,7 @@ def last_value(text: str, grammar: Grammar) -> Extracted:
     best = _last_value(tail, grammar)
     if best is None:
         return Extracted(None, "none", "no formula and no number in the text")
-    start, stop, content = best
+    start, stop, content, last = best
     begin = max((m.end() for m in _START.finditer(tail[:start])), default=0)
     end = SENTENCE_END.search(tail, stop)
     sentence = tail[begin:start] + " " + tail[stop : end.start() if end else len(tail)]
@@ -229,7 +229,7 @@ def last_value(text: str, grammar: Grammar) -> Extracted:
         return Extracted(None, "last", "the words around the last number change it")
     if DOUBT.search(sentence):
         return Extracted(None, "last", "the sentence of the last number denies or doubts it")
-    return Extracted(content, "last")
+    return Extracted(content, "last", value=last if last != content else None)
 
 
 def _in_doubt(line: str, said: str) -> bool:
@@ -265,7 +265,7 @@ def _is_value(text: str, grammar: Grammar) -> bool:
     return grammar.kind(text) == "value"
 
 
-def _last_value(tail: str, grammar: Grammar) -> tuple[int, int, str] | None:
+def _last_value(tail: str, grammar: Grammar) -> tuple[int, int, str, str] | None:
     """Return the last formula or number, with the ones that stand before it in one list."""
     values = [
         (m.start(), m.end(), next(g for g in m.groups() if g is not None))
@@ -297,13 +297,21 @@ def _explains(tail: str, end: int, start: int) -> bool:
     return "\n" not in gap and _EXPLAINED.search(gap) is not None
 
 
-def _one_list(tail: str, values: list[tuple[int, int, str]], grammar: Grammar) -> tuple[int, int, str]:
-    """Join the last value with those before it where only commas, "and" or "or" stand between."""
+def _one_list(
+    tail: str, values: list[tuple[int, int, str]], grammar: Grammar
+) -> tuple[int, int, str, str]:
+    """Join the last value with those before it where only commas, "and" or "or" stand between.
+
+    Values of several names are one answer too; the last alone is its other reading.
+    """
     start, stop, content = values[-1]
-    kinds = grammar.listed(content)
+    last, kinds = content, grammar.listed(content)
     for before in reversed(values[-12:-1]):
         gap = _LISTED.fullmatch(tail, before[1], start) if before[1] <= start else None
-        if gap is None or kinds is None or grammar.listed(before[2]) != kinds:
+        other = grammar.listed(before[2])
+        if gap is None or kinds is None or (other != kinds and (gap[1] == "or" or None in (other, kinds))):
+            break
+        if other != kinds and "value" in (other, kinds):
             break
         start, content = before[0], f"{before[2]} {gap[1] or ','} {content}"
-    return start, stop, content
+    return start, stop, content, last if grammar.listed(values[-1][2]) != "value" else content
