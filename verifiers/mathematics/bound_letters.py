@@ -108,8 +108,8 @@ def _split_binder(node: Node) -> tuple[Node, Node] | None:
     if node.kind == "mul" and len(node.args) > 1 and _binder(node.args[-1]):
         rest = node.args[:-1]
         return (rest[0] if len(rest) == 1 else Node("mul", None, rest)), node.args[-1]
-    if node.kind in ("add", "seq") or (node.kind == "rel" and node.value == ("=",)):
-        split = _split_binder(node.args[-1])
+    if node.kind in ("add", "seq", "mul") or (node.kind == "rel" and node.value == ("=",)):
+        split = _split_binder(node.args[-1]) if node.args else None
         return None if split is None else (Node(node.kind, node.value, (*node.args[:-1], split[0])), split[1])
     return None
 

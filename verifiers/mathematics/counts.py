@@ -36,7 +36,7 @@ def counted_in_scripts(node: Node) -> Node | None:
 def _can_be_counted(top: Node, low: Node) -> bool:
     if top.kind != "num" or low.kind != "num":
         return False
-    return top.value >= low.value >= 0 and top.value.denominator == low.value.denominator == 1
+    return bool(top.value >= low.value >= 0 and top.value.denominator == low.value.denominator == 1)
 
 
 def _are_whole_by_name(args: tuple[Node, ...]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from referee.verifiers.mathematics.counts import counted
 from referee.verifiers.mathematics.magnitude import shown
 from referee.verifiers.mathematics.real_sets import variables
 from referee.verifiers.mathematics.tree import MINUS_ONE, Node, renamed
@@ -58,7 +59,9 @@ def named_point(node: Node) -> Node | None:
     name, place = node.args
     is_name = name.kind == "var" and str(name.value)[:1].isupper() and len(str(name.value).rstrip("'")) == 1
     is_place = place.kind == "group" and place.value == ("(", ")") and len(place.args) > 1
-    return Node("rel", ("=",), (name, place)) if is_name and is_place else None
+    if not (is_name and is_place) or counted(node.args) is not None:
+        return None
+    return Node("rel", ("=",), (name, place))
 
 
 def drawn(a: Node, g: Node) -> bool | None:

@@ -247,7 +247,7 @@ _ALL = re.compile(
 )
 _PARITY = re.compile(
     r"(?:(?:all|every|any) )?(?:[a-z] (?:is |are |must be )?)?(?:an )?(odd|even)(?: (positive|negative))?"
-    r"(?: (?:integers?|numbers?|functions?|[a-z]))?"
+    r"(?: (?:integers?|numbers?|[a-z]))?"
     r"|(?:all |every |any )?(positive|negative) (odd|even) (?:integers?|numbers?)"
 )
 _QUADRANT = re.compile(

@@ -8,7 +8,9 @@ from referee.verifiers.reading.dress import strip
 from referee.verifiers.reading.extracted import Grammar
 
 LEAD = re.compile(
-    r"(?:(?:so|thus|hence|therefore|then|finally|consequently|in conclusion)\b[\s,:]*){1,2}", re.I
+    r"(?:(?:so|thus|hence|therefore|then|finally|consequently|in conclusion|by [a-z' ]{1,40},)(?!\w)"
+    r"[\s,:]*){1,2}",
+    re.I,
 )
 _CLOSING = re.compile(
     r"\n[ \t]*(?:let me know|feel free|(?:i )?hope (?:this|that|it)|if you(?:['’]d| would| have| need| want)|"
@@ -17,11 +19,14 @@ _CLOSING = re.compile(
 )  # what a model says to its reader
 _LONGEST = 200
 _COPULA = re.compile(r"\b(?:is|are|was|were|be|equals)\s+(?:equal to\s+|exactly\s+|an?\s+|the\s+)?", re.I)
-_BEGINS = re.compile(r"[-−+]?[\d.√∛([{∞π]")
-_REASON = re.compile(r"(?:since|because|as|so|thus|hence|therefore)\b[^,\n]*,\s*([a-z' ]+)", re.I)
+_EQUALS = re.compile(r"(?<![<>!=:])=(?!=)\s*")
+_BEGINS = re.compile(r"[-−+]?[\d.√∛([{∞π]|[A-Za-z]\s*[<>=≤≥∈!]|(?:exp|sqrt|log|ln)\(")
+_REASON = re.compile(r"(?:by|since|because|as|so|thus|hence|therefore)\b[^,\n]*,\s*([a-z' ]+)", re.I)
+_WHERE = re.compile(r",?\s+(?:attained|achieved|reached|occurring)\b[^;\n]*", re.I)
+_UNIT = re.compile(r"\s?[ap]\.?\s?m\b|\s[a-z]{3,}|'\d{1,2}(?:''|\")", re.I)
 _MORE = re.compile(r"(?:\s+[a-z]+){0,3}\s+(?:from|at|after|when|since|because)\s[\w\s'-]*", re.I)
 _ANOTHER = re.compile(r"\b(?:and|or|so|but|not|if|unless)\b", re.I)
-_FIRST = re.compile(r"[-−]?\d[\d,]*(?:\.\d+)?(?=\s)")
+_FIRST = re.compile(r"[-−]?\d[\d,]*(?:\.\d+)?(?=[\s,])")
 _NO_STATE = frozenset(["correct", "incorrect", "right", "wrong", "complete", "done", "needed", "answer"])
 
 
@@ -37,7 +42,7 @@ def predicate(line: str, grammar: Grammar) -> str | None:
     word or two are the answer where no number stands in the line. The caller looks for doubt.
     """
     line = strip(line)
-    if len(line) > _LONGEST:
+    if len(line) > _LONGEST or "**" in line:
         return None
     if (reason := _REASON.fullmatch(line)) is not None and grammar.kind(reason[1]) == "value":
         return reason[1]
@@ -45,18 +50,31 @@ def predicate(line: str, grammar: Grammar) -> str | None:
     for copula in _COPULA.finditer(line):  # noqa: B007  # the last one is wanted
         pass
     if copula is None:
+        for copula in _EQUALS.finditer(line):  # noqa: B007
+            pass
+    if copula is None:
         return None
     said = strip(line[copula.end() :])
-    if "$" in said or "**" in said or "\\" in said or re.search(r"[.!?。]\s", said):
+    if "$" in said or "\\" in said or re.search(r"[.!?。]\s", said):
         return None
     if _BEGINS.match(said):
-        if grammar.kind(said) == "value":
+        kind = grammar.kind(said)
+        if kind == "value" or (kind == "words" and len(said.split()) <= 3):  # 4th of July
             return said
         first = _FIRST.match(said)
-        if first and _MORE.fullmatch(said, first.end()) and not _ANOTHER.search(said):
-            return first[0]
+        if first and not _ANOTHER.search(said):
+            more = _MORE.fullmatch(said, first.end()) or _WHERE.fullmatch(said, first.end())
+            return first[0] if more else None
         return None
     words = said.split()
     if len(words) <= 2 and not any(map(str.isdigit, line[: copula.end()])) and not _NO_STATE & set(words):
         return said if grammar.kind(said) == "words" else None
     return None
+
+
+def with_unit(text: str, start: int, end: int, grammar: Grammar) -> str:
+    """Return the number that stands in a text from ``start`` to ``end``, with its unit or half of the day."""
+    number = text[start:end]
+    unit = _UNIT.match(text, end) if number[-1:].isdigit() else None
+    whole = number + unit[0] if unit else number
+    return whole if unit and grammar.kind(whole) == "value" else number

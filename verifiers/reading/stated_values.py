@@ -11,7 +11,7 @@ import re
 
 from referee.verifiers.reading.dress import is_placeholder, strip
 from referee.verifiers.reading.extracted import Extracted, Grammar
-from referee.verifiers.reading.predicates import LEAD, predicate, without_closing
+from referee.verifiers.reading.predicates import LEAD, predicate, with_unit, without_closing
 from referee.verifiers.reading.worded_arithmetic import in_signs
 
 _INSIDE = frozenset("()[]{}^_\\*/+<>|")
@@ -19,7 +19,7 @@ PHRASE = re.compile(
     r"(?:\b(?:final|correct|right)?\s*(?:answers?|results?|solutions?|values?|option|"
     r"choice)\b[^.\n$=:]{0,40}?"
     r"\b(?:is|are|equals|equal to|be|becomes|was)\b|"
-    r"\banswer\s*(?:=|:)|(?:答案|结果|选项)[^\n。,$]{0,8}?(?:是|为|等于|选|:|=)|故选择?|应选)"
+    r"\banswer\s*(?:=|:)|(?:答案|结果|选项)[^\n。,$]{0,8}?(?:是|为|等于|选|:|=)|(?:故|应|(?:综上|所以|因此)[,,]?)选择?)"
     r"(?:\s+(?:therefore|thus|simply|just|exactly|then|equal to|given by))*[:\s]*",
     re.I,
 )
@@ -47,6 +47,7 @@ DOUBT = re.compile(
     r"guess|impossible|unclear|wait|idk|unable|sorry)\b|n['’]t\b|\?|不是|不对|错误|可能|也许|或|无法",
     re.I,
 )
+_CHOSEN = re.compile(r"\(?([A-J])\)?\s+(?:because|since)\b")  # a letter, and why
 _HEDGED_AFTER = re.compile(r"[\s$*)]*[,(]?\s*(?:(?:or|maybe|perhaps|possibly|either)\b|\?|或)", re.I)
 _WOULD_BE = re.compile(r"\b(?:would|could|might)\b", re.I)
 _CONDITION = re.compile(r"\b(?:if|unless|had|were|provided)\b", re.I)
@@ -61,7 +62,8 @@ BOLD = re.compile(r"(?<![\w)*])\*\*(?=[^\s*])([^*\n]{1,120}?)\*\*(?![\w*])")
 _LISTED = re.compile(r"[\s$]*(?:,|;|,?\s*\b(and|or)\b)[\s$]*")  # between the formulas of one answer
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 NUMBER = re.compile(
-    r"(?:(?<![\w.])|(?<=[\u4e00-\u9fff]))[-−]?(?:\\?\$\s?)?\d[\d,]*(?:\.\d+)?(?:\s?/\s?\d+|(?::\d+)+)?"
+    r"(?:(?<![\w.])|(?<=[\u4e00-\u9fff]))[-−]?(?:\\?\$\s?)?(?:\d{1,4} (?=\d{1,4}/\d))?"
+    r"\d[\d,]*(?:\.\d+)?(?:\s?/\s?\d+|(?::\d+)+)?"
     r"(?:\\?%|[万亿])?(?:(?![\w^])|(?=[\u4e00-\u9fff]))"
 )
 CONTRAST = re.compile(
@@ -175,6 +177,8 @@ def phrase(text: str, grammar: Grammar) -> Extracted | None:
     kind = grammar.kind(sentence)
     if kind == "value":
         return Extracted(sentence, "phrase")
+    if (choice := _CHOSEN.match(sentence)) is not None:
+        return Extracted(choice[1], "phrase")
     if DOUBT.search(re.sub(r"\\[A-Za-z]+", "", sentence)):
         if re.search(r"\b(?:or|and)\b", sentence) and not re.search(r"\bnot\b|n't", sentence):
             return Extracted(sentence, "phrase")
@@ -229,6 +233,8 @@ def last_value(text: str, grammar: Grammar) -> Extracted:
         return Extracted(None, "last", "the words around the last number change it")
     if DOUBT.search(sentence):
         return Extracted(None, "last", "the sentence of the last number denies or doubts it")
+    if content == tail[start:stop]:
+        return Extracted(with_unit(tail, start, stop, grammar), "last")
     return Extracted(content, "last", value=last if last != content else None)
 
 
@@ -297,9 +303,7 @@ def _explains(tail: str, end: int, start: int) -> bool:
     return "\n" not in gap and _EXPLAINED.search(gap) is not None
 
 
-def _one_list(
-    tail: str, values: list[tuple[int, int, str]], grammar: Grammar
-) -> tuple[int, int, str, str]:
+def _one_list(tail: str, values: list[tuple[int, int, str]], grammar: Grammar) -> tuple[int, int, str, str]:
     """Join the last value with those before it where only commas, "and" or "or" stand between.
 
     Values of several names are one answer too; the last alone is its other reading.
