@@ -47,7 +47,7 @@ def _goes_on(node: Node) -> bool:
 
 
 def _is_dots(node: Node) -> bool:
-    return node == Node("const", "dots")
+    return bool(node == Node("const", "dots"))
 
 
 def _in_order(sides: list[Node]) -> tuple[str, Node]:

@@ -18,6 +18,7 @@ _CLOSING = re.compile(
     re.I,
 )  # what a model says to its reader
 _LONGEST = 200
+_PREMISE = re.compile(r"(?:suppose|assume|assuming|let|given|recall|consider)\b", re.I)
 _COPULA = re.compile(r"\b(?:is|are|was|were|be|equals)\s+(?:equal to\s+|exactly\s+|an?\s+|the\s+)?", re.I)
 _EQUALS = re.compile(r"(?<![<>!=:])=(?!=)\s*")
 _BEGINS = re.compile(r"[-−+]?[\d.√∛([{∞π]|[A-Za-z]\s*[<>=≤≥∈!]|(?:exp|sqrt|log|ln)\(")
@@ -42,7 +43,7 @@ def predicate(line: str, grammar: Grammar) -> str | None:
     word or two are the answer where no number stands in the line. The caller looks for doubt.
     """
     line = strip(line)
-    if len(line) > _LONGEST or "**" in line:
+    if len(line) > _LONGEST or "**" in line or "?" in line or _PREMISE.match(line):
         return None
     if (reason := _REASON.fullmatch(line)) is not None and grammar.kind(reason[1]) == "value":
         return reason[1]
