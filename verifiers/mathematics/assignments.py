@@ -33,10 +33,21 @@ def value_of(c: Matching, node: Node) -> tuple[str | None, Node] | None:
             sides, signs = sides[1:], signs[1:]
     elif len(sides) == 2 and name_of(sides[1]) is not None and sides[0].kind != "const":
         return name_of(sides[1]), sides[0]
+    while name is None and len(sides) > 1 and signs[0] == "=" and _goes_on(sides[0]):
+        sides, signs = sides[1:], signs[1:]
     value = sides[0]
     if not _agree(c, value, signs, sides[1:]) or (name is not None and name in variables(value)):
         return None
     return name, value
+
+
+def _goes_on(node: Node) -> bool:
+    """Tell whether a sum or a product has dots in it, so that what stands behind says what it is."""
+    return node.kind in ("add", "mul") and any(_is_dots(a) or _goes_on(a) for a in node.args)
+
+
+def _is_dots(node: Node) -> bool:
+    return bool(node == Node("const", "dots"))
 
 
 def _in_order(sides: list[Node]) -> tuple[str, Node]:

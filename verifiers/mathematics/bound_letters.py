@@ -110,13 +110,23 @@ def _with_binder_behind(node: Node) -> Node:
         (image, domain) = node.args[0].args
         if image.kind == "ratio" and len(image.args) == 2:
             return Node("seq", "comma", (image.args[0], Node("rel", ("in",), (image.args[1], domain))))
-    last = node.args[-1] if node.kind == "rel" and node.value == ("=",) else node
-    if last.kind == "mul" and len(last.args) > 1 and _binder(last.args[-1]):
-        rest = last.args[:-1]
-        value = rest[0] if len(rest) == 1 else Node("mul", None, rest)
-        core = value if last is node else Node("rel", node.value, (*node.args[:-1], value))
-        return Node("seq", "comma", (core, last.args[-1]))
-    return node
+    split = _split_binder(node)
+    if split is None:
+        return node
+    core, binder = split
+    items = core.args if core.kind == "seq" else (core,)
+    return Node("seq", core.value if core.kind == "seq" else "comma", (*items, binder))
+
+
+def _split_binder(node: Node) -> tuple[Node, Node] | None:
+    """Take the domain off the last factor of the last term of the last value: ``x = 1 + 2k (k in Z)``."""
+    if node.kind == "mul" and len(node.args) > 1 and _binder(node.args[-1]):
+        rest = node.args[:-1]
+        return (rest[0] if len(rest) == 1 else Node("mul", None, rest)), node.args[-1]
+    if node.kind in ("add", "seq", "mul") or (node.kind == "rel" and node.value == ("=",)):
+        split = _split_binder(node.args[-1]) if node.args else None
+        return None if split is None else (Node(node.kind, node.value, (*node.args[:-1], split[0])), split[1])
+    return None
 
 
 def _binder(node: Node) -> tuple[str, str] | None:

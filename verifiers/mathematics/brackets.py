@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from referee.verifiers.mathematics.parser import Parser
 
 
+_FARTHEST = 60  # tokens of an interval
+
+
 def braces(p: Parser) -> Node:
     """Parse a group in braces whose first brace has been taken."""
     if p.accept("}"):
@@ -31,13 +34,12 @@ def braces(p: Parser) -> Node:
 def brackets(p: Parser, opening: str) -> Node:
     """Parse parentheses, a tuple or an interval behind its opening bracket."""
     saved, p.in_abs = p.in_abs, 0
-    p.reversed += opening == "]"
+    outward = opening == "]" or (opening == "[" and _closes_outward(p))
+    p.reversed += outward
     node = p.items()
-    p.reversed -= opening == "]"
+    p.reversed -= outward
     closing = (
-        p.expect(")", "]", "[").text
-        if opening == "]"
-        else p.expect(")", "]", "[" if opening == "(" else ")").text
+        p.expect(")", "]", "[").text if outward else p.expect(")", "]", "[" if opening == "(" else ")").text
     )
     p.in_abs = saved
     opening = {"]": "("}.get(opening, opening)
@@ -49,6 +51,23 @@ def brackets(p: Parser, opening: str) -> Node:
     if (opening, closing) in (("(", "]"), ("[", ")")):
         raise Unreadable("brackets that do not match")
     return node
+
+
+def _closes_outward(p: Parser) -> bool:
+    """Tell whether the bracket that has been taken begins an interval such as ``[1, 4[``."""
+    depth, comma, k = 0, False, 0
+    while (token := p.ahead(k)).kind != "end" and k < _FARTHEST:
+        if token.text in ("(", "{"):
+            depth += 1
+        elif token.text in (")", "}"):
+            depth -= 1
+        elif token.text in ("[", "]") and not depth:
+            return token.text == "[" and comma and p.ahead(k - 1).text not in (",", "(", "{", "-", "+")
+        if depth < 0:
+            return False
+        comma = comma or (token.text == "," and not depth)
+        k += 1
+    return False
 
 
 def set_of(p: Parser) -> Node:

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from referee.verifiers.mathematics.real_sets import variables
 from referee.verifiers.mathematics.tree import Node, num
+from referee.verifiers.mathematics.units import Unit
 
 _ANGLE = (("angle", 1),)
 _TEMPERATURES = ((("celsius", 1),), (("fahrenheit", 1),))
@@ -19,6 +20,9 @@ def in_one_unit(a: Node, g: Node) -> tuple[Node, Node, Fraction] | None:
     """
     if a.kind == "unit" and g.kind == "unit":
         left, right = a.value, g.value
+        powers = _length_power(left), _length_power(right)
+        if None not in powers and powers[0] != powers[1]:
+            return None
         if left.dims is None or right.dims is None:
             return a.args[0], g.args[0], Fraction(1)
         return None if left.dims != right.dims else (a.args[0], g.args[0], left.size / right.size)
@@ -32,3 +36,10 @@ def in_one_unit(a: Node, g: Node) -> tuple[Node, Node, Fraction] | None:
         elif dims not in _TEMPERATURES or other.kind != "deg":
             return None
     return (inner, other, Fraction(1)) if lone is a else (other, inner, Fraction(1))
+
+
+def _length_power(unit: Unit) -> int | None:
+    """Return 2 for a unit of areas and 3 for one of volumes, whatever the unit of length; None for others."""
+    if unit.dims is None:
+        return {"square units": 2, "cubic units": 3}.get(unit.name)
+    return unit.dims[0][1] if len(unit.dims) == 1 and unit.dims[0] in (("m", 2), ("m", 3)) else None

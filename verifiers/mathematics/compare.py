@@ -6,8 +6,8 @@ from referee.verifiers.mathematics.bound_letters import one_index, readings
 from referee.verifiers.mathematics.cases import same_cases
 from referee.verifiers.mathematics.constants import same_family
 from referee.verifiers.mathematics.lists import finite_sets, lists, logic
-from referee.verifiers.mathematics.matching import Match, Matching
-from referee.verifiers.mathematics.names import same_words, with_argument_of
+from referee.verifiers.mathematics.matching import Match, Matching, together
+from referee.verifiers.mathematics.names import named_point, same_words, with_argument_of
 from referee.verifiers.mathematics.ratios import ratios, residues
 from referee.verifiers.mathematics.real_sets import is_set_like
 from referee.verifiers.mathematics.regions import as_sets
@@ -16,6 +16,8 @@ from referee.verifiers.mathematics.signs import both_signs
 from referee.verifiers.mathematics.tree import Node, TooBig, Unreadable, rearranged
 from referee.verifiers.mathematics.values import numbers
 from referee.verifiers.mathematics.vectors import arrays
+
+_SERIES = ("sum", "prod")
 
 
 class Comparer(Matching):
@@ -55,7 +57,7 @@ class Comparer(Matching):
         if "text" in (a.kind, g.kind):
             ordered = self.policy.lists == "ordered"
             return Match(a.kind == g.kind and same_words(a.value, g.value, ordered), "text")
-        a, g = both_signs(a), both_signs(g)
+        a, g = _points(both_signs(a), both_signs(g))
         if is_set_like(a) or is_set_like(g):
             return as_sets(self, a, g)
         kinds = a.kind, g.kind
@@ -82,7 +84,26 @@ class Comparer(Matching):
             return residues(self, a, g)
         if (match := arrays(self, a, g)) is not None:
             return match
+        if a.kind == g.kind == "fn" and a.value == g.value in _SERIES and a.args[0] == g.args[0]:
+            return self._series(a, g)
         return numbers(self, a, g)
+
+    def _series(self, a: Node, g: Node) -> Match:
+        """Compare what two series add up to, or else their bounds and terms."""
+        try:
+            return numbers(self, a, g)
+        except Unreadable:
+            return together(self.match(x, y) for x, y in zip(a.args[1:], g.args[1:], strict=True))
+
+
+def _points(a: Node, g: Node) -> tuple[Node, Node]:
+    """Read ``A(1, 2)`` as the point where the other is one, or a pair."""
+    left, right = named_point(a), named_point(g)
+    if left is not None and (right is not None or g.kind in ("group", "rel")):
+        a = left
+    if right is not None and (left is not None or a.kind in ("group", "rel")):
+        g = right
+    return a, g
 
 
 __all__ = ["Comparer", "Match", "TooBig"]

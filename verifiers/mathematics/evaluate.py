@@ -8,6 +8,7 @@ from itertools import permutations
 from referee.verifiers.mathematics import derivatives, series, trigonometry, whole_numbers
 from referee.verifiers.mathematics import forms as f
 from referee.verifiers.mathematics.approximation import sign_of
+from referee.verifiers.mathematics.counts import counted, counted_in_scripts
 from referee.verifiers.mathematics.factoring import factor
 from referee.verifiers.mathematics.forms import Atom, Form, Work
 from referee.verifiers.mathematics.powers import fractional_power, integer_power
@@ -62,6 +63,8 @@ class Evaluator:
                 return f.atom_form(work.atom("derivative", *self._names(args)))
             return f.divide(self.form(args[0]), self.form(args[1]), work)
         if kind == "pow":
+            if (count := counted_in_scripts(node)) is not None:
+                return self.form(count)
             return self.power(self.form(args[0]), self.form(args[1]))
         if kind == "deg":
             return f.multiply(self.form(args[0]), Form({((f.PI, 1),): Fraction(1, 180)}), work)
@@ -315,24 +318,6 @@ def _half_turns(mono: f.Mono) -> Form | None:
         if type(e) is not int or e < 0:
             return None
     return Form({rest: 1})
-
-
-def counted(args: tuple[Node, ...]) -> Node | None:
-    """Read ``C(10, 3)`` and ``P(10, 3)`` at the head of a product as counts, where they can be."""
-    head, group = args[0].value, args[1]
-    if (
-        args[0].kind != "var"
-        or head not in ("C", "P")
-        or group.kind != "group"
-        or group.value != ("(", ")")
-        or len(group.args) != 2
-    ):
-        return None
-    top, low = (a.value if a.kind == "num" else None for a in group.args)
-    if top is None or low is None or not top >= low >= 0 or {top.denominator, low.denominator} != {1}:
-        return None
-    count = Node("fn", "binom" if head == "C" else "permutations", group.args)
-    return Node("mul", None, (count, *args[2:])) if len(args) > 2 else count
 
 
 def _parity(order: tuple[int, ...]) -> int:

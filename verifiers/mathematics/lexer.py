@@ -162,6 +162,9 @@ def _command(name: str, spaced: bool, text: str, pos: int, out: list[Token], dep
             if content.strip() in ("i", "j", "k", "\\hat{i}", "\\hat{j}", "\\hat{k}"):
                 out.append(Token("v", f"unit_{content.strip().strip('}')[-1]}", spaced))
                 return after
+            if content in _SETS and out and out[-1].text in ("in", "notin"):
+                out.append(Token("c", _SETS[content], spaced))
+                return after
             if re.fullmatch(r"[A-Za-z][A-Za-z .,'-]+", content):
                 _words(content, spaced, out, depth)
                 return after
@@ -171,8 +174,7 @@ def _command(name: str, spaced: bool, text: str, pos: int, out: list[Token], dep
         pos = _after_group(text, pos)
     elif name == "mathbb":
         content, pos = _argument(text, pos)
-        sets = {"R": "reals", "Z": "integers", "N": "naturals", "Q": "rationals", "C": "complexes"}
-        out.append(Token("c", sets.get(content.strip(), "mathbb" + content.strip()[:8]), spaced))
+        out.append(Token("c", _SETS.get(content.strip(), "mathbb" + content.strip()[:8]), spaced))
     elif name in ("hat", "vec", "widehat", "overrightarrow", "tilde"):
         content, after = _argument(text, pos)
         inner = re.sub(r"[\\{}\s]", "", content)
@@ -187,6 +189,9 @@ def _command(name: str, spaced: bool, text: str, pos: int, out: list[Token], dep
     else:
         out.append(Token("c", name, spaced))
     return pos
+
+
+_SETS = {"R": "reals", "Z": "integers", "N": "naturals", "Q": "rationals", "C": "complexes"}
 
 
 def _quotient(text: str, pos: int, spaced: bool, out: list[Token]) -> int:

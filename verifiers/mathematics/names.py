@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from referee.verifiers.mathematics.counts import counted
 from referee.verifiers.mathematics.magnitude import shown
 from referee.verifiers.mathematics.real_sets import variables
 from referee.verifiers.mathematics.tree import MINUS_ONE, Node, renamed
@@ -53,6 +54,18 @@ def _is_differential(node: Node) -> bool:
     if node.kind == "fn" and node.value == "partial":
         return node.args[0].kind == "var"
     return node.kind == "mul" and len(node.args) == 2 and node.args[0] == Node("var", "d")
+
+
+def named_point(node: Node) -> Node | None:
+    """Read ``A(1, 2)`` as ``A = (1, 2)``; None where it is no capital letter at a tuple."""
+    if node.kind != "mul" or len(node.args) != 2:
+        return None
+    name, place = node.args
+    is_name = name.kind == "var" and str(name.value)[:1].isupper() and len(str(name.value).rstrip("'")) == 1
+    is_place = place.kind == "group" and place.value == ("(", ")") and len(place.args) > 1
+    if not (is_name and is_place) or counted(node.args) is not None:
+        return None
+    return Node("rel", ("=",), (name, place))
 
 
 def drawn(a: Node, g: Node) -> bool | None:

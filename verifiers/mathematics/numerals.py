@@ -23,7 +23,7 @@ def number(p: Parser, text: str) -> Node:
     if "." in text and not after.spaced:
         if after.text == "overline" or after.text == "dot":
             p.pos += 1
-            return _repeating(text, p.plain_argument())
+            return _repeating(text, p.plain_argument() + _to_last_dot(p))
         if after.text == "(" and p.ahead(1).text.isdigit() and p.ahead(2).text == ")":
             digits = p.ahead(1).text
             p.pos += 3
@@ -61,6 +61,13 @@ def number(p: Parser, text: str) -> Node:
             return Node("num", value + part.args[0].value / part.args[1].value)
         p.pos = mark
     return Node("num", value)
+
+
+def _to_last_dot(p: Parser) -> str:
+    r"""Take what stands up to the second dot of a period: ``0.\dot{1}2\dot{3}``."""
+    inside = p.peek.kind == "n" and p.peek.text.isdigit() and p.ahead(1).text == "dot"
+    digits = p.next().text if inside else ""
+    return digits + p.plain_argument() if p.accept("dot") else ""
 
 
 def _based(p: Parser, text: str) -> Node:

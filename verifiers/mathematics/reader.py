@@ -16,6 +16,7 @@ from referee.verifiers.mathematics.parser import Parser
 from referee.verifiers.mathematics.parts import labelled_parts
 from referee.verifiers.mathematics.quantifiers import with_quantifier
 from referee.verifiers.mathematics.tree import MAX_CHARS, Node, TooBig, Unreadable, neg, num
+from referee.verifiers.mathematics.units import read_unit
 from referee.verifiers.mathematics.vocabulary import FUNCTIONS
 from referee.verifiers.mathematics.words import SHORT_WORDS, meaning, numbered, words_of
 from referee.verifiers.reading.dress import LAYOUT, TEXT, is_placeholder, literal, strip
@@ -40,6 +41,8 @@ class ReadAnswer(NamedTuple):
 _TIME = re.compile(r"(\d{1,2})(?::(\d\d)(?::(\d\d))?)?\s*(?:([ap])\.?\s*m\.?|noon)", re.I)
 _BASE = re.compile(r"([0-9A-F]+)_\{?(\d\d)\}?")
 _LETTERS = re.compile(r"[A-Za-z]{2,}")
+_FEET = re.compile(r"(\d{1,3})'(\d{1,2}(?:\.\d{1,3})?)(?:''|\"|″)")  # 6'2''
+_DAY_FIRST = re.compile(r"(\d{1,2}(?:st|nd|rd|th)?) (?:of )?([A-Z][a-z]{2,8})\.?((?:,? \d{4})?)")  # 15 March
 _EXCEPT = re.compile(r"all real(?:s| numbers)?(?: x)? (?:except(?: for)?|other than) (?:x *= *)?(-?\d{1,9})")
 
 
@@ -166,6 +169,11 @@ def _special(text: str, words: str) -> Node | None:
         return Node("var", formula)
     if m := _EXCEPT.fullmatch(words or bare.lower()):
         return Node("diff", None, (Node("const", "reals"), Node("set", None, (num(int(m[1])),))))
+    if bare[:1].isdigit():
+        if m := _FEET.fullmatch(compact):
+            return Node("unit", read_unit("feet")[2], (num(Fraction(m[1]) + Fraction(m[2]) / 12),))
+        if m := _DAY_FIRST.fullmatch(bare):
+            words = words_of(f"{m[2]} {m[1]}{m[3] or ''}")
     if words:
         if (node := meaning(words)) is not None:
             return node

@@ -49,7 +49,8 @@ def group_unit(content: str, command: str, spaced: bool, after: str, out: list[T
     if unit in ("C", "F") and (out[-1].text in ("circ", "degrees") or _degrees_behind(out)):
         return "celsius" if unit == "C" else "fahrenheit"
     if unit == "M":
-        return unit if number and spaced and command == "mathrm" else ""
+        apart = spaced or content[:1].isspace()
+        return unit if number and apart and command in ("mathrm", "text") else ""
     return unit if unit in _LETTERS or (number and unit in _CAPITALS) else ""
 
 

@@ -123,7 +123,8 @@ def read_unit(text: str) -> tuple[Fraction, str, Unit | None]:
             return scale, "degree", None
         words = [_TEMPERATURES.get(words[1], words[1]), *words[2:]] if len(words) == 2 else words[1:]
     if first in ("unit", "units") and (len(words) == 1 or re.fullmatch(r"\^?\d|squared|cubed", words[1])):
-        return scale, "", Unit("units")
+        power = _exponent(words[1].lower()) if len(words) > 1 else 1
+        return scale, "", Unit({2: "square units", 3: "cubic units"}.get(power, "units"))
     if len(words) > 24:
         raise Unreadable("too many words behind a number")
     if measure := _known(words):

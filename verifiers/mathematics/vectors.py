@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from referee.verifiers.mathematics import forms as f
-from referee.verifiers.mathematics.evaluate import counted
+from referee.verifiers.mathematics.counts import counted
 from referee.verifiers.mathematics.forms import Form
 from referee.verifiers.mathematics.matching import NO, Match, Matching, together
 from referee.verifiers.mathematics.real_sets import variables

@@ -8,7 +8,7 @@ import re
 _TOKEN = re.compile(
     r"<\|(?!(?:message|channel|start|constrain)\|)[A-Za-z][\w▁-]{0,40}\|>"  # <|im_end|>, <|return|>
     r"|<｜[\w▁ ]{1,40}｜>"  # <｜end▁of▁sentence｜>
-    r"|</?s>|<(?:eos|bos|pad|end_of_turn|start_of_turn|end_of_utterance|end_of_text|endoftext)>"
+    r"|</?s>|<(?:eos|bos|eoa|pad|end_of_turn|start_of_turn|end_of_utterance|end_of_text|endoftext)>"
     r"|\[(?:EOS|PAD|SEP|/INST)\]"
 )
 _LONGEST = 48

@@ -11,6 +11,7 @@ import re
 
 from referee.verifiers.reading.dress import is_placeholder, strip
 from referee.verifiers.reading.extracted import Extracted, Grammar
+from referee.verifiers.reading.predicates import LEAD, predicate, with_unit, without_closing
 from referee.verifiers.reading.worded_arithmetic import in_signs
 
 _INSIDE = frozenset("()[]{}^_\\*/+<>|")
@@ -18,7 +19,7 @@ PHRASE = re.compile(
     r"(?:\b(?:final|correct|right)?\s*(?:answers?|results?|solutions?|values?|option|"
     r"choice)\b[^.\n$=:]{0,40}?"
     r"\b(?:is|are|equals|equal to|be|becomes|was)\b|"
-    r"\banswer\s*(?:=|:)|(?:答案|结果|选项)[^\n。,$]{0,8}?(?:是|为|等于|选|:|=)|故选择?|应选)"
+    r"\banswer\s*(?:=|:)|(?:答案|结果|选项)[^\n。,$]{0,8}?(?:是|为|等于|选|:|=)|(?:故|应|(?:综上|所以|因此)[,,]?)选择?)"
     r"(?:\s+(?:therefore|thus|simply|just|exactly|then|equal to|given by))*[:\s]*",
     re.I,
 )
@@ -47,6 +48,7 @@ DOUBT = re.compile(
     r"guess|impossible|unclear|wait|idk|unable|sorry)\b|n['’]t\b|\?|不是|不对|错误|可能|也许|或|无法",
     re.I,
 )
+_CHOSEN = re.compile(r"\(?([A-J])\)?\s+(?:because|since)\b")  # a letter, and why
 _HEDGED_AFTER = re.compile(r"[\s$*)]*[,(]?\s*(?:(?:or|maybe|perhaps|possibly|either)\b|\?|或)", re.I)
 _WOULD_BE = re.compile(r"\b(?:would|could|might)\b", re.I)
 _CONDITION = re.compile(r"\b(?:if|unless|had|were|provided)\b", re.I)
@@ -61,7 +63,8 @@ BOLD = re.compile(r"(?<![\w)*])\*\*(?=[^\s*])([^*\n]{1,120}?)\*\*(?![\w*])")
 _LISTED = re.compile(r"[\s$]*(?:,|;|,?\s*\b(and|or)\b)[\s$]*")  # between the formulas of one answer
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 NUMBER = re.compile(
-    r"(?:(?<![\w.])|(?<=[\u4e00-\u9fff]))[-−]?(?:\\?\$\s?)?\d[\d,]*+(?:\.\d++)?+(?:\s?/\s?\d++|(?::\d++)++)?"
+    r"(?:(?<![\w.])|(?<=[\u4e00-\u9fff]))[-−]?(?:\\?\$\s?)?(?:\d{1,4} (?=\d{1,4}/\d))?"
+    r"\d[\d,]*+(?:\.\d++)?+(?:\s?/\s?\d++|(?::\d++)++)?"
     r"(?:\\?%|[万亿])?(?:(?![\w^])|(?=[\u4e00-\u9fff])|(?=(?:[mcdk]?m[²³]|[mcdk]m|[mk]g|m[lL])(?!\w)))"
 )
 CONTRAST = re.compile(
@@ -104,7 +107,7 @@ def sentences(text: str) -> list[tuple[int, int]]:
 def first_sentence(text: str, start: int) -> str:
     """Return the sentence that begins at a place, without what dresses it."""
     m = SENTENCE_END.search(text, start)
-    return strip(text[start : m.start() if m else len(text)])
+    return strip(BOLD.sub(r"\1", text[start : m.start() if m else len(text)]))
 
 
 def last_match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
@@ -176,6 +179,8 @@ def phrase(text: str, grammar: Grammar) -> Extracted | None:
     kind = grammar.kind(sentence)
     if kind == "value":
         return Extracted(sentence, "phrase")
+    if (choice := _CHOSEN.match(sentence)) is not None:
+        return Extracted(choice[1], "phrase")
     if DOUBT.search(re.sub(r"\\[A-Za-z]+", "", sentence)):
         if re.search(r"\b(?:or|and)\b", sentence) and not re.search(r"\bnot\b|n't", sentence):
             return Extracted(sentence, "phrase")
@@ -201,11 +206,11 @@ def conclusion(text: str, grammar: Grammar) -> Extracted:
 
 def last_value(text: str, grammar: Grammar) -> Extracted:
     """Return the last formula, bold value or number, unless its sentence denies it, doubts it or asks."""
-    text = text.strip()
+    text = without_closing(text.strip())
     if not text:
         return Extracted(None, "none", "the text is empty")
     lines = [line for line in text[-4000:].split("\n") if line.strip()]
-    line = strip(lines[-1]) if lines else ""
+    line = strip(LEAD.sub("", strip(lines[-1]), count=1)) if lines else ""
     if len(line) <= 120 and not is_placeholder(line) and not ("**" in line and BOLD.search(lines[-1])):
         kind = grammar.kind(line)
         if kind == "value" or (kind == "words" and len(lines) == 1 and _few_words(line)):
@@ -218,11 +223,13 @@ def last_value(text: str, grammar: Grammar) -> Extracted:
             return Extracted(content, "last")
     if lines and (words := _stated_in_words(lines[-1], grammar)) is not None:
         return Extracted(words, "last")
+    if lines and (said := predicate(lines[-1], grammar)) is not None and not _in_doubt(lines[-1], said):
+        return Extracted(said, "last")
     tail = CONTRAST.sub("", text[-2000:])
     best = _last_value(tail, grammar)
     if best is None:
         return Extracted(None, "none", "no formula and no number in the text")
-    start, stop, content = best
+    start, stop, content, last = best
     begin = max((m.end() for m in _START.finditer(tail[:start])), default=0)
     end = SENTENCE_END.search(tail, stop)
     sentence = tail[begin:start] + " " + tail[stop : end.start() if end else len(tail)]
@@ -232,7 +239,14 @@ def last_value(text: str, grammar: Grammar) -> Extracted:
         return Extracted(None, "last", "the words around the last number change it")
     if DOUBT.search(sentence):
         return Extracted(None, "last", "the sentence of the last number denies or doubts it")
-    return Extracted(content, "last")
+    if content == tail[start:stop]:
+        return Extracted(with_unit(tail, start, stop, grammar), "last")
+    return Extracted(content, "last", value=last if last != content else None)
+
+
+def _in_doubt(line: str, said: str) -> bool:
+    rest = line.replace(said, " ")
+    return DOUBT.search(rest) is not None or _CONDITION.search(rest) is not None
 
 
 def _few_words(line: str) -> bool:
@@ -245,7 +259,7 @@ def _stated_in_words(line: str, grammar: Grammar) -> str | None:
     if len(bold) == 1 and bold[0][1][0].isalpha() and len(bold[0][1].split()) <= 5:
         around = line[: bold[0].start()], line[bold[0].end() :]
         if (
-            _STATES.search(around[0])
+            (_STATES.search(around[0]) or not "".join(around).strip(" .*"))
             and not DOUBT.search(" ".join(around))
             and not _CONDITION.search(around[0])
         ):
@@ -263,7 +277,7 @@ def _is_value(text: str, grammar: Grammar) -> bool:
     return grammar.kind(text) == "value"
 
 
-def _last_value(tail: str, grammar: Grammar) -> tuple[int, int, str] | None:
+def _last_value(tail: str, grammar: Grammar) -> tuple[int, int, str, str] | None:
     """Return the last formula or number, with the ones that stand before it in one list."""
     values = [
         (m.start(), m.end(), next(g for g in m.groups() if g is not None))
@@ -295,13 +309,19 @@ def _explains(tail: str, end: int, start: int) -> bool:
     return "\n" not in gap and _EXPLAINED.search(gap) is not None
 
 
-def _one_list(tail: str, values: list[tuple[int, int, str]], grammar: Grammar) -> tuple[int, int, str]:
-    """Join the last value with those before it where only commas, "and" or "or" stand between."""
+def _one_list(tail: str, values: list[tuple[int, int, str]], grammar: Grammar) -> tuple[int, int, str, str]:
+    """Join the last value with those before it where only commas, "and" or "or" stand between.
+
+    Values of several names are one answer too; the last alone is its other reading.
+    """
     start, stop, content = values[-1]
-    kinds = grammar.listed(content)
+    last, kinds = content, grammar.listed(content)
     for before in reversed(values[-12:-1]):
         gap = _LISTED.fullmatch(tail, before[1], start) if before[1] <= start else None
-        if gap is None or kinds is None or grammar.listed(before[2]) != kinds:
+        other = grammar.listed(before[2])
+        if gap is None or kinds is None or (other != kinds and (gap[1] == "or" or None in (other, kinds))):
+            break
+        if other != kinds and "value" in (other, kinds):
             break
         start, content = before[0], f"{before[2]} {gap[1] or ','} {content}"
-    return start, stop, content
+    return start, stop, content, last if grammar.listed(values[-1][2]) != "value" else content
