@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from referee.verifiers.mathematics.opposites import opposed
 from referee.verifiers.mathematics.real_sets import variables
 from referee.verifiers.mathematics.tree import Node, num
 
@@ -19,6 +20,8 @@ def in_one_unit(a: Node, g: Node) -> tuple[Node, Node, Fraction] | None:
     """
     if a.kind == "unit" and g.kind == "unit":
         left, right = a.value, g.value
+        if opposed(left.name, right.name):
+            return None
         if left.dims is None or right.dims is None:
             return a.args[0], g.args[0], Fraction(1)
         return None if left.dims != right.dims else (a.args[0], g.args[0], left.size / right.size)

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from referee.verifiers.mathematics.assignments import value_of
 from referee.verifiers.mathematics.matching import NO, Match, Matching, rank, together
 from referee.verifiers.mathematics.names import conventional, indexed
+from referee.verifiers.mathematics.opposites import same_noun
 from referee.verifiers.mathematics.signs import both_signs
 from referee.verifiers.mathematics.tree import Node
 
@@ -172,10 +173,13 @@ def _unordered(c: Matching, left: Sequence[Node], right: Sequence[Node]) -> Matc
         return NO
     if len(left) > _MAX_UNORDERED:
         return ordered(c, left, right)
+    by_noun = _nouns(left, right)
     rest, tier = list(left), "structure"
     for g in right:
         c.work.spend(4 * len(rest))
         for i, a in enumerate(rest):
+            if by_noun and not same_noun(a.value.name, g.value.name):
+                continue
             match = c.match(a, g) if (a.kind == "set") is (g.kind == "set") else NO
             if match.equal:
                 del rest[i]
@@ -184,3 +188,13 @@ def _unordered(c: Matching, left: Sequence[Node], right: Sequence[Node]) -> Matc
         else:
             return NO
     return Match(True, tier)
+
+
+def _nouns(left: Sequence[Node], right: Sequence[Node]) -> bool:
+    """Tell whether two lists count the same different things: ``3 red, 5 blue``."""
+    if any(n.kind != "unit" or n.value.dims is not None for n in (*left, *right)) or len(left) < 2:
+        return False
+    names = [[n.value.name for n in side] for side in (left, right)]
+    return all(any(same_noun(a, b) for b in names[1]) for a in names[0]) and not all(
+        same_noun(a, names[0][0]) for a in names[0]
+    )

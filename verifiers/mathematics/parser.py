@@ -55,6 +55,7 @@ class Parser(TokenStream):
 
     def items(self) -> Node:
         """Parse a list of relations, or the one there is."""
+        labels = [measures.label(self.peek, self.ahead(1))]
         items = [self.nested(self.relation)]
         joins: list[str] = []
         while (join := self._join()) is not None:
@@ -65,6 +66,7 @@ class Parser(TokenStream):
                     raise Unreadable("a list breaks off")
                 break
             joins.append(join)
+            labels.append(measures.label(self.peek, self.ahead(1)))
             items.append(self.nested(self.relation))
         if len(items) == 1:
             return items[0]
@@ -72,7 +74,7 @@ class Parser(TokenStream):
         if kinds <= {"land", "lor"} and not any(i.kind in ("rel", "group") for i in items):
             return Node("logic", joins[0] if len(kinds) == 1 else " ".join(joins), tuple(items))
         kind = "or" if kinds & {"or", "lor"} else "and" if kinds & {"and", "land"} else "comma"
-        return Node("seq", kind, tuple(items))
+        return Node("seq", kind, measures.labelled(labels, items))
 
     def _join(self) -> str | None:
         token = self.peek

@@ -17,7 +17,7 @@ from referee.verifiers.mathematics.parts import labelled_parts
 from referee.verifiers.mathematics.quantifiers import with_quantifier
 from referee.verifiers.mathematics.tree import MAX_CHARS, Node, TooBig, Unreadable, neg, num
 from referee.verifiers.mathematics.vocabulary import FUNCTIONS
-from referee.verifiers.mathematics.words import SHORT_WORDS, meaning, words_of
+from referee.verifiers.mathematics.words import SHORT_WORDS, calendar_day, meaning, words_of
 from referee.verifiers.reading.dress import LAYOUT, TEXT, is_placeholder, literal, strip
 
 
@@ -150,6 +150,8 @@ def _special(text: str, words: str) -> Node | None:
         if 1 <= hour <= 12 and minute < 60 and second < 60 and (m[4] or at_noon):
             hour = hour % 12 + (12 if at_noon or m[4] in "pP" else 0)
             return Node("time", hour * 3600 + minute * 60 + second)
+    if (day := calendar_day(bare)) is not None:
+        return Node("text", day)
     if words in ("noon", "12 noon", "midnight", "12 midnight"):
         return Node("time", 43200 if "noon" in words else 0)
     compact = bare.replace(" ", "")

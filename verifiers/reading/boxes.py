@@ -24,7 +24,7 @@ _JOINING = frozenset(
     """
     and or maybe perhaps possibly alternatively also either could be it is the answer answers another
     equally even might as well both then else otherwise can are may equivalently i.e ie that one other
-    first second third option solution solutions respectively
+    first second third option solution solutions respectively guess candidate vs versus alternative
     """.split()
 )
 
@@ -41,6 +41,8 @@ _ASKED_AFTER = re.compile(
 )
 _OR = re.compile(r"\bor\b|\beither\b|\bmaybe\b|或", re.I)
 _NAMED = re.compile(r"(?<![A-Za-z\\])(\\?[A-Za-z](?:_(?:\w|\{\w{1,3}\}))?)\s*=[\s$]*$")
+_OTHERWISE = frozenset("if not wrong incorrect false that's isn't".split())  # if not, ...
+_NUMBERED = re.compile(r"[\s$.,;*)]*\n\s*\d{1,2}[.)][\s$*]*")  # the next item of a numbered list
 _DIGITS = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _CLOSING = "$.\\]) \n*"
 _BRACKETS = {"(": ")", "[": "]", "\\{": "\\}"}
@@ -154,13 +156,17 @@ def joined(gap: str) -> bool:
     """Tell whether nothing but joining words stands between two boxes."""
     if len(gap) > 80:
         return False
+    listed = _NUMBERED.fullmatch(gap) is not None
     gap = _NAMED.sub(" ", gap)
     gap = re.sub(r"\\(?:text|q?quad|[hv]space\*?\{[^{}]*\})(?![A-Za-z])", " ", gap)
     gap = re.sub(r"[${}.,;:*_\s=()\[\]!?&/|~%<>\\-]+", " ", gap)
-    numbered = "nswer" in gap or "ption" in gap
+    numbered = any(word in gap for word in ("nswer", "ption", "uess", "andidate")) or listed
+    words = gap.lower().split()
     return all(
-        w.lower() in _JOINING or (len(w) == 1 and (w.isalpha() or (numbered and w.isdigit())))
-        for w in gap.split()
+        w in _JOINING
+        or (w in _OTHERWISE and "if" in words)
+        or (len(w) == 1 and (w.isalpha() or (numbered and w.isdigit())))
+        for w in words
     )
 
 

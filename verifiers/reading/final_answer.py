@@ -17,8 +17,9 @@ import re
 from functools import lru_cache
 
 from referee.verifiers.reading.answer_lines import answer_line, hashes, is_bare_number, one_value
-from referee.verifiers.reading.box_spans import whole_box
-from referee.verifiers.reading.boxes import Boxes, boxed
+from referee.verifiers.reading.box_denials import denied
+from referee.verifiers.reading.box_spans import Box, whole_box
+from referee.verifiers.reading.boxes import Boxes, boxed, joined
 from referee.verifiers.reading.dress import is_placeholder, narrow, strip, unwrapped
 from referee.verifiers.reading.extracted import ContentKind as ContentKind
 from referee.verifiers.reading.extracted import Extracted as Extracted
@@ -47,6 +48,8 @@ def final_answer(
         text = narrow(text)
     content = _answer_element(text) if "<" in text else None
     if content is not None:
+        if _denied_tag(text):
+            return Extracted(None, "tag", "the tag is denied")
         text = content
     found = boxed_answer(text, grammar, boxes)
     if found is None and content is not None:
@@ -107,9 +110,15 @@ def _answer_element(text: str) -> str | None:
     contents = [text[start:end].strip() for start, end in spans]
     if len(spans) == 2 and contents[0] and contents[0] != contents[1] and len(contents[0]) < 200:
         between = text[spans[0][1] : spans[1][0]].lower()
-        if not between.replace("</answer>", "").replace("<answer>", "").strip(" \t\n,;"):
-            return " and ".join(peeled(c) for c in contents)
+        if joined(between.replace("</answer>", "").replace("<answer>", "")):
+            return (" or " if "or" in between else " and ").join(peeled(c) for c in contents)
     return text[spans[-1][0] : spans[-1][1]] if spans else None
+
+
+def _denied_tag(text: str) -> bool:
+    """Tell whether the words around the last answer tag deny it, as they would a box."""
+    start, end = _last_spans(text, "answer")[-1]
+    return denied(text, Box(start - len("<answer>"), end + len("</answer>"), ""))
 
 
 def _last_spans(text: str, name: str) -> list[tuple[int, int]]:
