@@ -46,9 +46,9 @@ def final_answer(
         text = text[-MAX_TEXT:]
     if not text.isascii():
         text = narrow(text)
-    content = _answer_element(text) if "<" in text else None
+    content = answer_element(text) if "<" in text else None
     if content is not None:
-        if _denied_tag(text):
+        if is_denied_element(text):
             return Extracted(None, "tag", "the tag is denied")
         text = content
     found = boxed_answer(text, grammar, boxes)
@@ -104,7 +104,7 @@ def last_element(text: str, name: str) -> str | None:
     return text[found[-1][0] : found[-1][1]] if found else None
 
 
-def _answer_element(text: str) -> str | None:
+def answer_element(text: str) -> str | None:
     """Return what the last answer tag holds; where another stands right before it, what both hold."""
     spans = _last_spans(text, "answer")
     contents = [text[start:end].strip() for start, end in spans]
@@ -115,7 +115,7 @@ def _answer_element(text: str) -> str | None:
     return text[spans[-1][0] : spans[-1][1]] if spans else None
 
 
-def _denied_tag(text: str) -> bool:
+def is_denied_element(text: str) -> bool:
     """Tell whether the words around the last answer tag deny it, as they would a box."""
     start, end = _last_spans(text, "answer")[-1]
     return denied(text, Box(start - len("<answer>"), end + len("</answer>"), ""))
