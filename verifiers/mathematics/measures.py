@@ -64,6 +64,7 @@ def unit_behind(p: Parser, node: Node, *, currency: bool = False) -> Node:
     if unit is None:
         return node
     if currency:
+        assert _DOLLAR is not None
         unit = _DOLLAR._replace(name=f"{_DOLLAR.name} {unit.name}")
         return Node("unit", unit, (node,))
     if node.kind == "deg":  # 20 degrees Celsius

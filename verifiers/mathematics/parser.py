@@ -14,7 +14,7 @@ from referee.verifiers.mathematics.letters import Token
 from referee.verifiers.mathematics.named_quantities import side_or_quantity
 from referee.verifiers.mathematics.number_words import number_word
 from referee.verifiers.mathematics.token_stream import END, TokenStream
-from referee.verifiers.mathematics.tree import UNNAMED, Node, Unreadable, neg, num, product
+from referee.verifiers.mathematics.tree import UNNAMED, Node, Unreadable, neg, num, product, times
 
 _RELATIONS = {
     "=": "=",
@@ -202,7 +202,7 @@ class Parser(TokenStream):
             token = self.peek
             if token.kind in "oc" and token.text in ("times", "cdot", "*"):
                 self.pos += 1
-                node = product(node, self.signed())
+                node = times(node, self.signed(), cross=token.text == "times")
             elif token.kind in "oc" and token.text in ("/", "div", "over"):
                 self.pos += 1
                 node = Node("div", None, (node, self.signed()))

@@ -24,7 +24,7 @@ _DENIED_BEFORE = re.compile(
     r"(?:mistake|error) (?:is|would be) to)\b|n['’]t\b|"
     r"\\neq?(?![a-z])|≠|"
     r"(?!(?:(?<=\bI was )|(?<=\bI am )|(?<=\bI'm )|(?<=\bwe were ))\w+[:.,;])"  # a correction
-    r"\b(?:wrong|incorrect|mistaken|erroneous|false|naive|tempting|trap(?= answer))(?:ly)?"
+    r"\b(?:wrong|incorrect|mistaken|erroneous|false|naive|tempting|silly|foolish|trap(?= answer))(?:ly)?"
     r"(?:\s+(?:answer|solution|value|result|guess|choice|option|student|solver|reader|person|approach|method|"
     r"reasoning))?\b)"
     r"\s*(?:(?:be|that|is|it|was|it's|equal|equals|to|the|answer|a|an|as|simply|just|correct|actually|"
@@ -43,7 +43,7 @@ _DENYING = frozenset(
     mistake error many some would will think guess expect believe say assume tempted refuse refuses refused
     refusing output response format trap
     wrong wrongly incorrect incorrectly mistaken mistakenly erroneous erroneously false falsely naive naively
-    tempting temptingly
+    tempting temptingly silly foolish
     """.split()
 )  # one of these words stands in whatever the pattern above finds, or one of the signs in _may_deny
 

@@ -30,7 +30,7 @@ _CUES = re.compile(
     r"look(?:ing)? again|"
     r"should|instead|rather|forg[eo]t|overlook|missed|mis[a-z]{4}|double[- ]count|over-?count|under-?count|"
     r"contradict|"
-    r"\bno\b|nope|however|\bbut\b|更正|纠正|等等|不对|应该|答案|错",
+    r"\bno\b|nope|however|\bbut\b|更正|纠正|等等|不对|应该|应为|抱歉|答案|错",
     re.I,
 )
 
@@ -80,8 +80,9 @@ _BETWEEN = r"[\s,.:;!…—–*_-]*"
 _BARE = re.compile(
     rf"(?:{_BETWEEN}(?:(?:no|wait|oh|hmm|sorry|actually|oops|okay|ok|right|well|correction|corrected|edit|"
     rf"update|"
-    r"erratum|i mean|i meant|make that|scratch that|strike that|never ?mind|rather|instead)\b|"
-    rf"更正|纠正|等等|不对|应该是|应为|是))+{_BETWEEN}(?:it(?:['’]s| is)\s+)?(?:so\s+)?",
+    r"erratum|i mean|i meant|make that|scratch that|strike that|never ?mind|rather|instead|"
+    r"on second thought|on reflection)\b|"
+    rf"更正|纠正|等等|不对|抱歉|应该是|应为|是))+{_BETWEEN}(?:it(?:['’]s| is)\s+)?(?:so\s+)?",
     re.I,
 )
 _ASIDE = re.compile(
@@ -112,7 +113,7 @@ _DOUBTS = re.compile(
     r"(?:wait|hold on|hang on|hmm+|oops|whoops|no\b|nope|actually|sorry|scratch|strike|never ?mind|however|"
     r"(?:on|upon) (?:second thought|reflection|closer|re-?)|correction|correcting|edit\b|update\b|erratum|"
     r"let(?: me|['’]?s)(?! (?:double[- ]?)?(?:check|verify|confirm|explain|show|summari[sz]e) \w)|"
-    r"looking (?:again|back)|after re-?\w+|rather|instead|i mean|更正|纠正|等等|不对|等一下)|"
+    r"looking (?:again|back)|after re-?\w+|rather|instead|i mean|更正|纠正|等等|不对|抱歉|等一下)|"
     r"\bre-?(?:check|consider|count|read|examin|calculat|comput|do\b)|\bdouble[- ]check(?! \w)|"
     r"\bthat can['’]?t be|\bshould (?:actually |really )?(?:be|have been)\b|\binstead\b",
     re.I,
