@@ -22,7 +22,14 @@ from typing import NamedTuple
 
 from referee.verifiers.mathematics.float_values import KNOWN, float_value
 from referee.verifiers.mathematics.forms import Atom, Form, Poly, Work, atoms_within
-from referee.verifiers.mathematics.points import STEPS, WHOLE, Point, real_points, whole_points
+from referee.verifiers.mathematics.points import (
+    STEPS,
+    WHOLE,
+    Point,
+    complex_points,
+    real_points,
+    whole_points,
+)
 from referee.verifiers.mathematics.precise_values import MAX_PROOF_BITS, is_small
 from referee.verifiers.mathematics.root_separation import proof_bits
 
@@ -53,8 +60,18 @@ def is_zero(x: Form, work: Work) -> Zero:
     whole = _whole_variables(inside, work)
     if not variables:
         return _constant_zero(top, work)
+    if _over_the_complex(inside, variables) and any(
+        _is_off(top, work, at) for at in complex_points(variables)
+    ):
+        return Zero(False, "numeric")
     points = whole_points(variables, whole) if whole else real_points(variables)
     return _agreeing(top, work, points)
+
+
+def _over_the_complex(inside: set[Atom], variables: list[Atom]) -> bool:
+    """Tell whether the variables are complex: one is called z, or a part of one is taken."""
+    kinds = {a.kind for a in inside}
+    return bool(kinds & {"Re", "Im", "arg"}) or ("abs" in kinds and any(v.of == "z" for v in variables))
 
 
 def _constant_zero(top: Poly, work: Work) -> Zero:

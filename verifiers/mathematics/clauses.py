@@ -173,7 +173,7 @@ def bound(text: str) -> Bound | None:
 
 _MODULO = re.compile(r"\\text\s*\{\s*\((?:mod|modulo)\s+(\d{1,9})\)\s*\}")
 _ABOUT = re.compile(
-    r"(?:\\text\s*\{\s*)?(?:(?:approximately|approx\.?|only)[\s}]+|\\approx\b|\\sim\b|≈|~)\s*(?P<value>.+)",
+    r"(?:\\text\s*\{\s*)?(?:(?:approximately|approx\.?|only)[\s}]+|\\approx\b|≈|(?:\\sim\b|~)(?!\s*[A-Za-z]\s*$))\s*(?P<value>.+)",
     re.I | re.S,
 )
 _ROUGHLY = re.compile(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from referee.verifiers.mathematics.opposites import opposed
 from referee.verifiers.mathematics.real_sets import variables
 from referee.verifiers.mathematics.tree import Node, num
 from referee.verifiers.mathematics.units import Unit
@@ -20,6 +21,8 @@ def in_one_unit(a: Node, g: Node) -> tuple[Node, Node, Fraction] | None:
     """
     if a.kind == "unit" and g.kind == "unit":
         left, right = a.value, g.value
+        if opposed(left.name, right.name):
+            return None
         powers = _length_power(left), _length_power(right)
         if None not in powers and powers[0] != powers[1]:
             return None

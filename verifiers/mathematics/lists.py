@@ -9,6 +9,8 @@ from referee.verifiers.mathematics.approximation import UNDECIDED
 from referee.verifiers.mathematics.assignments import value_of
 from referee.verifiers.mathematics.matching import NO, Match, Matching, rank, together
 from referee.verifiers.mathematics.names import conventional, indexed
+from referee.verifiers.mathematics.opposites import same_noun
+from referee.verifiers.mathematics.real_sets import variables
 from referee.verifiers.mathematics.signs import both_signs
 from referee.verifiers.mathematics.tree import Node
 
@@ -174,12 +176,16 @@ def _unordered(c: Matching, left: Sequence[Node], right: Sequence[Node]) -> Matc
         return NO
     if len(left) > _MAX_UNORDERED:
         return ordered(c, left, right)
+    by_noun, by_name = _nouns(left, right), _bounds(left, right)
     rest, tier, undecided = list(left), "structure", NO
     for g in right:
         c.work.spend(4 * len(rest))
         matches = []
         for i, a in enumerate(rest):
-            matches.append(c.match(a, g) if (a.kind == "set") is (g.kind == "set") else NO)
+            if (by_name and variables(a) != variables(g)) or (by_noun and not same_noun(a.value.name, g.value.name)):
+                matches.append(NO)
+            else:
+                matches.append(c.match(a, g) if (a.kind == "set") is (g.kind == "set") else NO)
             if matches[-1].equal:
                 del rest[i]
                 tier = max(tier, matches[-1].tier, key=rank)
@@ -189,3 +195,21 @@ def _unordered(c: Matching, left: Sequence[Node], right: Sequence[Node]) -> Matc
             if undecided is NO:
                 return NO  # equal to nothing in the other
     return Match(True, tier) if undecided is NO else undecided
+
+
+def _nouns(left: Sequence[Node], right: Sequence[Node]) -> bool:
+    """Tell whether two lists count the same different things: ``3 red, 5 blue``."""
+    if any(n.kind != "unit" or n.value.dims is not None for n in (*left, *right)) or len(left) < 2:
+        return False
+    names = [[n.value.name for n in side] for side in (left, right)]
+    return all(any(same_noun(a, b) for b in names[1]) for a in names[0]) and not all(
+        same_noun(a, names[0][0]) for a in names[0]
+    )
+
+
+def _bounds(left: Sequence[Node], right: Sequence[Node]) -> bool:
+    """Tell whether two lists bound the same different variables: ``x > 0, y < 0``."""
+    if any(n.kind != "rel" or "=" in n.value for n in (*left, *right)) or len(left) < 2:
+        return False
+    names = [{frozenset(variables(n)) for n in side} for side in (left, right)]
+    return names[0] == names[1] and len(names[0]) > 1

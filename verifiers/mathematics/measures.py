@@ -6,6 +6,7 @@ import re
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from referee.verifiers.mathematics.letters import Token
 from referee.verifiers.mathematics.lexer import tokenize
 from referee.verifiers.mathematics.tree import Node, Unreadable, neg, num
 from referee.verifiers.mathematics.unit_notation import doubtful_unit, marked_unit
@@ -60,8 +61,12 @@ def unit_behind(p: Parser, node: Node, *, currency: bool = False) -> Node:
         node = Node("mul", None, (node, num(scale)))
     if sign:
         return Node("pct" if sign == "percent" else "deg", None, (node,))
-    if unit is None or currency:
+    if unit is None:
         return node
+    if currency:
+        assert _DOLLAR is not None
+        unit = _DOLLAR._replace(name=f"{_DOLLAR.name} {unit.name}")
+        return Node("unit", unit, (node,))
     if node.kind == "deg":  # 20 degrees Celsius
         node = node.args[0]
     return Node("unit", unit, (_with_smaller_parts(p, node, unit),))
@@ -183,3 +188,18 @@ def _arc_sign(p: Parser) -> int:
     if grouped:
         p.expect("}")
     return {1: 60, 2: 3600}.get(count, 0)
+
+
+def label(token: Token, after: Token) -> str:
+    """Return the name that stands before an item: ``Tom`` of ``Tom: 3``; nothing where there is none."""
+    name = token.text.strip()
+    if token.kind != "t" or not (name.endswith((":", "=")) or (after.kind == "o" and after.text in ":=")):
+        return ""
+    return name.rstrip(" :=").lower()
+
+
+def labelled(labels: list[str], items: list[Node]) -> tuple[Node, ...]:
+    """Return the items of a list, plain numbers that each have a name of their own as counts of it."""
+    if not all(labels) or len(set(labels)) < len(labels) or not all(map(_is_number, items)):
+        return tuple(items)
+    return tuple(Node("unit", Unit(name), (item,)) for name, item in zip(labels, items, strict=True))

@@ -14,7 +14,7 @@ from referee.verifiers.mathematics.letters import Token
 from referee.verifiers.mathematics.named_quantities import side_or_quantity
 from referee.verifiers.mathematics.number_words import number_word
 from referee.verifiers.mathematics.token_stream import END, TokenStream
-from referee.verifiers.mathematics.tree import UNNAMED, Node, Unreadable, neg, num, product
+from referee.verifiers.mathematics.tree import UNNAMED, Node, Unreadable, neg, num, product, times
 
 _RELATIONS = {
     "=": "=",
@@ -55,6 +55,7 @@ class Parser(TokenStream):
 
     def items(self) -> Node:
         """Parse a list of relations, or the one there is."""
+        labels = [measures.label(self.peek, self.ahead(1))]
         items = [self.nested(self.relation)]
         joins: list[str] = []
         while (join := self._join()) is not None:
@@ -65,6 +66,7 @@ class Parser(TokenStream):
                     raise Unreadable("a list breaks off")
                 break
             joins.append(join)
+            labels.append(measures.label(self.peek, self.ahead(1)))
             items.append(self.nested(self.relation))
         if len(items) == 1:
             return items[0]
@@ -72,7 +74,7 @@ class Parser(TokenStream):
         if kinds <= {"land", "lor"} and not any(i.kind in ("rel", "group") for i in items):
             return Node("logic", joins[0] if len(kinds) == 1 else " ".join(joins), tuple(items))
         kind = "or" if kinds & {"or", "lor"} else "and" if kinds & {"and", "land"} else "comma"
-        return Node("seq", kind, tuple(items))
+        return Node("seq", kind, measures.labelled(labels, items))
 
     def _join(self) -> str | None:
         token = self.peek
@@ -202,9 +204,9 @@ class Parser(TokenStream):
             token = self.peek
             if token.kind in "oc" and token.text in ("times", "cdot", "*"):
                 self.pos += 1
-                right = self.signed()
-                both = brackets.pairs(node, right) if token.text == "times" else None
-                node = both or product(node, right)
+                right, cross = self.signed(), token.text == "times"
+                both = brackets.pairs(node, right) if cross else None
+                node = both or times(node, right, cross=cross)
             elif token.kind in "oc" and token.text in ("/", "div", "over"):
                 self.pos += 1
                 node = Node("div", None, (node, self.signed()))

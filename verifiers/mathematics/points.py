@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from functools import lru_cache
 from itertools import islice, product
@@ -28,7 +28,7 @@ class Point(NamedTuple):
     numbers and functions that jump have values of their own, unlike those of any other.
     """
 
-    values: dict[Atom, Fraction]
+    values: Mapping[Atom, Fraction | complex]
     real: bool = True
     opaque: bool = False
 
@@ -50,6 +50,13 @@ def real_points(variables: list[Atom]) -> Iterator[Point]:
     """Yield places over the reals."""
     for probe in range(_REAL_POINTS):
         yield Point({v: fixed(v, probe) for v in variables})
+
+
+def complex_points(variables: list[Atom]) -> Iterator[Point]:
+    """Yield two places off the real axis."""
+    for probe in range(2):
+        values = {v: complex(fixed(v, probe), fixed(v, probe + 2)) for v in variables}
+        yield Point(values, real=False)
 
 
 def whole_points(variables: list[Atom], whole: set[Atom]) -> Iterator[Point]:

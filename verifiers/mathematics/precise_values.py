@@ -71,7 +71,9 @@ class _Precise:
             raise OverflowError
         ctx, (kind, of) = self.ctx, atom
         if kind == "variable":
-            return self.number(self.at.values[atom])
+            value = self.at.values[atom]
+            assert not isinstance(value, complex)  # such places only refute
+            return self.number(value)
         if kind == "i":
             return ctx.mpc(0, 1)
         if kind in ("pi", "e"):

@@ -18,7 +18,7 @@ from referee.verifiers.mathematics.quantifiers import with_quantifier
 from referee.verifiers.mathematics.tree import MAX_CHARS, Node, TooBig, Unreadable, neg, num
 from referee.verifiers.mathematics.units import read_unit
 from referee.verifiers.mathematics.vocabulary import FUNCTIONS
-from referee.verifiers.mathematics.words import SHORT_WORDS, meaning, numbered, words_of
+from referee.verifiers.mathematics.words import SHORT_WORDS, calendar_day, meaning, numbered, words_of
 from referee.verifiers.reading.dress import LAYOUT, TEXT, is_placeholder, literal, strip
 
 
@@ -155,6 +155,8 @@ def _special(text: str, words: str) -> Node | None:
             return Node("time", hour * 3600 + minute * 60 + second)
     if bare[:1].isdigit() and (named := numbered(bare)) is not None:
         return named
+    if (day := calendar_day(bare)) is not None:
+        return Node("text", day)
     if words in ("noon", "12 noon", "midnight", "12 midnight"):
         return Node("time", 43200 if "noon" in words else 0)
     compact = bare.replace(" ", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from referee.verifiers.mathematics import forms as f
 from referee.verifiers.mathematics.assignments import value_of
-from referee.verifiers.mathematics.lists import ordered
+from referee.verifiers.mathematics.lists import lists, ordered
 from referee.verifiers.mathematics.matching import NO, Match, Matching
 from referee.verifiers.mathematics.names import is_function
 from referee.verifiers.mathematics.real_sets import INEQUALITIES, is_set_like, variables
@@ -20,6 +20,10 @@ def as_sets(c: Matching, a: Node, g: Node) -> Match:
         return _inequalities(c, a, g)
     if a.kind == g.kind == "rel" and a.value == g.value and ordered(c, a.args, g.args).equal:
         return Match(True, "structure")
+    if a.kind == g.kind == "seq" and len(variables(a)) > 1 and len(variables(g)) > 1:
+        return (
+            lists(c, a, g) if (a.value == "or") is (g.value == "or") else NO
+        )  # a region of several variables
     a, g = _ranged(a), _ranged(g)
     if not (_describes(c, a) and _describes(c, g)):
         return NO

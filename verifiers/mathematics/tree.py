@@ -95,6 +95,16 @@ def product(left: Node, right: Node) -> Node:
     return Node("mul", None, factors)
 
 
+def times(left: Node, right: Node, *, cross: bool) -> Node:
+    """Return the product of two expressions; the cross product where it joins vectors with an arrow."""
+    before = left.args[:-1] if left.kind == "mul" else ()
+    last = left.args[-1] if before else left
+    if cross and all(n.kind == "var" and n.value.startswith("vec_") for n in (last, right)):
+        whole = Node("fn", "cross", (last, right))
+        return Node("mul", None, (*before, whole)) if before else whole
+    return product(left, right)
+
+
 def rearranged(node: Node) -> Node:
     """Return a tree with its terms and factors in one order, so that x + 1 and 1 + x are the same tree."""
     if not node.args:

@@ -88,7 +88,7 @@ Da u | dalton | k M | 1 | dalton
 M | molar | m μ u n | 1000 | mol m^-3
 P | poise | c m | 1/10 | kg m^-1 s^-1
 D | debye | | 1 | debye
-bit b | | T G M k | 1 | bit
+bit b | bit | T G M k | 1 | bit
 B | byte | P T G M k K | 8 | bit
 Å | angstrom ångström | | 1/10000000000 | m
  | micron | | 1/1000000 | m
@@ -133,6 +133,10 @@ Js | | | 1 | kg m^2 s^-1
 rad | radian | m μ | 1 | angle
 sr | steradian | | 1 | solid_angle
 rev | revolution | | 1 | revolution
+arcmin | arcminute | | 60 | arc
+arcsec | arcsecond | | 1 | arc
+ppm | | | 1 | parts_per_million
+ppb | | | 1/1000 | parts_per_million
 °C ℃ | celsius centigrade | | 1 | celsius
 °F ℉ | fahrenheit | | 1 | fahrenheit
 dB | decibel | | 1 | decibel
@@ -156,8 +160,12 @@ tsp | teaspoon | | 1/48 | cup
  | euro eur | | 1 | euro
  | gbp | | 1 | sterling
  | pence | | 1/100 | sterling
- | rupee | | 1 | rupee
- | yen | | 1 | yen
+ | rupee inr | | 1 | rupee
+ | yen jpy | | 1 | yen
+ | cad | | 1 | canadian_dollar
+ | aud | | 1 | australian_dollar
+ | peso | | 1 | peso
+ | franc chf | | 1 | franc
  | yuan rmb cny | | 1 | yuan
  | jiao | | 1/10 | yuan
  | ruble rouble | | 1 | ruble

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from referee.verifiers.mathematics.number_words import NUMBER_WORDS, SCALES
+from referee.verifiers.mathematics.opposites import says_a_sense
 from referee.verifiers.mathematics.tree import Unreadable
 from referee.verifiers.mathematics.unit_table import (
     CHINESE,
@@ -48,7 +49,7 @@ between through until exact exactly ish something any all none nothing everythin
 least most infinity infinite negative positive half third fourth fifth quarter point base
 too many greater larger smaller bigger higher lower longer shorter older younger taller heavier lighter
 faster slower further farther earlier later ago before after past below above beneath short shy
-remainder bound
+remainder bound fails failed fail invalid excluded
 """
 _STOP = frozenset(_STOP_WORDS.split()) | frozenset(NUMBER_WORDS)
 _PERCENT = frozenset(["percent", "%", "percentage", "pct"])
@@ -129,6 +130,8 @@ def read_unit(text: str) -> tuple[Fraction, str, Unit | None]:
         raise Unreadable("too many words behind a number")
     if measure := _known(words):
         return scale, "", Unit(" ".join(words), *measure)
+    if len(words) > 1 and says_a_sense(words[-1]) and (measure := _known(words[:-1])):
+        return scale, "", Unit(" ".join(words), *measure)  # 5 km north
     return scale, "", _noun(words)
 
 

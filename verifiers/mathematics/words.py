@@ -258,6 +258,7 @@ _DATE = re.compile(
     r"|(\d{{1,2}}|[1-9]\d?(?:st|nd|rd|th)) (?:day )?(?:of )?({months}))"
     r"(?: (\d{{4}}))?".format(days="|".join(_DAYS), months="|".join(_MONTHS))
 )
+_ISO_DATE = re.compile(r"([12]\d{3})([-/])(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])", re.A)
 _EXACT = {
     "all real numbers": "reals", "all reals": "reals", "real numbers": "reals", "reals": "reals",
     "no": "no", "false": "no", "incorrect": "no", "yes": "yes", "true": "yes", "correct": "yes",
@@ -292,6 +293,16 @@ def meaning(words: str) -> Node | None:
 
 def _date(m: re.Match[str]) -> str:
     return " ".join(filter(None, (m[1] or m[4], (m[2] or m[3]).rstrip("sthnrd").lstrip("0"), m[5])))
+
+
+def calendar_day(text: str) -> str | None:
+    """Return a date in figures as :func:`meaning` names it in words; None where a text is none.
+
+    >>> calendar_day("2020-03-04"), calendar_day("20-03-04")
+    ('march 4 2020', None)
+    """
+    m = _ISO_DATE.fullmatch(text)
+    return f"{_MONTHS[int(m[3]) - 1]} {int(m[4])} {m[1]}" if m else None
 
 
 def _whole_numbers(m: re.Match[str]) -> str:

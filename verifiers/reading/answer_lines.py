@@ -34,7 +34,7 @@ _HEADING = re.compile(
 )
 _COMPARED = re.compile(
     r"\b(?:at\s+(?:most|least)|(?:less|more|greater|smaller|larger|fewer)\s+than|under|over|below|above|"
-    r"up\s+to)\b|以上|以下|以内|不到|不足|超过|至少|至多|多于|少于|大约|左右|约",
+    r"up\s+to)\b|以上|以下|以内|不到|不足|超过|至少|至多|[多少大小高低]于|不等于|大约|左右|约",
     re.I,
 )
 _SAID_OF = re.compile(
@@ -95,7 +95,7 @@ def one_value(line: str, grammar: Grammar) -> str | None:
 def _one_value(plain: str, grammar: Grammar) -> str | None:
     if (remarked := _remarked(plain, grammar)) is not None:
         return remarked
-    if len(NUMBER.findall(CONTRAST.sub("", plain))) != 1:
+    if plain.count("=") > 1 or len(NUMBER.findall(CONTRAST.sub("", plain))) != 1:
         return None
     return (answer_line(plain, grammar) or conclusion(plain, grammar)).answer
 
@@ -108,13 +108,19 @@ def _remarked(line: str, grammar: Grammar) -> str | None:
         return None
     remark = m["aside"] or m["more"] or ""
     unit = f"{m['value']} {m['unit']}" if m["unit"] else m["value"]
-    if DOUBT.search(remark) or _CASES.search(remark) or DOUBT.search(m["unit"] or ""):
+    if (
+        _EQUATION.match(remark)
+        or DOUBT.search(remark)
+        or _CASES.search(remark)
+        or DOUBT.search(m["unit"] or "")
+    ):
         return None
     if m["aside"] and not re.search(r"[^\W\d]{2}", remark):
         return None  # 5 (6) offers two
     return unit if grammar.kind(unit) == "value" else (m["value"] if remark else None)
 
 
+_EQUATION = re.compile(r"[A-Za-z]\w{0,3}\s*=")
 _CASES = re.compile(
     r"\b(?:if|unless|when|else|otherwise|mod|base|instead|but|for|approx\w*|about|rejecting)\b", re.I
 )

@@ -19,16 +19,20 @@ _DENIED_BEFORE = re.compile(
     r"nearly|almost|just (?:under|over|below|above|short of)|"
     r"(?:twice|half|double|triple) the (?:answer|result)|"
     r"(?:negative|opposite|square|reciprocal|inverse|root) of the (?:answer|result)|"
-    r"(?:many|most|some) (?:students|people)(?: might| would| will)?|if only|"
+    r"(?:many|most|some) (?:students|people)(?: might| would| will)?|(?:many|most|some) (?:might|would|will)|"
+    r"(?:one|you|someone|anyone|people) (?:might|may|could|would)(?: first| naively)? (?:think|guess|expect|"
+    r"believe|say|assume|be tempted)|refus(?:e|es|ed|ing)|(?:example|sample) (?:output|response|format)|"
+    r"if only|"
     r"(?:mistake|error) (?:is|would be) to)\b|n['’]t\b|"
     r"\\neq?(?![a-z])|≠|"
     r"(?!(?:(?<=\bI was )|(?<=\bI am )|(?<=\bI'm )|(?<=\bwe were ))\w+[:.,;])"  # a correction
-    r"\b(?:wrong|incorrect|mistaken|erroneous|false|naive|tempting)(?:ly)?"
-    r"(?:\s+(?:answer|solution|value|result|guess|choice|option|student|approach|method|reasoning))?\b)"
+    r"\b(?:wrong|incorrect|mistaken|erroneous|false|naive|tempting|silly|foolish|trap(?= answer))(?:ly)?"
+    r"(?:\s+(?:answer|solution|value|result|guess|choice|option|student|solver|reader|person|approach|method|"
+    r"reasoning))?\b)"
     r"\s*(?:(?:be|that|is|it|was|it's|equal|equals|to|the|answer|a|an|as|simply|just|correct|actually|"
     r"quite|exactly|really|necessarily|even|were|get|answer|choose|believe|"
     r"say|think|guess|write|claim|final|would|of|wrote|got|gave|says|gives|yields|claimed|for|our|"
-    r"my)\s+)*[\s$({\[:*\\]*$",
+    r"my|confirm|verify|guarantee|expect|tempted|pick|select)\s+)*[\s$({\[:*\\]*$",
     re.I,
 )
 
@@ -38,9 +42,10 @@ _DENYING = frozenset(
     far no impossible unlikely untrue different doubt doubtful most least than other reject rejected rejecting
     discard discarded discarding eliminate eliminated eliminating rule ruled ruling contrary nearly almost
     just twice half double triple negative opposite square reciprocal inverse root students people only
-    mistake error
+    mistake error many some would will think guess expect believe say assume tempted refuse refuses refused
+    refusing output response format trap
     wrong wrongly incorrect incorrectly mistaken mistakenly erroneous erroneously false falsely naive naively
-    tempting temptingly
+    tempting temptingly silly foolish
     """.split()
 )  # one of these words stands in whatever the pattern above finds, or one of the signs in _may_deny
 
@@ -96,7 +101,7 @@ _BETWEEN = frozenset(
     exactly really necessarily even were get choose believe say think guess write claim final would
     of wrote got gave says gives yields claimed for our my longer than but out from way under over
     below above short result might will only solution value choice option student approach method
-    reasoning at
+    reasoning at confirm verify guarantee expect tempted pick select solver reader person
     """.split()
 )  # what may stand between such a word and the box
 _FIRST_AFTER = re.compile(r"[\s$.*)}\],]*([?(]|[A-Za-z]+)")
@@ -110,6 +115,9 @@ _DENYING_AFTER = frozenset(
 
 def denied(text: str, box: Box) -> bool:
     """Tell whether the words around a box deny it, suppose it or take it back."""
+    before = text[max(0, box.start - 80) : box.start]
+    if hides(before) and _hidden(before, text[box.end : box.end + 2]):
+        return True
     lead = lead_of(text, box.start)
     if lead == "denied":
         return True
@@ -145,6 +153,18 @@ def _read_lead(lead: str) -> Literal["plain", "denied", "conditional"]:
     if _SUPPOSED_BEFORE.search(lead):
         return "denied"
     return "conditional" if _WOULD_BEFORE.search(lead) else "plain"
+
+
+def hides(before: str) -> bool:
+    """Tell whether a sign that can open a comment, or strike out, stands in what leads to a box."""
+    return "%" in before or "<!" in before or "~~" in before
+
+
+def _hidden(before: str, behind: str) -> bool:
+    """Tell whether a box stands in a comment, or is struck out."""
+    line = before.rpartition("\n")[2].lstrip()
+    struck = behind == "~~" and line.endswith("~~") and line.count("~~") % 2 == 1 and "$" not in line
+    return struck or line.startswith("%") or before.rfind("<!--") > before.rfind("-->")
 
 
 def _may_deny(before: str) -> bool:

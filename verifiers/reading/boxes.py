@@ -13,7 +13,7 @@ import re
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from referee.verifiers.reading.box_denials import NEAR, denied, guessed, lead_of
+from referee.verifiers.reading.box_denials import NEAR, denied, guessed, hides, lead_of
 from referee.verifiers.reading.box_neighbours import APART, negated, scale, touched_after, touched_before
 from referee.verifiers.reading.box_spans import Box, find_boxes
 from referee.verifiers.reading.dress import closing_brace, is_placeholder, literal, strip
@@ -24,7 +24,7 @@ _JOINING = frozenset(
     """
     and or maybe perhaps possibly alternatively also either could be it is the answer answers another
     equally even might as well both then else otherwise can are may equivalently i.e ie that one other
-    first second third option solution solutions root roots part respectively
+    first second third option solution solutions root roots part respectively guess candidate vs versus alternative
     """.split()
 )
 
@@ -42,9 +42,10 @@ _ASKED_AFTER = re.compile(
 _OR = re.compile(r"\bor\b|\beither\b|\bmaybe\b|或", re.I)
 _NAMED = re.compile(r"(?<![A-Za-z\\])(\\?[A-Za-z](?:_(?:\w|\{\w{1,3}\}))?)\s*=[\s$]*$")
 _FOR_PART = re.compile(r"\bfor (?=\([a-f]\)|part \(?[a-f]\b)")
-_NUMBERED = re.compile(r"\A[\s$.,;]*\n\s*\(?[2-9][.)](?=[\s$]*\Z)")  # the next item of a list
 _COUNTED = re.compile(r"[\s$]{1,4}[a-z]{2,20}s\s{1,3}and[\s$]{1,4}")  # [1] papers and [2] bins
 _THINGS = re.compile(r"[\s$]{1,4}[a-z]{2,20}s\b")
+_OTHERWISE = frozenset("if not wrong incorrect false that's isn't".split())  # if not, ...
+_NUMBERED = re.compile(r"[\s$.,;*)]*\n\s*\d{1,2}[.)][\s$*]*")  # the next item of a numbered list
 _DIGITS = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _CLOSING = "$.\\]) \n*"
 _BRACKETS = {"(": ")", "[": "]", "\\{": "\\}"}
@@ -133,6 +134,8 @@ def plainly_boxed(text: str) -> str | None:
         return None
     if not content.isdecimal() and ("box" in content or is_placeholder(content)):
         return None
+    if hides(text[max(0, start - 80) : start]):
+        return None
     if text.find("ither", max(0, start - NEAR), start) >= 0 or lead_of(text, start) == "denied":
         return None
     return content
@@ -188,13 +191,17 @@ def joined(gap: str) -> bool:
     """Tell whether nothing but joining words stands between two boxes."""
     if len(gap) > 80:
         return False
-    gap = _NUMBERED.sub(" ", _FOR_PART.sub(" ", _NAMED.sub(" ", gap)), count=1)
+    listed = _NUMBERED.fullmatch(gap) is not None
+    gap = _FOR_PART.sub(" ", _NAMED.sub(" ", gap))
     gap = re.sub(r"\\(?:text|q?quad|[hv]space\*?\{[^{}]*\})(?![A-Za-z])", " ", gap)
     gap = re.sub(r"[${}.,;:*_\s=()\[\]!?&/|~%<>\\-]+", " ", gap)
-    numbered = "nswer" in gap or "ption" in gap
+    numbered = any(word in gap for word in ("nswer", "ption", "uess", "andidate")) or listed
+    words = gap.lower().split()
     return all(
-        w.lower() in _JOINING or (len(w) == 1 and (w.isalpha() or (numbered and w.isdigit())))
-        for w in gap.split()
+        w in _JOINING
+        or (w in _OTHERWISE and "if" in words)
+        or (len(w) == 1 and (w.isalpha() or (numbered and w.isdigit())))
+        for w in words
     )
 
 

@@ -17,8 +17,9 @@ import re
 from functools import lru_cache
 
 from referee.verifiers.reading.answer_lines import answer_line, hashes, is_bare_number, one_value
-from referee.verifiers.reading.box_spans import whole_box
-from referee.verifiers.reading.boxes import Boxes, boxed, plainly_boxed
+from referee.verifiers.reading.box_denials import denied
+from referee.verifiers.reading.box_spans import Box, whole_box
+from referee.verifiers.reading.boxes import Boxes, boxed, joined, plainly_boxed
 from referee.verifiers.reading.dress import is_placeholder, narrow, strip, unwrapped
 from referee.verifiers.reading.extracted import ContentKind as ContentKind
 from referee.verifiers.reading.extracted import Extracted as Extracted
@@ -45,8 +46,10 @@ def final_answer(
         text = text[-MAX_TEXT:]
     if not text.isascii():
         text = narrow(text)
-    content = _answer_element(text) if "</" in text else None
+    content = answer_element(text) if "</" in text else None
     if content is not None:
+        if is_denied_element(text):
+            return Extracted(None, "tag", "the tag is denied")
         text = content
     if (plain := plainly_boxed(text)) is not None:
         stands = Extracted(plain, "boxed")
@@ -104,15 +107,21 @@ def last_element(text: str, name: str) -> str | None:
     return text[found[-1][0] : found[-1][1]] if found else None
 
 
-def _answer_element(text: str) -> str | None:
+def answer_element(text: str) -> str | None:
     """Return what the last answer tag holds; where another stands right before it, what both hold."""
     spans = _last_spans(text, "answer")
     contents = [text[start:end].strip() for start, end in spans]
     if len(spans) == 2 and contents[0] and contents[0] != contents[1] and len(contents[0]) < 200:
         between = text[spans[0][1] : spans[1][0]].lower()
-        if not between.replace("</answer>", "").replace("<answer>", "").strip(" \t\n,;"):
-            return " and ".join(peeled(c) for c in contents)
+        if joined(between.replace("</answer>", "").replace("<answer>", "")):
+            return (" or " if "or" in between else " and ").join(peeled(c) for c in contents)
     return text[spans[-1][0] : spans[-1][1]] if spans else None
+
+
+def is_denied_element(text: str) -> bool:
+    """Tell whether the words around the last answer tag deny it, as they would a box."""
+    start, end = _last_spans(text, "answer")[-1]
+    return denied(text, Box(start - len("<answer>"), end + len("</answer>"), ""))
 
 
 def _last_spans(text: str, name: str) -> list[tuple[int, int]]:

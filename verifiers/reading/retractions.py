@@ -29,7 +29,7 @@ _CUES = (
     "recount", "re-count", "reexamin", "re-examin", "look again", "looking again", "should", "instead",
     "rather", "forget", "forgot", "overlook", "missed", "double-count", "double count", "overcount",
     "over-count", "undercount", "under-count", "contradict", "nope", "however",
-    "更正", "纠正", "等等", "不对", "应该", "答案", "错",
+    "更正", "纠正", "等等", "不对", "应该", "答案", "错", "应为", "抱歉",
 )  # fmt: skip
 _SHORT_CUES = ("no", "but", "err", "mis", "edit")
 _SHORT_CUE = re.compile(r"\b(?:(?:no|but)\b|err)|mis[a-z]{4}|edit\b")
@@ -80,8 +80,9 @@ _BETWEEN = r"[\s,.:;!…—–*_-]*"
 _BARE = re.compile(
     rf"(?:{_BETWEEN}(?:(?:no|wait|oh|hmm|sorry|actually|oops|okay|ok|right|well|correction|corrected|edit|"
     rf"update|"
-    r"erratum|i mean|i meant|make that|scratch that|strike that|never ?mind|rather|instead)\b|"
-    rf"更正|纠正|等等|不对|应该是|应为|是))+{_BETWEEN}(?:it(?:['’]s| is)\s+)?(?:so\s+)?",
+    r"erratum|i mean|i meant|make that|scratch that|strike that|never ?mind|rather|instead|"
+    r"on second thought|on reflection)\b|"
+    rf"更正|纠正|等等|不对|抱歉|应该是|应为|是))+{_BETWEEN}(?:it(?:['’]s| is)\s+)?(?:so\s+)?",
     re.I,
 )
 _ASIDE = re.compile(
@@ -112,7 +113,7 @@ _DOUBTS = re.compile(
     r"(?:wait|hold on|hang on|hmm+|oops|whoops|no\b|nope|actually|sorry|scratch|strike|never ?mind|however|"
     r"(?:on|upon) (?:second thought|reflection|closer|re-?)|correction|correcting|edit\b|update\b|erratum|"
     r"let(?: me|['’]?s)(?! (?:double[- ]?)?(?:check|verify|confirm|explain|show|summari[sz]e) \w)|"
-    r"looking (?:again|back)|after re-?\w+|rather|instead|i mean|更正|纠正|等等|不对|等一下)|"
+    r"looking (?:again|back)|after re-?\w+|rather|instead|i mean|更正|纠正|等等|不对|抱歉|等一下)|"
     r"\bre-?(?:check|consider|count|read|examin|calculat|comput|do\b)|\bdouble[- ]check(?! \w)|"
     r"\bthat can['’]?t be|\bshould (?:actually |really )?(?:be|have been)\b|\binstead\b",
     re.I,

@@ -25,10 +25,12 @@ PHRASE = re.compile(
 )
 _NOUNS = ("answer", "result", "solution", "value", "option", "choice", "答案", "结果", "选")  # in all of them
 _CHANGED_BEFORE = re.compile(
-    r"\b(?:minus|negative|plus|times|over|twice|double|triple|half(?:\s+of)?|divided\s+by|multiplied\s+by|"
+    r"(?:\b(?:minus|negative|plus|times|over|twice|double|triple|half(?:\s+of)?|divided\s+by|multiplied\s+by|"
     r"(?:less|more|fewer|greater|larger|smaller)\s+than|(?:percent|%)\s+of|"
     r"(?:roots?|log(?:arithm)?|sine|cosine|tangent|square|cube|factorial|reciprocal|inverse|"
-    r"opposite)\s+of|step|line|equation|section|figure)[\s$*_]*$",
+    r"opposite)\s+of|none\s+of(?:\s+the)?|(?:(?:any|every)thing|all)\s+but|except(?:\s+for)?|excluding|"
+    r"without|besides|such\s+as|suppose\s+\w+\s*=|step|line|equation|section|figure)|"
+    r"[多少大小高低]于|至少|至多|不到|超过)[\s$*_]*$",
     re.I,
 )
 CHANGED_AFTER = re.compile(
@@ -38,7 +40,7 @@ CHANGED_AFTER = re.compile(
     r"th))|"
     r"(?:\w+\s+)?(?:less|fewer|greater|larger|smaller|ago)\s*(?:[.,;)]|$)|"
     r"(?:when|if|unless|before|half|negative|roughly|is\s+(?:the|a|an)\s+(?:lower|upper)\s+bound)\b|"
-    r"(?:ten|hundred|thousand|million|billion|dozen)s\b)",
+    r"(?:ten|hundred|thousand|million|billion|dozen)s\b|fail(?:s|ed)\b|[多余折成几])",
     re.I,
 )
 DOUBT = re.compile(
@@ -50,6 +52,7 @@ DOUBT = re.compile(
 )
 _CHOSEN = re.compile(r"\(?([A-J])\)?\s+(?:because|since)\b")  # a letter, and why
 _HEDGED_AFTER = re.compile(r"[\s$*)]*[,(]?\s*(?:(?:or|maybe|perhaps|possibly|either)\b|\?|或)", re.I)
+_BOUND = re.compile("至少|至多|不到|超过")
 _WOULD_BE = re.compile(r"\b(?:would|could|might)\b", re.I)
 _CONDITION = re.compile(r"\b(?:if|unless|had|were|provided)\b", re.I)
 SENTENCE_END = re.compile(r"\n|(?<=[^.])\.(?=\s+[A-Z]|\s*$)|。")
@@ -167,7 +170,7 @@ def phrase(text: str, grammar: Grammar) -> Extracted | None:
     last = last_match(PHRASE, text) if any(noun in folded for noun in _NOUNS) else None
     if last is None:
         return None
-    if DOUBT.search(last[0]):
+    if DOUBT.search(last[0]) or _BOUND.search(last[0]):
         return Extracted(None, "phrase", "the answer is denied or in doubt")
     sentence = strip(CONTRAST.sub("", first_sentence(text, last.end())))
     if is_placeholder(sentence):

@@ -36,7 +36,14 @@ from referee.verifiers.reading.answer_lines import answer_line
 from referee.verifiers.reading.box_spans import box_spans, whole_box
 from referee.verifiers.reading.boxes import boxed
 from referee.verifiers.reading.dress import unwrapped
-from referee.verifiers.reading.final_answer import ContentKind, boxed_answer, last_element, peeled
+from referee.verifiers.reading.final_answer import (
+    ContentKind,
+    answer_element,
+    boxed_answer,
+    is_denied_element,
+    last_element,
+    peeled,
+)
 from referee.verifiers.reading.written_numbers import NumberTooLong, last_number, parse_number
 
 Extract: TypeAlias = "str | tuple[str, ...]"
@@ -210,7 +217,12 @@ class _Tag:
     name: str
 
     def __call__(self, text: str) -> str | None:
-        return last_element(text, self.name) if "</" in text else None
+        if "</" not in text:
+            return None
+        if self.name != "answer":
+            return last_element(text, self.name)
+        content = answer_element(text)
+        return "" if content is not None and is_denied_element(text) else content
 
 
 @dataclass(frozen=True, slots=True)

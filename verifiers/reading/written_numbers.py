@@ -34,14 +34,21 @@ _NUMBER = (
     r"(?:[eE](?P<exponent>[-+]?[0-9]+)"
     r"|\s*(?:\\times|\\cdot|×|\*)\s*10\s*(?:\^|\*\*)\s*\{?(?P<power>[-+−]?[0-9]+)\}?)?"
     r"(?P<percent>\s*\\?%|\s*percent\b)?"
-    r"(?:\s*(?P<scale>hundred|thousand|million|billion|trillion)\b)?"
+    r"(?:\s*(?P<scale>dozen|hundred|thousand|million|billion|trillion)\b)?"
 )
 _FIND = re.compile(_NUMBER)
 _LAST_DIGIT = re.compile(r"[0-9]")
 _SEPARATORS = re.compile(r"\{,\}|\\,|\\!|[,\u00a0\u202f\u2009]")
 _PLAIN = re.compile(r"-?[0-9]{1,18}")
 _UNIT_AFTER = re.compile(r"[^0-9=<>+*/^!]*")
-_SCALE = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_SCALE = {
+    "dozen": 12,
+    "hundred": 10**2,
+    "thousand": 10**3,
+    "million": 10**6,
+    "billion": 10**9,
+    "trillion": 10**12,
+}
 _PART_OF_MORE_BEFORE = re.compile(
     r"(?:[\^_]\{?|[-−]\s*[({]\s*|[0-9][:.,/]|[0-9]\s*[*×·^]\s*|\\sqrt\{?|(?:[<>≠≤≥!]=?|\\(?:n?eq?|lt|gt|"
     r"[lg]eq?)|\bnot)\s*)$"
@@ -49,6 +56,25 @@ _PART_OF_MORE_BEFORE = re.compile(
 _PART_OF_MORE_AFTER = re.compile(
     r":[0-9]|\s*[\^_]\s*[{0-9-]|/[0-9(]|[.,][0-9]|![0-9!=]|\s*\\?pi\b|[⁰¹²³⁴-⁹]|\}[\^_{]"
 )
+_CHANGED_BEFORE = re.compile(
+    r"(?:\b(?:at\s+(?:least|most)|(?:more|less|fewer|greater|larger|smaller)\s+than|up\s+to|not|"
+    r"not\s+equal\s+to|never|minus|negative|nearly|almost|"
+    r"(?:half|square|cube|root|none|factorial)\s+of(?:\s+the)?|half|twice|double|triple|"
+    r"(?:any|every)thing\s+but|all\s+but|"
+    r"except|without|possibly|perhaps|maybe|might\s+be|could\s+be|suppose\s+\w\s*=|let\s+\w\s*=)|n['’]t(?:\s+be)?|"
+    r"\\(?:[bx]?cancel|[hv]?phantom|log|ln|sin|cos|tan|pm|mp)|[±√⁻]|~~|(?<![A-Za-z])[A-Za-z]\(|"
+    r"[多少大小高低]于|至少|至多|不到|超过|不是|可能是?)[\s$*{}=]*$",
+    re.I,
+)
+_CHANGED_AFTER = re.compile(
+    r"(?:[\s$*}]|\\text\s*\{)*(?:(?:or\s+(?:more|less|fewer|so|above|below|under|over)|"
+    r"and\s+(?:above|below|up|a\s+half)|"
+    r"squared|cubed|factorial|half|halves|thirds|quarters|less|fewer|too\s+(?:many|few)|at\s+(?:most|least)|fails|"
+    r"(?:[(\[,]\s*)?(?:is\s+|was\s+)?(?:wrong|incorrect|false|not)|does\s?n['’]t|does\s+not)\b|"
+    r"\?|~~|或|吗|以上|以下|[折成多余])"
+    r"|ish\b|[xyznkei](?![A-Za-z])|\s?\+(?!\s*[\d\\$])|-[}$]|[\u0300-\u036f]",
+    re.I,
+)  # words and signs by which a number is another number, a bound, or taken back
 
 
 _OFFERED = re.compile(r"[0-9%}][\s$*]*,?\s*\b(?:or|and)\s[\s$*]*$")
@@ -164,7 +190,17 @@ def _is_offered(before: str) -> bool:
 
 def _stands_alone(text: str, match: re.Match[str]) -> bool:
     before = text[max(0, match.start() - 12) : match.start()]
-    return not (_PART_OF_MORE_BEFORE.search(before) or _PART_OF_MORE_AFTER.match(text, match.end()))
+    if _PART_OF_MORE_BEFORE.search(before) or _PART_OF_MORE_AFTER.match(text, match.end()):
+        return False
+    return not (
+        _CHANGED_BEFORE.search(text[max(0, match.start() - 32) : match.start()])
+        or _is_changed(text, match.end())
+    )
+
+
+def _is_changed(text: str, end: int) -> bool:
+    """Tell whether what stands behind a number changes it, or takes it back."""
+    return end < len(text) and _CHANGED_AFTER.match(text, end, end + 40) is not None
 
 
 def _value(match: re.Match[str]) -> WrittenNumber | None:
