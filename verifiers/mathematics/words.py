@@ -314,7 +314,7 @@ def _rule(words: str) -> str | None:
     return None
 
 
-_JOINED = re.compile(r"\s*(?:,|;|&|\band\b|和|与|及)\s*(?:\band\b\s*)?")
+_JOINED = re.compile(r"(?:(?<!\s)\s++)?(?:,|;|&|\band\b|和|与|及)\s*(?:\band\b\s*)?")
 _NO_ITEM = frozenset(
     [
         "or",
