@@ -16,11 +16,13 @@ The answer stands unless the text behind it takes it back. Sentence by sentence:
 from __future__ import annotations
 
 import re
+from itertools import chain, islice
 
 from referee.verifiers.reading.extracted import Extracted, Grammar
 from referee.verifiers.reading.stated_values import NUMBER, conclusion, sentences, value_behind
 
 _BEHIND = 6_000  # characters behind an answer that are looked at
+_STATEMENTS = 20  # so many "it is" of one sentence: each is read to its end
 
 _CUES = re.compile(
     r"answer|update|let me|let[’']s|wait|hold on|hang on|correct|actual|edit\b|hmm|oops|sorry|apolog|"
@@ -209,7 +211,8 @@ def _statement(sentence: str, grammar: Grammar, opened: bool) -> str | None:
     opened = opened or _DOUBTS.search(sentence) is not None or _ADMITS.search(sentence) is not None
     if not opened:
         return None
-    for said in (*_IT_IS.finditer(sentence), *_SO_IT_MUST.finditer(sentence)):
+    statements = chain(_IT_IS.finditer(sentence), _SO_IT_MUST.finditer(sentence))
+    for said in islice(statements, _STATEMENTS):
         if (value := _value(sentence, said.end(), grammar)) is not None:
             return value
     if bare and (value := _value(sentence, bare.end(), grammar, alone=True)) is not None:

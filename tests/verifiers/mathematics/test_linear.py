@@ -384,6 +384,7 @@ LONG = {
     "spaces_between_formulas": "x $5$" + " " * 900 + "$5$" + " " * 900 + "z $6$",
     "spaces_behind_a_cue": r"\boxed{5} so the final answer" + " " * 4_000 + "z",
     "lines_behind_a_box": r"\boxed{5} " + "\n" * 4_000 + "z",
+    "statements_behind_a_box": r"\boxed{5} " + "wait, the answer is " * 300 + "z",
     "refusals_behind_a_box": r"\boxed{5} " + "no," * 3_000 + "z",
     "spaces_behind_an_answer_line": "Answer: approximately a1a" + " " * 4_000 + "z",
     "digits": "the answer is " + "1" * 4_000 + "z",
