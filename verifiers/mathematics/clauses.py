@@ -23,8 +23,8 @@ class Bound(NamedTuple):
 
 
 _CUE = re.compile(
-    r"(?:\\text\s*\{|(?<![\s,;(]))[\s,;(]*(?:\b(?:for|where|with)\s|\\forall|∀)"
-    r"|[,;](?:\\[ ,;]|\\quad|\\qquad|\s)*"
+    r"(?:\\text\s*+\{|(?<![\s,;(]))[\s,;(]*+(?:\b(?:for|where|with)\s|\\forall|∀)"
+    r"|[,;](?:\\[ ,;]|\\quad|\\qquad|\s++){0,8}+"
     r"(?=[A-Za-z](?:_\d)?(?:\s*,\s*[A-Za-z](?:_\d)?){0,6}\s*(?:\\in(?![A-Za-z])|∈))"
 )
 _KNOWN = frozenset(

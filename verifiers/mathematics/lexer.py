@@ -247,7 +247,7 @@ def _words(content: str, spaced: bool, out: list[Token], depth: int) -> None:
         _scan(m[1], out, depth + 1)
         out.append(Token("t", unit, True))
         return
-    if m := re.fullmatch(r"\s*(,?\s*(?:and|or)|,|;)\s+(.*\S)\s*", content, re.S):
+    if m := re.fullmatch(r"\s*+(,?\s*+(?:and|or)|,|;)\s++(.*\S)\s*+", content, re.S):
         joint = m[1].strip(" ,;")
         out.append(Token("c", joint, True) if joint else Token("o", m[1], True))
         _words(m[2], True, out, depth + 1)
@@ -257,7 +257,7 @@ def _words(content: str, spaced: bool, out: list[Token], depth: int) -> None:
         out.append(Token("c", m[2], True))
         return
     if re.search(r"\d", plain) and (
-        re.fullmatch(r"[-+\d.,/\\${} ]+\s*[A-Za-z. ]*", plain) or (out and _MEASURES.fullmatch(plain))
+        re.fullmatch(r"[-+\d.,/\\${} ]++\s*+[A-Za-z. ]*+", plain) or (out and _MEASURES.fullmatch(plain))
     ):
         _scan(plain, out, depth + 1)
         return

@@ -182,7 +182,9 @@ def _unordered(c: Matching, left: Sequence[Node], right: Sequence[Node]) -> Matc
         c.work.spend(4 * len(rest))
         matches = []
         for i, a in enumerate(rest):
-            if (by_name and variables(a) != variables(g)) or (by_noun and not same_noun(a.value.name, g.value.name)):
+            if (by_name and variables(a) != variables(g)) or (
+                by_noun and not same_noun(a.value.name, g.value.name)
+            ):
                 matches.append(NO)
             else:
                 matches.append(c.match(a, g) if (a.kind == "set") is (g.kind == "set") else NO)

@@ -12,6 +12,8 @@ from referee.verifiers.mathematics.tree import MAX_DIGITS, Node, TooBig, Unreada
 if TYPE_CHECKING:
     from referee.verifiers.mathematics.parser import Parser
 
+_PERIOD = re.compile(r"(\d{1,6}?)\1+$")
+
 
 def number(p: Parser, text: str) -> Node:
     """Parse a number whose first digits have been taken."""
@@ -29,15 +31,10 @@ def number(p: Parser, text: str) -> Node:
             p.pos += 3
             return _repeating(text, digits)
     if "." in text and after.text == "ldots":
-        period = re.search(r"(\d{1,6}?)\1+$", text.split(".")[1])
+        period = _PERIOD.search(text.split(".")[1][-60:])
         if period and len(period[0]) >= 3:
             p.pos += 1
-            return _repeating(
-                text[: period.start() - len(text.split(".")[1])]
-                if period.start()
-                else text.split(".")[0] + ".",
-                period[1],
-            )
+            return _repeating(text[: -len(period[0])], period[1])
         raise Unreadable("a decimal that goes on without a visible period")
     value = _decimal(text)
     if (

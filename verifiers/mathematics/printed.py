@@ -7,10 +7,10 @@ from fractions import Fraction
 
 _DECIMAL = re.compile(r"(?<![\d.])(\d{1,30})(?:\.(\d{1,30}))?(?![\d.])")
 _POWER = re.compile(
-    r"\s*(?:\\times|\\cdot|×|\*)\s*10\s*\^\s*\{?\s*[+-]?\d{1,4}\s*\}?|[eE][+-]?\d{1,4}(?![\d.])"
+    r"(?:(?<!\s)\s++)?(?:\\times|\\cdot|×|\*)\s*+10\s*+\^\s*+\{?\s*+[+-]?\d{1,4}\s*+\}?|[eE][+-]?\d{1,4}(?![\d.])"
 )
 _NOT_ONE_NUMBER = re.compile(
-    r"[,;=<>:/()\[\]|]|\\(?:frac|dfrac|tfrac|sqrt|pi|pm|approx|sim|text\{\s*(?:or|and))|\^\s*\{?\s*\d\s*/"
+    r"[,;=<>:/()\[\]|]|\\(?:frac|dfrac|tfrac|sqrt|pi|pm|approx|sim|text\{\s*(?:or|and))|\^\s*+\{?\s*+\d\s*+/"
 )
 _LAST_UNIT = 1 + 1e-9  # a tie that floating point moved is a tie
 

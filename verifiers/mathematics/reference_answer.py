@@ -122,9 +122,13 @@ def reference_of_value(answer: Json) -> Reference:
     if isinstance(answer, bool) or not isinstance(answer, int | float):
         problem = f"the reference must be a text or a number, got {type(answer).__name__}"
         return Reference(str(answer)[:400], _NOTHING, problem)
-    if isinstance(answer, int) and answer.bit_length() > 8000:
+    if isinstance(answer, int) and _is_long(answer):
         return Reference("", _NOTHING, f"the reference is a number of {answer.bit_length()} bits")
     return reference_of(str(answer))
+
+
+def _is_long(value: int | Fraction) -> bool:
+    return max(value.numerator.bit_length(), value.denominator.bit_length()) > 8000
 
 
 def _all_of(references: list[Json]) -> Reference:
@@ -141,8 +145,8 @@ def _all_of(references: list[Json]) -> Reference:
             return Reference(
                 reference.text, _NOTHING, f"{reference.text[:60]!r} is no value: exact compares texts"
             )
-        number = node.kind == "num"  # 1,234 among others would be two of them
-        texts.append(str(node.value) if number else reference.text)
+        number = node.kind == "num" and not _is_long(node.value)
+        texts.append(str(node.value) if number else reference.text)  # 1,234 would be two of them
     return reference_of(", ".join(texts))
 
 

@@ -335,7 +335,7 @@ def numbered(text: str) -> Node | None:
     return None if name is None else Node("text", name)
 
 
-_JOINED = re.compile(r"\s*(?:,|;|&|\band\b|和|与|及)\s*(?:\band\b\s*)?")
+_JOINED = re.compile(r"(?:(?<!\s)\s++)?(?:,|;|&|\band\b|和|与|及)\s*(?:\band\b\s*)?")
 _NO_ITEM = frozenset(
     [
         "or",

@@ -43,8 +43,8 @@ _SAID_OF = re.compile(
 )  # a value, and then what it is
 _REMARKED = re.compile(
     r"(?:(?:approximately|"
-    r"approx\.?)\s+)?(?P<value>[^\s(]*\d[^\s(,]*)\s*(?P<unit>[^\W\d][^\d(),.;:]{0,40}?)?\s*"
-    r"(?:\((?P<aside>[^()]{2,80})\)|,\s+(?P<more>(?!and\b|or\b)[a-z][^\n]{0,120}))?\.?"
+    r"approx\.?)\s++)?(?P<value>(?:[^\s(\d]*+\d)++[^\s(\d,]*)\s*+(?P<unit>[^\W\d][^\d(),.;:]{0,40}?)?\s*+"
+    r"(?:\((?P<aside>[^()]{2,80})\)|,\s++(?P<more>(?!and\b|or\b)[a-z][^\n]{0,120}))?\.?"
 )  # a value, its unit, and what is remarked on it
 
 

@@ -24,7 +24,8 @@ _JOINING = frozenset(
     """
     and or maybe perhaps possibly alternatively also either could be it is the answer answers another
     equally even might as well both then else otherwise can are may equivalently i.e ie that one other
-    first second third option solution solutions root roots part respectively guess candidate vs versus alternative
+    first second third option solution solutions root roots part respectively guess candidate vs versus
+    alternative
     """.split()
 )
 

@@ -16,11 +16,13 @@ The answer stands unless the text behind it takes it back. Sentence by sentence:
 from __future__ import annotations
 
 import re
+from itertools import chain, islice
 
 from referee.verifiers.reading.extracted import Extracted, Grammar
 from referee.verifiers.reading.stated_values import NUMBER, conclusion, sentences, value_behind
 
 _BEHIND = 6_000  # characters behind an answer that are looked at
+_STATEMENTS = 20  # so many "it is" of one sentence: each is read to its end
 
 _CUES = (
     "answer", "update", "let me", "let's", "let’s", "wait", "hold on", "hang on", "correct", "actual",
@@ -38,41 +40,41 @@ _CONCLUDING = (
     r"(?:(?:so|thus|hence|therefore|then|and|but|now|finally|consequently|overall|accordingly|ultimately|"
     r"indeed|"
     r"in conclusion|in summary|to conclude|in the end|as a result|that means|this means|which means|"
-    r"meaning)\b[\s,:]*"
-    r"(?:that\b\s*)?|[综因]上[^,，]{0,3}[,，]|因此,?|所以,?|那么,?)*"
+    r"meaning)\b[\s,:]*+"
+    r"(?:that\b\s*+)?|[综因]上[^,，]{0,3}[,，]|因此,?|所以,?|那么,?){0,8}"
 )
 _SURE = r"final|correct(?:ed)?|real|actual|true|right|revised|updated|new|proper|正确|最终"
 _IS = (
-    r"(?:(?:['’]s|is|are|was|becomes|equals|(?:must|should|has to|ought to|will|needs to)\s+(?:actually\s+|"
-    r"really\s+|instead\s+|"
-    r"therefore\s+|then\s+)?(?:be|equal|have\s+been)|(?:turns\s+out|comes\s+out)\s+(?:to\s+be|as)|"
-    r"comes\s+to)\b|=|:|应为|应该是|是|为)"
-    r"(?:\s*(?:therefore|thus|hence|simply|just|exactly|actually|really|instead|now|then|in\s+fact|indeed|"
-    r"equal\s+to|given\s+by)\b)*[\s:]*"
+    r"(?:(?:['’]s|is|are|was|becomes|equals|(?:must|should|has to|ought to|will|needs to)\s++(?:(?:actually|"
+    r"really|instead|therefore|then)\s++)?"
+    r"(?:be|equal|have\s++been)|(?:turns\s++out|comes\s++out)\s++(?:to\s++be|as)|"
+    r"comes\s++to)\b|=|:|应为|应该是|是|为)"
+    r"(?:\s*+(?:therefore|thus|hence|simply|just|exactly|actually|really|instead|now|then|in\s++fact|indeed|"
+    r"equal\s++to|given\s++by)\b)*+[\s:]*+"
 )
 _STATED = re.compile(
-    rf"{_CONCLUDING}[*_\s]*(?:the|our|my|your)?\s*(?:(?:{_SURE})\s*)*(?:answer|答案)(?:\s+to\s+(?:the|this|"
-    rf"your)\s+(?:problem|question))?"
-    rf"\s*[*_]*\s*{_IS}",
+    rf"{_CONCLUDING}[*_\s]*+(?:the|our|my|your)?\s*+(?:(?:{_SURE})\s*+)*"
+    rf"(?:answer|答案)(?:\s++to\s++(?:the|this|your)\s++(?:problem|question))?"
+    rf"\s*+[*_]*+\s*+{_IS}",
     re.I,
 )
 _SURELY_STATED = re.compile(
-    rf"\b(?:the|our|my)\s+(?:(?:{_SURE})\s+)+(?:answer|value|result|count|total|sum|number|solution|"
+    rf"\b(?:the|our|my)\s++(?:(?:{_SURE})\s++)+(?:answer|value|result|count|total|sum|number|solution|"
     rf"probability|"
-    rf"option|choice)\s*[*_]*\s*{_IS}|\banswer\s+(?:must|should|has\s+to|ought\s+to)\s+(?:\w+\s+)?be\s+",
+    rf"option|choice)\s*+[*_]*+\s*+{_IS}|\banswer\s++(?:must|should|has\s++to|ought\s++to)\s++(?:\w++\s++)?be\s++",
     re.I,
 )
 _IT_IS = re.compile(
-    rf"(?:^|[,;:—–-]\s*)(?:(?:no|wait|oh|hmm|sorry|actually|oops|okay|ok|right|well|"
-    rf"yes)\b[,.!…\s]*)*{_CONCLUDING}"
-    rf"(?:it|that|this|there|(?:the|our|my)\s+(?:\w+\s+)?(?:answer|result|total|count|value|"
-    rf"solution))\s*{_IS}",
+    rf"(?:^|[,;:—–-]\s*+)(?:(?:no|wait|oh|hmm|sorry|actually|oops|okay|ok|right|well|"
+    rf"yes)\b[,.!…\s]*+){{0,8}}{_CONCLUDING}"
+    rf"(?:it|that|this|there|(?:the|our|my)\s++(?:\w++\s++)?(?:answer|result|total|count|value|"
+    rf"solution))\s*+{_IS}",
     re.I,
 )
 _SO_IT_MUST = re.compile(
-    r"\b(?:so|thus|hence|therefore)\s*,?\s+(?:the|our)\s+(?:\w+\s+){1,4}(?:must|should|has\s+to|"
-    r"ought\s+to)\s+"
-    r"(?:\w+\s+)?(?:be|equal)\s+",
+    r"\b(?:so|thus|hence|therefore)(?:\s*+,)?\s++(?:the|our)\s++(?:\w++\s++){1,4}(?:must|should|has\s++to|"
+    r"ought\s++to)\s++"
+    r"(?:\w++\s++)?(?:be|equal)\s++",
     re.I,
 )
 _CLOSING = re.compile(r"\}*\s*(?:\$\$?|\\\]|\\\))?\}*[*.,;]*")
@@ -222,7 +224,8 @@ def _statement(sentence: str, grammar: Grammar, opened: bool) -> str | None:
     opened = opened or _DOUBTS.search(sentence) is not None or _ADMITS.search(sentence) is not None
     if not opened:
         return None
-    for said in (*_IT_IS.finditer(sentence), *_SO_IT_MUST.finditer(sentence)):
+    statements = chain(_IT_IS.finditer(sentence), _SO_IT_MUST.finditer(sentence))
+    for said in islice(statements, _STATEMENTS):
         if (value := _value(sentence, said.end(), grammar)) is not None:
             return value
     if bare and (value := _value(sentence, bare.end(), grammar, alone=True)) is not None:

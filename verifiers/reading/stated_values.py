@@ -34,11 +34,11 @@ _CHANGED_BEFORE = re.compile(
     re.I,
 )
 CHANGED_AFTER = re.compile(
-    r"[\s$*_]*(?:squared|cubed|factorial|below\s+zero|(?:is\s+)?too\s+\w+|"
+    r"[\s$*_]*+(?:squared|cubed|factorial|below\s++zero|(?:is\s++)?too\s++\w|"
     r"(?:over|plus|minus|times|divided\s+by|multiplied\s+by)\s+[\d$\\]|(?:percent|\\?%)\s+of|"
     r"(?:less|more|fewer|greater|larger|smaller|higher|lower)\s+than|to\s+the\s+(?:power|\d+\s*(?:st|nd|rd|"
     r"th))|"
-    r"(?:\w+\s+)?(?:less|fewer|greater|larger|smaller|ago)\s*(?:[.,;)]|$)|"
+    r"(?:\w++\s++)?(?:less|fewer|greater|larger|smaller|ago)\s*+(?:[.,;)]|$)|"
     r"(?:when|if|unless|before|half|negative|roughly|is\s+(?:the|a|an)\s+(?:lower|upper)\s+bound)\b|"
     r"(?:ten|hundred|thousand|million|billion|dozen)s\b|fail(?:s|ed)\b|[多余折成几])",
     re.I,
@@ -51,19 +51,22 @@ DOUBT = re.compile(
     re.I,
 )
 _CHOSEN = re.compile(r"\(?([A-J])\)?\s+(?:because|since)\b")  # a letter, and why
-_HEDGED_AFTER = re.compile(r"[\s$*)]*[,(]?\s*(?:(?:or|maybe|perhaps|possibly|either)\b|\?|或)", re.I)
+_HEDGED_AFTER = re.compile(r"[\s$*)]*+[,(]?\s*+(?:(?:or|maybe|perhaps|possibly|either)\b|\?|或)", re.I)
 _BOUND = re.compile("至少|至多|不到|超过")
 _WOULD_BE = re.compile(r"\b(?:would|could|might)\b", re.I)
 _CONDITION = re.compile(r"\b(?:if|unless|had|were|provided)\b", re.I)
 SENTENCE_END = re.compile(r"\n|(?<=[^.])\.(?=\s+[A-Z]|\s*$)|。")
 _BOUNDARY = re.compile(r"\n|(?<!i\.e)(?<!e\.g)(?<!\bvs)[.!?](?=[\s*)\"”]|$)|[;。]")
 _START = re.compile(r"\n|[.!?](?=\s)|。")
-FORMULA = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.S)
+_INSIDE_TEX = r"((?:[^\\]++|\\(?![()\[\]]))++)"
+FORMULA = re.compile(rf"\$\$(.+?)\$\$|\$([^$\n]+)\$|\\\({_INSIDE_TEX}\\\)|\\\[{_INSIDE_TEX}\\\]", re.S)
 _DISPLAY = re.compile(
     r"\\begin\{((?:align|gather|equation|eqnarray|multline)(?:ed)?\*?)\}(.+?)\\end\{\1\}", re.S
 )
 BOLD = re.compile(r"(?<![\w)*])\*\*(?=[^\s*])([^*\n]{1,120}?)\*\*(?![\w*])")
-_LISTED = re.compile(r"[\s$]*(?:,|;|,?\s*\b(and|or)\b)[\s$]*")  # between the formulas of one answer
+_ALONGSIDE = re.compile(
+    r"[\s$]*+(?:,\s*+(?:\b(and|or)\b)?|;|\b(and|or)\b)[\s$]*"
+)  # between the formulas of one answer
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 NUMBER = re.compile(
     r"(?:(?<![\w.])|(?<=[\u4e00-\u9fff]))[-−]?(?:\\?\$\s?)?(?:\d{1,4} (?=\d{1,4}/\d))?"
@@ -76,8 +79,8 @@ CONTRAST = re.compile(
     re.I,
 )  # what a value is set against: "12, not 15"
 _SO = re.compile(
-    r"[\s$*_]*[,;(]?\s*(?:which\s+(?:is|equals|makes|gives)|i\.e\.,?|that\s+is,?|so|or|namely|giving|"
-    r"making|=)\s+"
+    r"[\s$*_]*+[,;(]?\s*+(?:which\s++(?:is|equals|makes|gives)|i\.e\.,?|that\s++is,?|so|or|namely|giving|"
+    r"making|=)\s++"
     r"(?:\$([^$\n]+)\$|(-?\d[\d,]*(?:\.\d+)?(?:/\d+)?))(?![\w/])",
     re.I,
 )
@@ -320,11 +323,15 @@ def _one_list(tail: str, values: list[tuple[int, int, str]], grammar: Grammar) -
     start, stop, content = values[-1]
     last, kinds = content, grammar.listed(content)
     for before in reversed(values[-12:-1]):
-        gap = _LISTED.fullmatch(tail, before[1], start) if before[1] <= start else None
+        gap = _ALONGSIDE.fullmatch(tail, before[1], start) if before[1] <= start else None
         other = grammar.listed(before[2])
-        if gap is None or kinds is None or (other != kinds and (gap[1] == "or" or None in (other, kinds))):
+        if (
+            gap is None
+            or kinds is None
+            or (other != kinds and ("or" in (gap[1], gap[2]) or None in (other, kinds)))
+        ):
             break
         if other != kinds and "value" in (other, kinds):
             break
-        start, content = before[0], f"{before[2]} {gap[1] or ','} {content}"
+        start, content = before[0], f"{before[2]} {gap[1] or gap[2] or ','} {content}"
     return start, stop, content, last if grammar.listed(values[-1][2]) != "value" else content

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_NUMBER = r"\$?(-?\d+(?:,\d{3})*(?:\.\d+)?(?:/\d+)?)\$?"
+_NUMBER = r"\$?(-?\d++(?:,\d{3})*+(?:\.\d++)?(?:/\d++)?)\$?"
 _OPERATORS = {
     "plus": "+",
     "minus": "-",
@@ -23,7 +23,7 @@ _INFIX = r"plus|minus|times|multiplied\s+by|over|divided\s+by|to\s+the\s+power(?
 _STEP = re.compile(rf"\s+(?:({_INFIX})\s+{_NUMBER}|(squared|cubed|factorial)\b)", re.I)
 _FIRST = re.compile(_NUMBER)
 _SHARE = re.compile(rf"(half|twice|double|triple|a\s+third)\s+(?:of\s+)?{_NUMBER}", re.I)
-_COMPARED = re.compile(rf"{_NUMBER}\s+(less|fewer|more|greater)\s+than\s+{_NUMBER}", re.I)
+_LESS_THAN = re.compile(rf"{_NUMBER}\s++(less|fewer|more|greater)\s+than\s+{_NUMBER}", re.I)
 _PERCENT = re.compile(rf"{_NUMBER}\s*(?:percent|\\?%)\s+of\s+{_NUMBER}", re.I)
 
 
@@ -35,7 +35,7 @@ def in_signs(text: str) -> tuple[str, int] | None:
     """
     if m := _PERCENT.match(text):
         return rf"\frac{{{m[1]}}}{{100}}\times {m[2]}", m.end()
-    if m := _COMPARED.match(text):
+    if m := _LESS_THAN.match(text):
         return f"{m[3]}{'-' if m[2].lower() in ('less', 'fewer') else '+'}{m[1]}", m.end()
     if m := _SHARE.match(text):
         share = _SHARES[" ".join(m[1].lower().split())]

@@ -1,4 +1,7 @@
-"""Judging never raises and never takes long: raw text, mutated answers, repeated signs, trees of commands.
+"""Judging never raises and never takes long: raw text, mutated answers, repeated signs, trees, cross pairs.
+
+Every policy of ``Math`` is drawn; the other verifiers that read a final answer, the families' reading of it
+and the linting of references see the same texts.
 
 The quick tests run a few hundred texts of each kind. ``test_an_hour_of_texts`` (slow) runs as long as
 REFEREE_FUZZ_MINUTES says and reports every distinct fault with its smallest text.
@@ -8,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 import traceback
 from contextlib import suppress
@@ -17,15 +21,25 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from referee.verifiers import Math, Problem
+from referee.envs.answers import decimal, final_answer, integer, integers
+from referee.verifiers import Choice, Exact, Math, Numeric, Problem
+from referee.verifiers.mathematics.reference_lint import lint_reference, repaired_reference
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 LIMIT_S = 0.5
-VERIFIERS = (
-    Math(),
-    Math(profile="strict", boxes="last"),
-    Math(units="required", lists="ordered", tolerance=1e-3),
+POLICIES = st.builds(
+    Math,
+    profile=st.sampled_from(["lenient", "strict"]),
+    percent=st.sampled_from(["any", "fraction", "number"]),
+    lists=st.sampled_from(["unordered", "ordered"]),
+    units=st.sampled_from(["optional", "required"]),
+    boxes=st.sampled_from(["all", "last"]),
+    tolerance=st.sampled_from([0.0, 1e-9, 1e-3, 0.5]),
+    undecided=st.sampled_from(["decision", "abstain"]),
+    rounding=st.sampled_from(["exact", "as_printed"]),
+    list_means=st.sampled_from(["any", "all"]),
 )
+OTHERS = (Numeric(), Numeric(rel_tol=1e-3), Exact(), Exact(extract="last_line", ignore_case=True), Choice())
 
 ROWS = [
     json.loads(line)
@@ -77,6 +91,12 @@ TREES = st.recursive(
     max_leaves=8,
 )
 FRAMED = st.builds(str.__mod__, st.sampled_from(FRAMES), TREES)
+SIZES = st.sampled_from(
+    [
+        "1e5000", "10^{5000}", "9^{9^{9}}", "2^{2^{2^{2^{2}}}}", "5000!", "99!!", "(10^{9})!", "1e-5000", "10^{-10^{10}}",
+        "9" * 400, "0." + "3" * 300, "0.\\overline{142857}", "\\binom{5000}{2500}", "1" + "0" * 3000, "\\sqrt{10^{999}}",
+    ]
+)  # fmt: skip
 SOUP = st.lists(PIECES, max_size=40).map("".join)
 RUNS = st.builds(
     lambda head, unit, n, tail: head + unit * n + tail,
@@ -95,10 +115,22 @@ def mutated(draw, texts):
     return text
 
 
-ANSWERS = st.one_of(TREES, SOUP, mutated(GOLDS), st.text(max_size=80), st.sampled_from(GOLDS))
+@st.composite
+def resized(draw, texts):
+    """Return a text of the tables with one of its numbers as large, as small or as long as can be."""
+    text = draw(st.sampled_from(texts))
+    numbers = list(re.finditer(r"\d+", text))
+    if not numbers:
+        return text + draw(SIZES)
+    at = draw(st.sampled_from(numbers))
+    return text[: at.start()] + draw(SIZES) + text[at.end() :]
+
+
+ANSWERS = st.one_of(TREES, SOUP, mutated(GOLDS), resized(GOLDS), st.text(max_size=80), st.sampled_from(GOLDS))
 TEXTS = st.one_of(
     st.builds(str.__mod__, st.sampled_from(FRAMES), ANSWERS),
     mutated(COMPLETIONS),
+    resized(COMPLETIONS),
     RUNS,
     SOUP,
     st.text(max_size=200),
@@ -113,41 +145,57 @@ REFERENCES = st.one_of(
 QUICK = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def judge(text, gold, cpu_limit):
-    """Judge a text with every option, inside the limit of processor time."""
-    problem = Problem(answer=gold)
-    for verifier in VERIFIERS:
+def judge(verifier, text, gold, cpu_limit):
+    """Judge a text inside the limit of processor time."""
+    with cpu_limit(LIMIT_S):
+        verdict = verifier(text, Problem(answer=gold))
+    assert verdict.score in (0.0, 1.0, None), verdict
+
+
+@QUICK
+@given(POLICIES, TEXTS, REFERENCES)
+def test_no_text_and_no_reference_make_it_raise_or_take_long(cpu_limit, verifier, text, gold):
+    judge(verifier, text, gold, cpu_limit)
+
+
+@QUICK
+@given(POLICIES, TREES, TREES, st.sampled_from(FRAMES))
+def test_no_two_trees_of_commands_make_it_raise_or_take_long(cpu_limit, verifier, answer, gold, frame):
+    judge(verifier, frame % answer, gold, cpu_limit)
+
+
+@QUICK
+@given(POLICIES, mutated(GOLDS) | resized(GOLDS), st.sampled_from(GOLDS) | resized(GOLDS))
+def test_two_answers_of_the_tables_never_make_it_raise(cpu_limit, verifier, answer, gold):
+    """Each answer is judged against each reference, and the other way round."""
+    judge(verifier, f"\\boxed{{{answer}}}", gold, cpu_limit)
+    judge(verifier, f"\\boxed{{{gold}}}", answer, cpu_limit)
+
+
+@settings(QUICK, max_examples=100)
+@given(POLICIES, ANSWERS)
+def test_an_answer_is_judged_against_itself(cpu_limit, verifier, answer):
+    judge(verifier, answer, answer, cpu_limit)
+    judge(verifier, f"\\boxed{{{answer}}}", answer, cpu_limit)
+
+
+def read_otherwise(text, gold, cpu_limit):
+    """Let all else that reads a final answer or a reference see a text and a reference."""
+    for other in OTHERS:
+        judge(other, text, gold, cpu_limit)
+    with cpu_limit(LIMIT_S):
+        if (found := final_answer(text)) is not None:
+            integer(found), decimal(found), integers(found)
+    for reference in (text, gold):
         with cpu_limit(LIMIT_S):
-            verdict = verifier(text, problem)
-        assert verdict.score in (0.0, 1.0, None), verdict
+            lint_reference(reference)
+            repaired_reference(reference)
 
 
-@QUICK
+@settings(QUICK, max_examples=100)
 @given(TEXTS, REFERENCES)
-def test_no_text_and_no_reference_make_it_raise_or_take_long(cpu_limit, text, gold):
-    judge(text, gold, cpu_limit)
-
-
-@QUICK
-@given(TREES, TREES, st.sampled_from(FRAMES))
-def test_no_two_trees_of_commands_make_it_raise_or_take_long(cpu_limit, answer, gold, frame):
-    judge(frame % answer, gold, cpu_limit)
-
-
-@QUICK
-@given(mutated(GOLDS), st.sampled_from(GOLDS))
-def test_a_mutated_answer_never_makes_it_raise_against_its_own_origin(cpu_limit, answer, gold):
-    judge(f"\\boxed{{{answer}}}", gold, cpu_limit)
-    judge(f"\\boxed{{{gold}}}", answer, cpu_limit)
-
-
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-@given(ANSWERS)
-def test_a_reference_that_is_judged_at_all_is_right_against_itself_or_not_paid_by_another_text(
-    cpu_limit, answer
-):
-    judge(answer, answer, cpu_limit)
-    judge(f"\\boxed{{{answer}}}", answer, cpu_limit)
+def test_the_other_readers_of_an_answer_neither_raise_nor_take_long(cpu_limit, text, gold):
+    read_otherwise(text, gold, cpu_limit)
 
 
 def place(error: Exception) -> str:
@@ -167,10 +215,11 @@ def first_fault(turn, known, cpu_limit):
 
     @seed(turn)
     @settings(QUICK, max_examples=1000, database=None, phases=(Phase.generate, Phase.shrink))
-    @given(FRAMED if turn % 2 else TEXTS, REFERENCES)
-    def check(text, gold):
+    @given(POLICIES, FRAMED if turn % 2 else TEXTS, REFERENCES)
+    def check(verifier, text, gold):
         try:
-            judge(text, gold, cpu_limit)
+            judge(verifier, text, gold, cpu_limit)
+            read_otherwise(text, gold, cpu_limit)
         except Exception as e:
             if place(e) not in known:
                 smallest.append((place(e), f"{text!r} against {gold!r}: {str(e)[:200]}"))
