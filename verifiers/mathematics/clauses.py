@@ -173,7 +173,7 @@ def bound(text: str) -> Bound | None:
 
 _MODULO = re.compile(r"\\text\s*\{\s*\((?:mod|modulo)\s+(\d{1,9})\)\s*\}")
 _ABOUT = re.compile(
-    r"(?:\\text\s*\{\s*)?(?:(?:approximately|approx\.?|only)[\s}]+|\\approx\b|≈|(?:\\sim\b|~)(?!\s*[A-Za-z]\s*$))\s*(?P<value>.+)",
+    r"(?:\\text\s*\{\s*)?(?:(?:approximately|approx\.?|only)[\s}]+|\\approx\b|\\sim\b|≈|~)\s*(?P<value>.+)",
     re.I | re.S,
 )
 _ROUGHLY = re.compile(
@@ -192,7 +192,8 @@ def undressed(text: str) -> str:
     if "mod" in text:
         text = _MODULO.sub(r"\\pmod{\1}", text)
     if m := _ABOUT.fullmatch(text):
-        return strip(m["value"])
+        value = strip(m["value"])
+        return value if len(value) > 1 or value.isdigit() else text  # \sim p denies p
     if "approx" in text:
         whole = TEXT.fullmatch(text.strip())
         if m := _ROUGHLY.fullmatch(whole[1] if whole else text):
