@@ -173,7 +173,7 @@ def bound(text: str) -> Bound | None:
 
 _MODULO = re.compile(r"\\text\s*\{\s*\((?:mod|modulo)\s+(\d{1,9})\)\s*\}")
 _ABOUT = re.compile(
-    r"(?:\\text\s*\{\s*)?(?:(?:approximately|approx\.?|only)[\s}]+|\\approx\b|≈|(?:\\sim\b|~)(?!\s*[A-Za-z]\s*$))\s*(?P<value>.+)",
+    r"(?:\\text\s*\{\s*)?(?:(?:approximately|approx\.?|only)[\s}]+|\\approx\b|\\sim\b|≈|~)\s*(?P<value>.+)",
     re.I | re.S,
 )
 _ROUGHLY = re.compile(
@@ -193,8 +193,14 @@ def undressed(text: str) -> str:
     if "mod" in text:
         text = _MODULO.sub(r"\\pmod{\1}", text)
     if m := _ABOUT.fullmatch(text):
+<<<<<<< HEAD
         return strip(m["value"])
     if "approx" in text or "exact" in text:
+=======
+        value = strip(m["value"])
+        return value if len(value) > 1 or value.isdigit() else text  # \sim p denies p
+    if "approx" in text:
+>>>>>>> a1
         whole = TEXT.fullmatch(text.strip())
         if m := _ROUGHLY.fullmatch(whole[1] if whole else text):
             return strip(m["value"])

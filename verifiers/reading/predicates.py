@@ -28,6 +28,9 @@ _UNIT = re.compile(r"\s?[ap]\.?\s?m\b|\s[a-z]{3,}|'\d{1,2}(?:''|\")", re.I)
 _MORE = re.compile(r"(?:\s+[a-z]+){0,3}\s+(?:from|at|after|when|since|because)\s[\w\s'-]*", re.I)
 _ANOTHER = re.compile(r"\b(?:and|or|so|but|not|if|unless)\b", re.I)
 _FIRST = re.compile(r"[-−]?\d[\d,]*(?:\.\d+)?(?=[\s,])")
+_GLUED = re.compile(
+    r"(\d[\d,]*+(?:\.\d++)?)([mcdk]?m[²³])"
+)  # which a product of letters would be written like
 _NO_STATE = frozenset(["correct", "incorrect", "right", "wrong", "complete", "done", "needed", "answer"])
 
 
@@ -58,6 +61,8 @@ def predicate(line: str, grammar: Grammar) -> str | None:
     said = strip(line[copula.end() :])
     if "$" in said or "\\" in said or re.search(r"[.!?。]\s", said):
         return None
+    if (glued := _GLUED.fullmatch(said)) is not None:
+        return f"{glued[1]} {glued[2]}"
     if _BEGINS.match(said):
         kind = grammar.kind(said)
         if kind == "value" or (kind == "words" and len(said.split()) <= 3):  # 4th of July
