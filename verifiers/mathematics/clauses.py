@@ -193,14 +193,9 @@ def undressed(text: str) -> str:
     if "mod" in text:
         text = _MODULO.sub(r"\\pmod{\1}", text)
     if m := _ABOUT.fullmatch(text):
-<<<<<<< HEAD
-        return strip(m["value"])
-    if "approx" in text or "exact" in text:
-=======
         value = strip(m["value"])
         return value if len(value) > 1 or value.isdigit() else text  # \sim p denies p
-    if "approx" in text:
->>>>>>> a1
+    if "approx" in text or "exact" in text:
         whole = TEXT.fullmatch(text.strip())
         if m := _ROUGHLY.fullmatch(whole[1] if whole else text):
             return strip(m["value"])
