@@ -196,6 +196,14 @@ def test_sizes_that_no_machine_number_holds_are_a_decision(answer, gold):
         assert verdict.score == 0.0, verdict
 
 
+@pytest.mark.parametrize("size", ["1E5000", "1e-5000", "10^{5000}", "1,000e4999"])
+def test_a_list_of_references_may_hold_any_size(size):
+    """No decimal digits are written of a number that has thousands of them."""
+    verifier = Math(list_means="all")
+    assert verifier(r"\boxed{0}", Problem(answer=[size])).score == 0.0
+    assert verifier(rf"\boxed{{{size}}}", Problem(answer=[size])).score == 1.0
+
+
 @given(LONG.filter(bool))
 def test_sizes_are_taken_without_decimal_digits(n):
     tiny = Fraction(1, n)
