@@ -114,7 +114,7 @@ def _is_unknown(c: Matching, node: Node) -> bool:
     if node.kind == "fn" and node.value == "abs" and node.args[0].value in _REAL:
         return False  # an equation to be solved, which its own right side solves
     if node.kind == "statement":
-        return node.value == "lim"
+        return bool(node.value == "lim")
     if node.kind == "ratio":
         return bool(variables(node))
     if node.kind not in _VALUES - {"num", "const", "group"} or not variables(node):
