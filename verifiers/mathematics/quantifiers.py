@@ -43,8 +43,9 @@ def with_quantifier(text: str) -> str:
 
 _FUNCTION = re.compile(r"(?<![A-Za-z\\])[A-Za-z]\(([a-z])\)\s*=")
 _FOR_ALL = re.compile(
-    r"\s*(?:\\text\s*\{\s*for (?:all|every|any|each)\s*\}|\\forall(?![A-Za-z])|for (?:all|every|any|each)\s)"
-    r"\s*\$?([a-z])\s*\\in\s*\\mathbb\s*\{?([RZNQC])\}?"
+    r"(?:(?<!\s)\s++)?(?:\\text\s*+\{\s*+for (?:all|every|any|each)\s*+\}|\\forall(?![A-Za-z])|"
+    r"for (?:all|every|any|each)\s)"
+    r"\s*+\$?([a-z])\s*\\in\s*\\mathbb\s*\{?([RZNQC])\}?"
 )
 
 

@@ -8,7 +8,7 @@ _BEGINS = re.compile(
     r"(?:import|from|def|class|async\s+def|if\s+__name__|#!|@)\b|[@#]|\w+\s*=(?!=)|(?:print|for|while)\b\W"
 )
 _GOES_ON = re.compile(
-    r"[ \t)\]}]|(?:else|elif|except|finally)\b|\w+[\w.]*\(.*\)\s*$|return\b|(?:if|try|with)\b.*:\s*$"
+    r"[ \t)\]}]|(?:else|elif|except|finally)\b|\w[\w.]*+\(.*\)\s*$|return\b|(?:if|try|with)\b.*:\s*$"
 )
 _MARKS = (("[PYTHON]", "[/PYTHON]"), ("[BEGIN]", "[DONE]"), ("<code>", "</code>"))  # that prompts ask for
 _OPENING = tuple(opening for opening, _ in _MARKS)

@@ -90,7 +90,7 @@ def extract_code(
 
 _DEFINES = re.compile(r"import\b|from\b|def\b|class\b|async\s+def\b")
 _TOP_LEVEL = re.compile(
-    r"import\b|from\b|def\b|class\b|async\s+def\b|@|#|[)\]}]|\w+(?:\s*:[^=\n]+)?\s*=(?!=)"
+    r"import\b|from\b|def\b|class\b|async\s+def\b|@|#|[)\]}]|\w++(?:\s*+:[^=\n]++)?+\s*+=(?!=)"
 )
 
 

@@ -29,7 +29,7 @@ _MORE = re.compile(r"(?:\s+[a-z]+){0,3}\s+(?:from|at|after|when|since|because)\s
 _ANOTHER = re.compile(r"\b(?:and|or|so|but|not|if|unless)\b", re.I)
 _FIRST = re.compile(r"[-−]?\d[\d,]*(?:\.\d+)?(?=[\s,])")
 _GLUED = re.compile(
-    r"(\d[\d,]*+(?:\.\d++)?)([mcdk]?m[²³])"
+    r"(\d[\d,]*+(?:\.\d++)?)([mcdk]?m)([²³])"
 )  # which a product of letters would be written like
 _NO_STATE = frozenset(["correct", "incorrect", "right", "wrong", "complete", "done", "needed", "answer"])
 
@@ -62,7 +62,7 @@ def predicate(line: str, grammar: Grammar) -> str | None:
     if "$" in said or "\\" in said or re.search(r"[.!?。]\s", said):
         return None
     if (glued := _GLUED.fullmatch(said)) is not None:
-        return f"{glued[1]} {glued[2]}"
+        return rf"{glued[1]}\text{{ {glued[2]}}}^{2 if glued[3] == '²' else 3}"
     if _BEGINS.match(said):
         kind = grammar.kind(said)
         if kind == "value" or (kind == "words" and len(said.split()) <= 3):  # 4th of July

@@ -51,6 +51,7 @@ WINDOWS = {
     "verifiers.reading.written_numbers._OFFERED": 24,
     "envs.families.": 300,  # an answer
     "envs.loaders": 1_000,  # a line of a data set, that no model wrote
+    "envs.code_rows": 1_000,
 }
 WINDOW_S = 0.05
 VERDICT_S = 0.5
