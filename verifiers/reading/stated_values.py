@@ -92,6 +92,9 @@ _EXPLAINED = re.compile(
 _STATES = re.compile(
     r"(?:\b(?:is|are|was|were|on|be|called|named)|['’]s|[:=是为])(?:\s+(?:an?|the))?\s*$", re.I
 )
+_SAYS = re.compile(
+    r"\b(?:is|are|was|were|be|equals|gets?|gives?|makes?|so|thus|hence|therefore|has|have)\b|=", re.I
+)
 _IN_WORDS = re.compile(
     r"\b(?:is|are|was|were|equals|be|get|makes?|has|have|costs?|needs?)\s+([a-z]{3,}(?:[ -][a-z]{3,}){0,5})$",
     re.I,
@@ -239,7 +242,8 @@ def last_value(text: str, grammar: Grammar) -> Extracted:
     begin = max((m.end() for m in _START.finditer(tail[:start])), default=0)
     end = SENTENCE_END.search(tail, stop)
     sentence = tail[begin:start] + " " + tail[stop : end.start() if end else len(tail)]
-    if (worked := _worked(tail[begin:start][-40:] + content)) is not None:
+    worked = _worked(tail[begin:start][-40:] + content)
+    if worked is not None and "?" not in sentence and _SAYS.search(tail, begin, start):
         return Extracted(worked, "last")
     if _CHANGED_BEFORE.search(tail, begin, start) or CHANGED_AFTER.match(tail, stop):
         return Extracted(None, "last", "the words around the last number change it")
