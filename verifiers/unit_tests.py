@@ -92,6 +92,7 @@ class UnitTests(Composable):
     which: str = field(default="every", kw_only=True)
 
     range = UNIT
+    rules_version = 2
     bounds_itself = True
 
     def __post_init__(self) -> None:

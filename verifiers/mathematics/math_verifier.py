@@ -68,6 +68,7 @@ class Math(Leniency, Composable):
 
     list_means: ListMeans = "any"
     portable = True
+    rules_version = 2
 
     def __post_init__(self) -> None:
         super().__post_init__()
