@@ -36,9 +36,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from referee.trainers.advantages import discounted_returns, gae, whiten
-from referee.trainers.kl import kl_divergence
-from referee.trainers.losses import aggregate, loss_normaliser, policy_loss, value_loss
+from referee.trainers.objective.advantages import discounted_returns, gae, whiten
+from referee.trainers.objective.kl import kl_divergence
+from referee.trainers.objective.losses import aggregate, loss_normaliser, policy_loss, value_loss
 
 GAMMA, LAM, HIDDEN, PER_BATCH, MAX_STEPS = 0.99, 0.95, 64, 10, 500
 CRITIC_LR, CRITIC_STEPS, PPO_EPOCHS, CLIP = 1e-2, 5, 10, 0.2

@@ -43,14 +43,14 @@ import torch
 from referee.envs.curriculum import Cell, Curriculum
 from referee.envs.families import family
 from referee.envs.mixture import FamilySource
-from referee.trainers.grpo import GroupTrainer
-from referee.trainers.heldout import measure
-from referee.trainers.policy import Policy, Tiny, load_policy
-from referee.trainers.presets import preset
-from referee.trainers.problem_source import CurriculumSource
-from referee.trainers.run_options import Training
-from referee.trainers.sampling import Sampling
-from referee.trainers.sft import SFT, fine_tune
+from referee.trainers.loop.grpo import GroupTrainer
+from referee.trainers.loop.heldout import measure
+from referee.trainers.loop.problem_source import CurriculumSource
+from referee.trainers.loop.run_options import Training
+from referee.trainers.loop.sft import SFT, fine_tune
+from referee.trainers.objective.presets import preset
+from referee.trainers.policy.policy import Policy, Tiny, load_policy
+from referee.trainers.policy.sampling import Sampling
 from referee.verifiers.combine import route
 from referee.verifiers.records import Problem
 from referee.verifiers.rubric import Rubric

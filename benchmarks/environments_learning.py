@@ -50,14 +50,14 @@ from referee.envs.families import family
 from referee.envs.game import Game
 from referee.envs.mixture import FamilySource
 from referee.envs.stream import Stream
-from referee.trainers.grpo import GroupTrainer
-from referee.trainers.heldout import HeldOut, measure
-from referee.trainers.policy import Policy, Tiny, load_policy
-from referee.trainers.presets import preset
-from referee.trainers.rollouts import MultiTurn, Rollouts, SingleTurn, demonstration
-from referee.trainers.run_options import Training
-from referee.trainers.sampling import Sampling
-from referee.trainers.sft import SFT, Demonstration, fine_tune
+from referee.trainers.loop.grpo import GroupTrainer
+from referee.trainers.loop.heldout import HeldOut, measure
+from referee.trainers.loop.rollouts import MultiTurn, Rollouts, SingleTurn, demonstration
+from referee.trainers.loop.run_options import Training
+from referee.trainers.loop.sft import SFT, Demonstration, fine_tune
+from referee.trainers.objective.presets import preset
+from referee.trainers.policy.policy import Policy, Tiny, load_policy
+from referee.trainers.policy.sampling import Sampling
 from referee.verifiers.records import Problem
 from referee.verifiers.rubric import Rubric
 

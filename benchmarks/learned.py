@@ -39,14 +39,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from referee.trainers.frozen_heads import HeadTraining, train_outcome_head, train_reward_head
-from referee.trainers.policy import Tiny, cache_folder, tiny_policy
-from referee.trainers.preference_eval import calibration, process_f1, report_pairs
-from referee.trainers.preferences import Ranking, rankings
-from referee.trainers.process_data import PolicyCompleter, monte_carlo_labels, until_first_wrong
-from referee.trainers.process_model import ProcessTraining, load_step_classifier, train_process_model
-from referee.trainers.sampling import Sampling
-from referee.trainers.sft import SFT, fine_tune
+from referee.trainers.loop.sft import SFT, fine_tune
+from referee.trainers.policy.policy import Tiny, cache_folder, tiny_policy
+from referee.trainers.policy.sampling import Sampling
+from referee.trainers.reward_models.frozen_heads import HeadTraining, train_outcome_head, train_reward_head
+from referee.trainers.reward_models.preference_eval import calibration, process_f1, report_pairs
+from referee.trainers.reward_models.preferences import Ranking, rankings
+from referee.trainers.reward_models.process_data import PolicyCompleter, monte_carlo_labels, until_first_wrong
+from referee.trainers.reward_models.process_model import (
+    ProcessTraining,
+    load_step_classifier,
+    train_process_model,
+)
 from referee.verifiers.intervals import wilson
 from referee.verifiers.learned.embedding import Embedder
 from referee.verifiers.learned.process import ProcessModel

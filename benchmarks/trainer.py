@@ -40,14 +40,14 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 
 from referee.envs.records import Group
-from referee.trainers.grpo import GroupTrainer
-from referee.trainers.heldout import measure
-from referee.trainers.policy import Policy, Tiny, load_policy, tiny_policy
-from referee.trainers.ppo import PPOTrainer
-from referee.trainers.presets import Preset, preset
-from referee.trainers.run_options import Training
-from referee.trainers.sampling import Sampling
-from referee.trainers.sft import SFT, fine_tune
+from referee.trainers.loop.grpo import GroupTrainer
+from referee.trainers.loop.heldout import measure
+from referee.trainers.loop.ppo import PPOTrainer
+from referee.trainers.loop.run_options import Training
+from referee.trainers.loop.sft import SFT, fine_tune
+from referee.trainers.objective.presets import Preset, preset
+from referee.trainers.policy.policy import Policy, Tiny, load_policy, tiny_policy
+from referee.trainers.policy.sampling import Sampling
 from referee.verifiers.records import Problem
 from referee.verifiers.rubric import Rubric
 

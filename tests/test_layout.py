@@ -106,6 +106,20 @@ def test_imports_point_downwards(folder: str) -> None:
                 assert part in MAY_IMPORT[folder], f"{path} imports {name}"
 
 
+FLOORS = ("objective", "policy", "record", "loop", "reward_models", "recipes", "adapters")
+
+
+def test_the_rooms_of_trainers_import_downwards_only() -> None:
+    for path in tracked("trainers"):
+        if path.suffix != ".py" or path.parent.name == "trainers":
+            continue
+        for name in imported(ast.parse(path.read_text())):
+            if name.startswith("referee.trainers."):
+                room = name.split(".")[2]
+                if room in FLOORS:
+                    assert FLOORS.index(room) <= FLOORS.index(path.parent.name), f"{path} imports {name}"
+
+
 @pytest.mark.parametrize("package", FRONT_DOORS)
 def test_every_public_name_is_there(package: str) -> None:
     module = importlib.import_module(package)

@@ -38,104 +38,104 @@ if TYPE_CHECKING:  # for readers of types; a test holds it equal to the table be
     from referee.trainers.adapters.trl_episodes import to_trl_episodes as to_trl_episodes
     from referee.trainers.adapters.trl_rollouts import to_trl_rollouts as to_trl_rollouts
     from referee.trainers.adapters.verl import to_verl as to_verl
-    from referee.trainers.advantages import gae as gae
-    from referee.trainers.advantages import group_advantages as group_advantages
-    from referee.trainers.advantages import rloo_advantages as rloo_advantages
-    from referee.trainers.grpo import GroupTrainer as GroupTrainer
-    from referee.trainers.heldout import HeldOut as HeldOut
-    from referee.trainers.heldout import measure as measure
-    from referee.trainers.kl import AdaptiveKL as AdaptiveKL
-    from referee.trainers.kl import FixedKL as FixedKL
-    from referee.trainers.kl import kl_estimate as kl_estimate
-    from referee.trainers.logprobs import token_logprobs as token_logprobs
-    from referee.trainers.losses import aggregate as aggregate
-    from referee.trainers.losses import loss_normaliser as loss_normaliser
-    from referee.trainers.losses import loss_weights as loss_weights
-    from referee.trainers.losses import policy_loss as policy_loss
-    from referee.trainers.monitors import Alarm as Alarm
-    from referee.trainers.monitors import alarms as alarms
-    from referee.trainers.policy import LoRA as LoRA
-    from referee.trainers.policy import Policy as Policy
-    from referee.trainers.policy import Tiny as Tiny
-    from referee.trainers.policy import load_policy as load_policy
-    from referee.trainers.policy import tiny_policy as tiny_policy
-    from referee.trainers.ppo import PPOTrainer as PPOTrainer
-    from referee.trainers.preference_eval import evaluate_pairs as evaluate_pairs
-    from referee.trainers.preferences import Ranking as Ranking
-    from referee.trainers.preferences import rankings as rankings
-    from referee.trainers.presets import Preset as Preset
-    from referee.trainers.presets import preset as preset
-    from referee.trainers.problem_source import CurriculumSource as CurriculumSource
-    from referee.trainers.process_data import monte_carlo_labels as monte_carlo_labels
-    from referee.trainers.process_model import ProcessTraining as ProcessTraining
-    from referee.trainers.process_model import load_step_classifier as load_step_classifier
-    from referee.trainers.process_model import train_process_model as train_process_model
-    from referee.trainers.recipe import Recipe as Recipe
-    from referee.trainers.recipe import load_recipe as load_recipe
-    from referee.trainers.recipe_run import carry_out as carry_out
-    from referee.trainers.reward_training import RewardTraining as RewardTraining
-    from referee.trainers.reward_training import load_backbone as load_backbone
-    from referee.trainers.reward_training import train_outcome_model as train_outcome_model
-    from referee.trainers.reward_training import train_reward_model as train_reward_model
-    from referee.trainers.reward_training import trl_reward_trainer as trl_reward_trainer
-    from referee.trainers.run_options import Training as Training
-    from referee.trainers.run_record import Run as Run
-    from referee.trainers.sampling import Sampling as Sampling
-    from referee.trainers.sampling import sample as sample
-    from referee.trainers.sft import SFT as SFT
-    from referee.trainers.sft import Demonstration as Demonstration
-    from referee.trainers.sft import fine_tune as fine_tune
+    from referee.trainers.loop.grpo import GroupTrainer as GroupTrainer
+    from referee.trainers.loop.heldout import HeldOut as HeldOut
+    from referee.trainers.loop.heldout import measure as measure
+    from referee.trainers.loop.ppo import PPOTrainer as PPOTrainer
+    from referee.trainers.loop.problem_source import CurriculumSource as CurriculumSource
+    from referee.trainers.loop.run_options import Training as Training
+    from referee.trainers.loop.sft import SFT as SFT
+    from referee.trainers.loop.sft import Demonstration as Demonstration
+    from referee.trainers.loop.sft import fine_tune as fine_tune
+    from referee.trainers.objective.advantages import gae as gae
+    from referee.trainers.objective.advantages import group_advantages as group_advantages
+    from referee.trainers.objective.advantages import rloo_advantages as rloo_advantages
+    from referee.trainers.objective.kl import AdaptiveKL as AdaptiveKL
+    from referee.trainers.objective.kl import FixedKL as FixedKL
+    from referee.trainers.objective.kl import kl_estimate as kl_estimate
+    from referee.trainers.objective.logprobs import token_logprobs as token_logprobs
+    from referee.trainers.objective.losses import aggregate as aggregate
+    from referee.trainers.objective.losses import loss_normaliser as loss_normaliser
+    from referee.trainers.objective.losses import loss_weights as loss_weights
+    from referee.trainers.objective.losses import policy_loss as policy_loss
+    from referee.trainers.objective.presets import Preset as Preset
+    from referee.trainers.objective.presets import preset as preset
+    from referee.trainers.policy.policy import LoRA as LoRA
+    from referee.trainers.policy.policy import Policy as Policy
+    from referee.trainers.policy.policy import Tiny as Tiny
+    from referee.trainers.policy.policy import load_policy as load_policy
+    from referee.trainers.policy.policy import tiny_policy as tiny_policy
+    from referee.trainers.policy.sampling import Sampling as Sampling
+    from referee.trainers.policy.sampling import sample as sample
+    from referee.trainers.recipes.recipe import Recipe as Recipe
+    from referee.trainers.recipes.recipe import load_recipe as load_recipe
+    from referee.trainers.recipes.recipe_run import carry_out as carry_out
+    from referee.trainers.record.monitors import Alarm as Alarm
+    from referee.trainers.record.monitors import alarms as alarms
+    from referee.trainers.record.run_record import Run as Run
+    from referee.trainers.reward_models.preference_eval import evaluate_pairs as evaluate_pairs
+    from referee.trainers.reward_models.preferences import Ranking as Ranking
+    from referee.trainers.reward_models.preferences import rankings as rankings
+    from referee.trainers.reward_models.process_data import monte_carlo_labels as monte_carlo_labels
+    from referee.trainers.reward_models.process_model import ProcessTraining as ProcessTraining
+    from referee.trainers.reward_models.process_model import load_step_classifier as load_step_classifier
+    from referee.trainers.reward_models.process_model import train_process_model as train_process_model
+    from referee.trainers.reward_models.reward_training import RewardTraining as RewardTraining
+    from referee.trainers.reward_models.reward_training import load_backbone as load_backbone
+    from referee.trainers.reward_models.reward_training import train_outcome_model as train_outcome_model
+    from referee.trainers.reward_models.reward_training import train_reward_model as train_reward_model
+    from referee.trainers.reward_models.reward_training import trl_reward_trainer as trl_reward_trainer
 
 _HOME = {  # public name -> the module that holds it, imported when the name is first used
     "Abstained": "adapters.abstention",
-    "AdaptiveKL": "kl",
-    "Alarm": "monitors",
-    "CurriculumSource": "problem_source",
-    "Demonstration": "sft",
-    "FixedKL": "kl",
-    "GroupTrainer": "grpo",
-    "HeldOut": "heldout",
-    "LoRA": "policy",
-    "PPOTrainer": "ppo",
-    "Policy": "policy",
-    "Preset": "presets",
-    "ProcessTraining": "process_model",
-    "Ranking": "preferences",
-    "Recipe": "recipe",
-    "RewardTraining": "reward_training",
-    "Run": "run_record",
-    "SFT": "sft",
-    "Sampling": "sampling",
+    "AdaptiveKL": "objective.kl",
+    "Alarm": "record.monitors",
+    "CurriculumSource": "loop.problem_source",
+    "Demonstration": "loop.sft",
+    "FixedKL": "objective.kl",
+    "GroupTrainer": "loop.grpo",
+    "HeldOut": "loop.heldout",
+    "LoRA": "policy.policy",
+    "PPOTrainer": "loop.ppo",
+    "Policy": "policy.policy",
+    "Preset": "objective.presets",
+    "ProcessTraining": "reward_models.process_model",
+    "Ranking": "reward_models.preferences",
+    "Recipe": "recipes.recipe",
+    "RewardTraining": "reward_models.reward_training",
+    "Run": "record.run_record",
+    "SFT": "loop.sft",
+    "Sampling": "policy.sampling",
     "Scorer": "adapters.scorer",
     "ServiceLimits": "adapters.service",
-    "Tiny": "policy",
-    "Training": "run_options",
-    "aggregate": "losses",
-    "alarms": "monitors",
+    "Tiny": "policy.policy",
+    "Training": "loop.run_options",
+    "aggregate": "objective.losses",
+    "alarms": "record.monitors",
     "atropos_scores": "adapters.atropos",
-    "carry_out": "recipe_run",
-    "evaluate_pairs": "preference_eval",
-    "fine_tune": "sft",
+    "carry_out": "recipes.recipe_run",
+    "evaluate_pairs": "reward_models.preference_eval",
+    "fine_tune": "loop.sft",
     "from_trl": "adapters.from_others",
     "from_verifiers": "adapters.from_others",
     "from_verl": "adapters.from_others",
-    "gae": "advantages",
-    "group_advantages": "advantages",
-    "kl_estimate": "kl",
-    "load_backbone": "reward_training",
-    "load_policy": "policy",
-    "load_recipe": "recipe",
-    "load_step_classifier": "process_model",
-    "loss_normaliser": "losses",
-    "loss_weights": "losses",
-    "measure": "heldout",
-    "monte_carlo_labels": "process_data",
-    "policy_loss": "losses",
-    "preset": "presets",
-    "rankings": "preferences",
-    "rloo_advantages": "advantages",
-    "sample": "sampling",
-    "tiny_policy": "policy",
+    "gae": "objective.advantages",
+    "group_advantages": "objective.advantages",
+    "kl_estimate": "objective.kl",
+    "load_backbone": "reward_models.reward_training",
+    "load_policy": "policy.policy",
+    "load_recipe": "recipes.recipe",
+    "load_step_classifier": "reward_models.process_model",
+    "loss_normaliser": "objective.losses",
+    "loss_weights": "objective.losses",
+    "measure": "loop.heldout",
+    "monte_carlo_labels": "reward_models.process_data",
+    "policy_loss": "objective.losses",
+    "preset": "objective.presets",
+    "rankings": "reward_models.preferences",
+    "rloo_advantages": "objective.advantages",
+    "sample": "policy.sampling",
+    "tiny_policy": "policy.policy",
     "to_atropos": "adapters.atropos",
     "to_evaluate": "adapters.hf_evaluate",
     "to_gem": "adapters.gym",
@@ -158,11 +158,11 @@ _HOME = {  # public name -> the module that holds it, imported when the name is 
     "to_verifiers": "adapters.prime_verifiers",
     "to_verifiers_classic": "adapters.prime_verifiers",
     "to_verl": "adapters.verl",
-    "token_logprobs": "logprobs",
-    "train_outcome_model": "reward_training",
-    "train_process_model": "process_model",
-    "train_reward_model": "reward_training",
-    "trl_reward_trainer": "reward_training",
+    "token_logprobs": "objective.logprobs",
+    "train_outcome_model": "reward_models.reward_training",
+    "train_process_model": "reward_models.process_model",
+    "train_reward_model": "reward_models.reward_training",
+    "trl_reward_trainer": "reward_models.reward_training",
 }
 
 __all__ = list(_HOME)

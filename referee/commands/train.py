@@ -16,8 +16,8 @@ from referee.commands.inputs import opening
 from referee.verifiers.errors import BrokenVerifier
 
 if TYPE_CHECKING:
-    from referee.trainers.recipe import Recipe
-    from referee.trainers.run_record import Run
+    from referee.trainers.recipes.recipe import Recipe
+    from referee.trainers.record.run_record import Run
 
 
 def train(
@@ -64,14 +64,14 @@ def carry_out(
     recipe: Path, out: Path, changes: list[str], *, overwrite: bool, report: bool, console: Console
 ) -> None:
     """Carry out a recipe's file with a progress bar, a summary and a report."""
-    from referee.trainers.recipe import load_recipe
+    from referee.trainers.recipes.recipe import load_recipe
 
     loaded = load_recipe(recipe, changes)
     for warning in loaded.preset().warnings():
         console.print(f"note: {warning}", style="yellow", markup=False)
     started = time.monotonic()
     with _Bars(loaded, console) as bars:
-        from referee.trainers.recipe_run import carry_out as begin
+        from referee.trainers.recipes.recipe_run import carry_out as begin
 
         try:
             run = begin(loaded, out, overwrite=overwrite, on_step=bars.update)
@@ -86,7 +86,7 @@ def carry_out(
 
 def _write_report(out: Path, console: Console) -> None:
     from referee.report.training import write_training_report
-    from referee.trainers.run_record import Run
+    from referee.trainers.record.run_record import Run
 
     if not Run(out, writes=False).read("metrics"):
         console.print("no report: no step was taken", markup=False)
@@ -135,8 +135,8 @@ class _Bars:
 
 def show_run(run: Run, recipe: Recipe, console: Console, seconds: float) -> None:
     """Print what came of a run: held-out accuracy before and after, with 95 % intervals."""
-    from referee.trainers.headline import headline
-    from referee.trainers.monitors import alarms
+    from referee.trainers.record.headline import headline
+    from referee.trainers.record.monitors import alarms
 
     metrics, heldout = run.read("metrics"), run.read("heldout")
     if heldout:

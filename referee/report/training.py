@@ -14,9 +14,9 @@ from markupsafe import Markup
 
 from referee.report import page, plots
 from referee.report.plots import Curve
-from referee.trainers.headline import headline
-from referee.trainers.monitors import alarms
-from referee.trainers.run_record import Run
+from referee.trainers.record.headline import headline
+from referee.trainers.record.monitors import alarms
+from referee.trainers.record.run_record import Run
 from referee.verifiers.records import Reason
 
 SAMPLE = 6_000  # completions that the page holds

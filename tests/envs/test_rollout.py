@@ -132,7 +132,7 @@ def test_the_transcript_reads_as_the_chat_template_would_write_it(tokenizer: Any
 
 
 def test_plain_text_serves_policies_without_a_template() -> None:
-    from referee.trainers.policy import ALPHABET, character_tokenizer
+    from referee.trainers.policy.policy import ALPHABET, character_tokenizer
 
     characters = character_tokenizer(ALPHABET)
     plain = dialogue_for(characters)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from referee.cli import main
-from referee.trainers.recipe import load_recipe
-from referee.trainers.recipe_problems import problems_of, rubric_of
-from referee.trainers.run_record import Run
+from referee.trainers.recipes.recipe import load_recipe
+from referee.trainers.recipes.recipe_problems import problems_of, rubric_of
+from referee.trainers.record.run_record import Run
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

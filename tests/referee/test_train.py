@@ -9,7 +9,7 @@ import pytest
 
 from referee.cli import main
 from referee.report.training import training_report, write_training_report
-from referee.trainers.run_record import Run, alone
+from referee.trainers.record.run_record import Run, alone
 
 Captured = pytest.CaptureFixture[str]
 

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from referee.trainers.grpo import GroupTrainer
-from referee.trainers.policy import Tiny, tiny_policy
-from referee.trainers.presets import preset
-from referee.trainers.run_options import Training
+from referee.trainers.loop.grpo import GroupTrainer
+from referee.trainers.loop.run_options import Training
+from referee.trainers.objective.presets import preset
+from referee.trainers.policy.policy import Tiny, tiny_policy
 from referee.verifiers.records import Problem
 from referee.verifiers.rubric import Rubric
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from referee.trainers.advantages import (
+from referee.trainers.objective.advantages import (
     discounted_returns,
     gae,
     gdpo_advantages,

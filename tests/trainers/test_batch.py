@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from referee.trainers.batch import TokenRow, batch_logprobs, collate, completion_row
-from referee.trainers.policy import Tiny, tiny_policy
+from referee.trainers.policy.batch import TokenRow, batch_logprobs, collate, completion_row
+from referee.trainers.policy.policy import Tiny, tiny_policy
 
 
 @pytest.fixture(scope="module")

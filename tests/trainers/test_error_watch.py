@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from referee.envs.records import Group, Rollout
-from referee.trainers.error_watch import ErrorWatch
-from referee.trainers.metrics import group_metrics
+from referee.trainers.loop.error_watch import ErrorWatch
+from referee.trainers.record.metrics import group_metrics
 from referee.verifiers import Exact, Problem, Reward, Rubric, Verdict
 from referee.verifiers.errors import BrokenVerifier, UserMistake
 from referee.verifiers.protocol import failure

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from referee.envs.records import Group, Rollout, Turn
-from referee.trainers.grpo import check
-from referee.trainers.presets import PRESETS, preset
-from referee.trainers.run_options import Training
-from referee.trainers.run_record import Run
+from referee.trainers.loop.grpo import check
+from referee.trainers.loop.run_options import Training
+from referee.trainers.objective.presets import PRESETS, preset
+from referee.trainers.record.run_record import Run
 from referee.verifiers.records import Completion, Reason, Reward, Verdict
 from referee.verifiers.rubric import Rubric
 

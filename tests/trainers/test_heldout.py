@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from referee.trainers.heldout import measure, pass_at_k
-from referee.trainers.policy import LoRA, add_adapters, tiny_policy
-from referee.trainers.run_options import Training
-from referee.trainers.sampling import Sampling
-from referee.trainers.sft import SFT, demonstration_row, fine_tune
+from referee.trainers.loop.heldout import measure, pass_at_k
+from referee.trainers.loop.run_options import Training
+from referee.trainers.loop.sft import SFT, demonstration_row, fine_tune
+from referee.trainers.policy.policy import LoRA, add_adapters, tiny_policy
+from referee.trainers.policy.sampling import Sampling
 from referee.verifiers.protocol import verifier
 from referee.verifiers.rubric import Rubric, best_total
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from referee.trainers.importance import (
+from referee.trainers.objective.importance import (
     chi_square,
     effective_sample_size,
     importance_weights,

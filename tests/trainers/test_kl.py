@@ -7,7 +7,16 @@ import math
 import pytest
 import torch
 
-from referee.trainers.kl import AdaptiveKL, FixedKL, k1, k2, k3, kl_divergence, kl_estimate, rewards_with_kl
+from referee.trainers.objective.kl import (
+    AdaptiveKL,
+    FixedKL,
+    k1,
+    k2,
+    k3,
+    kl_divergence,
+    kl_estimate,
+    rewards_with_kl,
+)
 
 P, Q = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64), torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64)
 KL = float((P * (P / Q).log()).sum())  # 0.3 log 2.5 = 0.2749

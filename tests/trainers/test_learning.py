@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from referee.trainers.recipe import load_recipe
-from referee.trainers.recipe_run import carry_out
+from referee.trainers.recipes.recipe import load_recipe
+from referee.trainers.recipes.recipe_run import carry_out
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 

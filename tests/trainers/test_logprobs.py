@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from referee.trainers import logprobs as module
-from referee.trainers.logprobs import entropy, token_logprobs, token_logprobs_and_entropy
+from referee.trainers.objective import logprobs as module
+from referee.trainers.objective.logprobs import entropy, token_logprobs, token_logprobs_and_entropy
 
 
 def reference(logits, tokens, temperature):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from referee.trainers.losses import (
+from referee.trainers.objective.losses import (
     aggregate,
     cispo_loss,
     clip_loss,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from referee.envs.records import Group, Rollout, Turn
-from referee.trainers.metrics import group_metrics, repetition, signal
+from referee.trainers.record.metrics import group_metrics, repetition, signal
 from referee.verifiers.records import Completion, Reward, Verdict
 
 

@@ -9,13 +9,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from referee.trainers.grpo import GroupTrainer
-from referee.trainers.heldout import measure
-from referee.trainers.monitors import MONITORS, alarms, check
-from referee.trainers.policy import tiny_policy
-from referee.trainers.presets import preset
-from referee.trainers.run_options import Training
-from referee.trainers.sft import SFT, fine_tune
+from referee.trainers.loop.grpo import GroupTrainer
+from referee.trainers.loop.heldout import measure
+from referee.trainers.loop.run_options import Training
+from referee.trainers.loop.sft import SFT, fine_tune
+from referee.trainers.objective.presets import preset
+from referee.trainers.policy.policy import tiny_policy
+from referee.trainers.record.monitors import MONITORS, alarms, check
 from referee.verifiers.jsonl import to_dict
 from referee.verifiers.rubric import Rubric
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from referee.trainers import options
-from referee.trainers.options import check_options, one_of
-from referee.trainers.presets import Preset, preset
-from referee.trainers.run_options import Training
-from referee.trainers.sft import SFT
+from referee.trainers.loop.run_options import Training
+from referee.trainers.loop.sft import SFT
+from referee.trainers.objective import options
+from referee.trainers.objective.options import check_options, one_of
+from referee.trainers.objective.presets import Preset, preset
 
 TRAINERS = Path(options.__file__).resolve().parent
 
@@ -78,7 +78,7 @@ def test_right_choices_pass() -> None:
 
 
 def test_the_choices_are_read_without_torch() -> None:
-    code = "import sys, referee.trainers.options, referee.trainers.presets; print('torch' in sys.modules)"
+    code = "import sys, referee.trainers.objective.options, referee.trainers.objective.presets; print('torch' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )

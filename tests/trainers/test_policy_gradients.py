@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from referee.trainers.advantages import group_advantages, potential_shaping, rloo_advantages
-from referee.trainers.kl import k2, k3, rewards_with_kl
-from referee.trainers.losses import aggregate, loss_normaliser, policy_loss
+from referee.trainers.objective.advantages import group_advantages, potential_shaping, rloo_advantages
+from referee.trainers.objective.kl import k2, k3, rewards_with_kl
+from referee.trainers.objective.losses import aggregate, loss_normaliser, policy_loss
 
 D = torch.float64
 

@@ -7,17 +7,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from referee.trainers.advantages import gae, whiten
-from referee.trainers.batch import batch_logprobs
-from referee.trainers.critic import Critic
-from referee.trainers.grpo import check
-from referee.trainers.policy import LoRA, add_adapters, tiny_policy
-from referee.trainers.ppo import PPOTrainer
-from referee.trainers.presets import preset
-from referee.trainers.recipe import recipe_from
-from referee.trainers.recipe_run import carry_out
-from referee.trainers.run_options import Training
-from referee.trainers.run_record import Run
+from referee.trainers.loop.critic import Critic
+from referee.trainers.loop.grpo import check
+from referee.trainers.loop.ppo import PPOTrainer
+from referee.trainers.loop.run_options import Training
+from referee.trainers.objective.advantages import gae, whiten
+from referee.trainers.objective.presets import preset
+from referee.trainers.policy.batch import batch_logprobs
+from referee.trainers.policy.policy import LoRA, add_adapters, tiny_policy
+from referee.trainers.recipes.recipe import recipe_from
+from referee.trainers.recipes.recipe_run import carry_out
+from referee.trainers.record.run_record import Run
 from referee.verifiers import verifier
 from referee.verifiers.records import Reason, Reward, Verdict
 from referee.verifiers.rubric import Rubric

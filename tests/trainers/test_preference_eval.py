@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from referee.trainers.preference_eval import (
+from referee.trainers.reward_models.preference_eval import (
     by_subset,
     calibration,
     evaluate_pairs,
@@ -15,7 +15,7 @@ from referee.trainers.preference_eval import (
     report_pairs,
     section_scores,
 )
-from referee.trainers.preferences import Ranking
+from referee.trainers.reward_models.preferences import Ranking
 from referee.verifiers import Problem, verifier
 
 

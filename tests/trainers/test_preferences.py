@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from referee.trainers.preferences import (
+from referee.trainers.reward_models.preferences import (
     Ranking,
     batches_of_rankings,
     benchmark_pairs,

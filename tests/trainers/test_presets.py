@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from referee.trainers.presets import PRESETS, preset
+from referee.trainers.objective.presets import PRESETS, preset
 
 PINNED = {
     "grpo": {

@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from referee.envs.curriculum import Cell, Curriculum
-from referee.trainers.grpo import GroupTrainer
-from referee.trainers.policy import Tiny, tiny_policy
-from referee.trainers.ppo import PPOTrainer
-from referee.trainers.presets import preset
-from referee.trainers.problem_source import CurriculumSource, InOrder, source_of
-from referee.trainers.run_options import Training
-from referee.trainers.run_record import Run
-from referee.trainers.sampling import seed_of
-from referee.trainers.shuffling import shuffled
+from referee.trainers.loop.grpo import GroupTrainer
+from referee.trainers.loop.ppo import PPOTrainer
+from referee.trainers.loop.problem_source import CurriculumSource, InOrder, source_of
+from referee.trainers.loop.run_options import Training
+from referee.trainers.loop.shuffling import shuffled
+from referee.trainers.objective.presets import preset
+from referee.trainers.policy.policy import Tiny, tiny_policy
+from referee.trainers.policy.sampling import seed_of
+from referee.trainers.record.run_record import Run
 from referee.verifiers.records import Problem
 from referee.verifiers.rubric import Rubric
 

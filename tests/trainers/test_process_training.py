@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from referee.trainers.policy import tiny_policy
-from referee.trainers.process_data import (
+from referee.trainers.objective.step_rewards import step_rewards
+from referee.trainers.policy.policy import tiny_policy
+from referee.trainers.policy.sampling import Sampling
+from referee.trainers.reward_models.process_data import (
     PolicyCompleter,
     Solution,
     math_shepherd,
@@ -18,14 +20,12 @@ from referee.trainers.process_data import (
     stepwise,
     until_first_wrong,
 )
-from referee.trainers.process_model import (
+from referee.trainers.reward_models.process_model import (
     ProcessTraining,
     load_step_classifier,
     step_loss,
     train_process_model,
 )
-from referee.trainers.sampling import Sampling
-from referee.trainers.step_rewards import step_rewards
 from referee.verifiers import Problem, ProcessModel, Verdict
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "learned.py"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from referee.trainers.policy import LoRA
-from referee.trainers.recipe import (
+from referee.trainers.policy.policy import LoRA
+from referee.trainers.recipes.recipe import (
     RecipeError,
     change,
     dump_recipe,
@@ -13,7 +13,7 @@ from referee.trainers.recipe import (
     recipe_from,
     run_of,
 )
-from referee.trainers.recipe_problems import problems_of, rollouts_of, rubric_of
+from referee.trainers.recipes.recipe_problems import problems_of, rollouts_of, rubric_of
 from referee.verifiers.records import Completion
 
 SUMS = {"problems": {"family": "arithmetic", "level": 2, "terse": True}, "heldout": {"count": 30}}
@@ -240,7 +240,7 @@ def test_what_is_wrong_in_a_mixture_is_named_by_its_key(data, message):
 
 def test_a_mixture_with_a_curriculum_and_a_game_is_carried_out_resumed_and_reported(tmp_path):
     from referee.report.training import training_report
-    from referee.trainers.recipe_run import carry_out
+    from referee.trainers.recipes.recipe_run import carry_out
 
     recipe = recipe_from(
         {

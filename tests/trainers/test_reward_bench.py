@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from referee.trainers.reward_bench import SECTIONS, reward_bench, reward_bench_2, ties_score
+from referee.trainers.reward_models.reward_bench import SECTIONS, reward_bench, reward_bench_2, ties_score
 from referee.verifiers import verifier
 
 

@@ -12,12 +12,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from referee.trainers.frozen_heads import HeadTraining, train_outcome_head, train_reward_head
-from referee.trainers.outcome_data import labelled_by, labelled_rollouts, majority
-from referee.trainers.policy import LoRA
-from referee.trainers.preferences import Ranking
-from referee.trainers.reward_loss import bradley_terry_loss, ranking_pairs
-from referee.trainers.reward_training import (
+from referee.trainers.policy.policy import LoRA
+from referee.trainers.reward_models.frozen_heads import HeadTraining, train_outcome_head, train_reward_head
+from referee.trainers.reward_models.outcome_data import labelled_by, labelled_rollouts, majority
+from referee.trainers.reward_models.preferences import Ranking
+from referee.trainers.reward_models.reward_loss import bradley_terry_loss, ranking_pairs
+from referee.trainers.reward_models.reward_training import (
     RewardTraining,
     load_backbone,
     scores_of,

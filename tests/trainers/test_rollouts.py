@@ -16,17 +16,17 @@ from referee.envs.procedural import Draft
 from referee.envs.records import Rollout, Stop, Turn
 from referee.envs.rollout import tokens_of
 from referee.envs.stream import Stream
-from referee.trainers.credit import to_tokens, turn_advantages, turn_rewards
-from referee.trainers.grpo import GroupTrainer, check
-from referee.trainers.heldout import measure
-from referee.trainers.policy import Tiny, tiny_policy
-from referee.trainers.ppo import PPOTrainer
-from referee.trainers.presets import preset
-from referee.trainers.rollouts import MultiTurn, SingleTurn, demonstration, row_of
-from referee.trainers.run_options import Training
-from referee.trainers.run_record import Run
-from referee.trainers.sampling import Sampling
-from referee.trainers.sft import SFT, fine_tune
+from referee.trainers.loop.grpo import GroupTrainer, check
+from referee.trainers.loop.heldout import measure
+from referee.trainers.loop.ppo import PPOTrainer
+from referee.trainers.loop.rollouts import MultiTurn, SingleTurn, demonstration, row_of
+from referee.trainers.loop.run_options import Training
+from referee.trainers.loop.sft import SFT, fine_tune
+from referee.trainers.objective.credit import to_tokens, turn_advantages, turn_rewards
+from referee.trainers.objective.presets import preset
+from referee.trainers.policy.policy import Tiny, tiny_policy
+from referee.trainers.policy.sampling import Sampling
+from referee.trainers.record.run_record import Run
 from referee.verifiers.records import Completion, Problem, Reward, Verdict
 from referee.verifiers.rubric import Rubric
 

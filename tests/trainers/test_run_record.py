@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from referee.trainers.run_record import Run
+from referee.trainers.record.run_record import Run
 
 RECIPE = """
 policy: {name: tiny, tiny: {alphabet: "0123456789+=", layers: 1, width: 32, heads: 2}}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from referee.trainers.batch import batch_logprobs, collate, completion_row
-from referee.trainers.policy import LoRA, Tiny, add_adapters, load_policy, tiny_policy
-from referee.trainers.sampling import Sampling, sample, seed_of
+from referee.trainers.policy.batch import batch_logprobs, collate, completion_row
+from referee.trainers.policy.policy import LoRA, Tiny, add_adapters, load_policy, tiny_policy
+from referee.trainers.policy.sampling import Sampling, sample, seed_of
 
 PROMPTS = ["1+1=", "12+30=", "7=", "99+1="]
 TINY = Tiny(alphabet="0123456789+=", layers=2, width=32, heads=2)

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from referee.envs.records import Rollout, Turn
-from referee.trainers.grpo import GroupTrainer
-from referee.trainers.policy import tiny_policy
-from referee.trainers.ppo import PPOTrainer
-from referee.trainers.presets import preset
-from referee.trainers.process_model import load_step_classifier
-from referee.trainers.run_options import Training
-from referee.trainers.step_rewards import rollout_steps
+from referee.trainers.loop.grpo import GroupTrainer
+from referee.trainers.loop.ppo import PPOTrainer
+from referee.trainers.loop.run_options import Training
+from referee.trainers.objective.presets import preset
+from referee.trainers.objective.step_rewards import rollout_steps
+from referee.trainers.policy.policy import tiny_policy
+from referee.trainers.reward_models.process_model import load_step_classifier
 from referee.verifiers import Completion, Problem, ProcessModel, Reason, Rubric, Verdict, gate, verifier
 from referee.verifiers.records import Reward
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from referee.trainers.kl import k3
-from referee.trainers.logprobs import token_logprobs
-from referee.trainers.losses import aggregate, log_ratio, loss_normaliser, policy_loss
+from referee.trainers.objective.kl import k3
+from referee.trainers.objective.logprobs import token_logprobs
+from referee.trainers.objective.losses import aggregate, log_ratio, loss_normaliser, policy_loss
 
 trl = pytest.importorskip("trl")
 LENGTHS, PROMPTS, MAX_NEW = (7, 2, 5, 3), (3, 5, 2, 4), 9

@@ -14,12 +14,12 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 
-from referee.trainers.grpo import GroupTrainer
-from referee.trainers.policy import tiny_policy
-from referee.trainers.ppo import PPOTrainer
-from referee.trainers.presets import preset
-from referee.trainers.run_options import Training
-from referee.trainers.run_record import Run
+from referee.trainers.loop.grpo import GroupTrainer
+from referee.trainers.loop.ppo import PPOTrainer
+from referee.trainers.loop.run_options import Training
+from referee.trainers.objective.presets import preset
+from referee.trainers.policy.policy import tiny_policy
+from referee.trainers.record.run_record import Run
 from referee.verifiers.rubric import Rubric
 
 shared = runpy.run_path(str(Path(__file__).with_name("conftest.py")))

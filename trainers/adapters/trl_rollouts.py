@@ -136,8 +136,8 @@ def _problem(prompt: Any) -> Problem:
 
 
 def _sampler(trainer: Any, tokenizer: Any, turn_tokens: int) -> Callable[..., list[Completion]]:
-    from referee.trainers.policy import Policy
-    from referee.trainers.sampling import Sampling, sample
+    from referee.trainers.policy.policy import Policy
+    from referee.trainers.policy.sampling import Sampling, sample
 
     policy = Policy(model=trainer.accelerator.unwrap_model(trainer.model), tokenizer=tokenizer)
     sampling = Sampling(
@@ -155,7 +155,7 @@ def _sampler(trainer: Any, tokenizer: Any, turn_tokens: int) -> Callable[..., li
 
 def _seeds(trainer: Any, count: int) -> list[int]:
     """Return a seed for each episode: no two of a run share one."""
-    from referee.trainers.sampling import seed_of
+    from referee.trainers.policy.sampling import seed_of
 
     mode = "train" if trainer.model.training else "eval"
     where = (trainer.args.seed, mode, int(trainer.state.global_step), trainer.accelerator.process_index)

@@ -7,7 +7,7 @@
                             ``+`` and ``-`` there, [0]
 ``skywork_o1``              Skywork-o1-Open-PRM: problem, then steps that end in a newline token; sigmoid
                             of a value head there
-``token_classification``    TRL's stepwise format, and what :mod:`referee.trainers.process_model` trains:
+``token_classification``    TRL's stepwise format, and what ``train_process_model`` trains:
                             prompt, then steps that end in a newline; softmax over two classes, [1]
 ==========================  ======================================================================
 

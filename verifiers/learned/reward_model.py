@@ -3,7 +3,7 @@
 Any checkpoint of transformers' ``AutoModelForSequenceClassification`` with one label (TRL's
 RewardTrainer writes them; Skywork-Reward and most of RewardBench are such), models whose own code
 returns ``score`` (ArmoRM, with ``trust_remote_code``), and a head on frozen embeddings that
-:mod:`referee.trainers.frozen_heads` trained.
+:mod:`referee.trainers.reward_models.frozen_heads` trained.
 """
 
 from __future__ import annotations

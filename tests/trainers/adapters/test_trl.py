@@ -14,7 +14,7 @@ from transformers.utils import get_json_schema
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 from referee.trainers import Abstained, to_trl, to_trl_environment
-from referee.trainers.policy import Tiny, tiny_policy
+from referee.trainers.policy.policy import Tiny, tiny_policy
 from referee.verifiers.protocol import verifier
 from referee.verifiers.rubric import Rubric, Schedule
 from referee.verifiers.scoring import Columns

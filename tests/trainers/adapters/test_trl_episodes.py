@@ -17,7 +17,7 @@ from referee.envs import EpisodeLimits, Tool, family
 from referee.envs.families.guess_number import GuessNumber
 from referee.envs.standard_tools import CALCULATOR
 from referee.trainers import to_trl_episodes, to_trl_rollouts
-from referee.trainers.policy import Tiny, tiny_policy
+from referee.trainers.policy.policy import Tiny, tiny_policy
 from referee.verifiers.records import Problem
 from referee.verifiers.rubric import Rubric
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from referee.trainers.preferences import rankings
+from referee.trainers.reward_models.preferences import rankings
 from referee.verifiers import Endpoint, Problem
 from referee.verifiers.judges.chat import JudgeUnavailable
 from referee.verifiers.judges.constitution import (

@@ -10,8 +10,8 @@ import json
 import numpy as np
 import pytest
 
-from referee.trainers.frozen_heads import HeadTraining, train_reward_head
-from referee.trainers.preferences import rankings
+from referee.trainers.reward_models.frozen_heads import HeadTraining, train_reward_head
+from referee.trainers.reward_models.preferences import rankings
 from referee.verifiers import Judge, LocalChat, Problem, Reason, RewardModel
 from referee.verifiers.judges.criteria import Criteria, Criterion
 from referee.verifiers.learned.embedding import Embedder

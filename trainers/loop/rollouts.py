@@ -1,0 +1,202 @@
+"""Where a trainer's groups come from: a completion for each sibling, or an episode of several turns.
+
+The trainer, its critic and its measures ask a :class:`Rollouts` for groups and never look behind it.
+Whatever it is, what one sibling gets depends on its seed alone, and the tokens that it returns are the
+tokens that were sampled.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from referee.envs.dialogue import dialogue_for
+from referee.envs.episode import Episode, EpisodeLimits
+from referee.envs.procedural import Family
+from referee.envs.records import Group, Rollout, Stop, Turn
+from referee.envs.rollout import roll_out, tokens_of
+from referee.envs.tools import Tool
+from referee.trainers.policy.batch import TokenRow, completion_row
+from referee.trainers.policy.policy import Policy
+from referee.trainers.policy.sampling import Sampling, sample, seed_of
+from referee.verifiers.protocol import Item
+from referee.verifiers.records import Completion, FinishReason, Problem
+from referee.verifiers.rubric import Rubric
+
+
+class Rollouts(Protocol):
+    """Samples and pays the siblings of problems."""
+
+    def __call__(
+        self,
+        policy: Policy,
+        problems: Sequence[Problem],
+        rubric: Rubric,
+        *,
+        group_size: int,
+        sampling: Sampling,
+        seeds: Sequence[int],
+        policy_step: int = 0,
+    ) -> list[Group]:
+        """Return a group of ``group_size`` paid rollouts for each problem; each problem has a seed."""
+        ...
+
+    def figures(self, groups: Sequence[Group]) -> dict[str, float]:
+        """Return figures of a step's groups beside those that every group has."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SingleTurn:
+    """A completion is a rollout. Siblings share the prompt's cache; the rubric scores them in one batch."""
+
+    def __call__(
+        self,
+        policy: Policy,
+        problems: Sequence[Problem],
+        rubric: Rubric,
+        *,
+        group_size: int,
+        sampling: Sampling,
+        seeds: Sequence[int],
+        policy_step: int = 0,
+    ) -> list[Group]:
+        """Return a group of paid completions for each problem."""
+        prompts = [tuple(policy.encode(p.prompt)) for p in problems]
+        sampled = sample(policy, prompts, group_size=group_size, sampling=sampling, seeds=seeds)
+        items = [
+            Item(c, problem, i)
+            for i, (problem, completions) in enumerate(zip(problems, sampled, strict=True))
+            for c in completions
+        ]
+        rollouts = [
+            Rollout(
+                problem=item.problem,
+                turns=(Turn(completion=item.completion),),
+                stop=Stop.TOKENS if item.completion.truncated else Stop.TERMINATED,
+                reward=reward,
+                policy_step=policy_step,
+                prompt_ids=prompts[item.group],
+            )
+            for item, reward in zip(items, rubric.score_items(items), strict=True)
+        ]
+        return _groups(problems, rollouts, group_size)
+
+    def figures(self, groups: Sequence[Group]) -> dict[str, float]:
+        """Return none: the figures that every group has say it all."""
+        return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MultiTurn:
+    """A rollout is an episode: games, tools, several turns (:class:`~referee.envs.episode.Episode`).
+
+    A problem is played by the one of ``families`` that it names; one that names none of them is
+    answered, with ``tools`` where there are any. ``tools`` None gives each family its own. All
+    episodes of a step go on together, and a slow tool holds no other episode back.
+    ``max_new_tokens`` bounds each turn, ``context_tokens`` the whole episode with its prompt.
+    """
+
+    families: Sequence[Family] = field(default=())
+    tools: Sequence[Tool] | None = None
+    limits: EpisodeLimits | None = None
+    context_tokens: int | None = None
+
+    def __call__(
+        self,
+        policy: Policy,
+        problems: Sequence[Problem],
+        rubric: Rubric,
+        *,
+        group_size: int,
+        sampling: Sampling,
+        seeds: Sequence[int],
+        policy_step: int = 0,
+    ) -> list[Group]:
+        """Return a group of paid episodes for each problem."""
+
+        def sampler(prefixes: Sequence[Sequence[int]], turn_seeds: Sequence[int]) -> list[Completion]:
+            return [one for (one,) in sample(policy, prefixes, sampling=sampling, seeds=turn_seeds)]
+
+        by_name = {f.name: f for f in self.families}
+        episodes = [
+            Episode(
+                by_name.get(str(p.info.get("family", ""))),
+                p,
+                tools=self.tools,
+                limits=self.limits,
+                rubric=rubric,
+            )
+            for p in problems
+            for _ in range(group_size)
+        ]
+        rollouts = roll_out(
+            episodes,
+            sampler,
+            dialogue_for(policy.tokenizer),
+            seeds=[seed_of(seed, g) for seed in seeds for g in range(group_size)],
+            context_tokens=self.context_tokens or _context(policy, sampling),
+            policy_step=policy_step,
+            rubric=rubric,
+            group_size=group_size,
+        )
+        return _groups(problems, rollouts, group_size)
+
+    def figures(self, groups: Sequence[Group]) -> dict[str, float]:
+        """Return the mean number of turns, and the share of episodes that ended for each reason."""
+        rollouts = [r for g in groups for r in g.rollouts]
+        ends = Counter(r.stop for r in rollouts)
+        return {
+            "turns": sum(len(r.turns) for r in rollouts) / len(rollouts),
+            **{f"stops/{stop}": ends[stop] / len(rollouts) for stop in Stop},
+        }
+
+
+def demonstration(policy: Policy, family: Family, problem: Problem, moves: Sequence[str]) -> Rollout:
+    """Return the rollout of someone who plays ``moves``, as the policy would read and write it.
+
+    It can be fine-tuned on: each move is trained on, in the tokens that it is encoded in.
+    """
+    left = iter(moves)
+
+    def sampler(prefixes: Sequence[Sequence[int]], turn_seeds: Sequence[int]) -> list[Completion]:
+        text = next(left)
+        ids = [int(i) for i in policy.tokenizer(text, add_special_tokens=False)["input_ids"]]
+        return [Completion(text=text, token_ids=(*ids, policy.eos_ids[0]), finish_reason=FinishReason.STOP)]
+
+    limits = EpisodeLimits(turns=len(moves))
+    episode = Episode(family, problem, limits=limits)
+    (rollout,) = roll_out([episode], sampler, dialogue_for(policy.tokenizer), seeds=[0])
+    return rollout
+
+
+def row_of(rollout: Rollout, policy: Policy) -> TokenRow:
+    """Return a rollout as it is trained on: what was sampled counts, the prompt and observations do not.
+
+    Raises:
+        ValueError: where token ids were not kept; they are never made up.
+    """
+    if not all(turn.completion.token_ids is not None for turn in rollout.turns):
+        raise ValueError("completions must keep the token ids that were sampled, got none")
+    known = all(turn.completion.logprobs is not None for turn in rollout.turns)
+    if rollout.prompt_ids is None and len(rollout.turns) == 1:
+        one = rollout.completion
+        prompt = policy.encode(rollout.problem.prompt)
+        return completion_row(prompt, one.token_ids or (), one.logprobs or ())
+    tokens = tokens_of(rollout)
+    return TokenRow(token_ids=tokens.token_ids, mask=tokens.mask, logprobs=tokens.logprobs if known else ())
+
+
+def _groups(problems: Sequence[Problem], rollouts: Sequence[Rollout], size: int) -> list[Group]:
+    return [
+        Group(problem=problem, rollouts=tuple(rollouts[i * size : (i + 1) * size]))
+        for i, problem in enumerate(problems)
+    ]
+
+
+def _context(policy: Policy, sampling: Sampling) -> int | None:
+    """Return the longest prefix after which a turn still fits the model; None where no bound is known."""
+    room = getattr(policy.model.config, "max_position_embeddings", None)
+    return None if room is None else max(int(room) - sampling.max_new_tokens + 1, 1)

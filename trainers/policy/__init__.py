@@ -1,0 +1,1 @@
+"""The model that is trained: loading, sampling, and batches of its tokens."""

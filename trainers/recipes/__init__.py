@@ -1,0 +1,1 @@
+"""A run from one file: reading it, and carrying it out."""

@@ -1,0 +1,1 @@
+"""What is kept of a run: its folder, its figures, and the alarms on them."""

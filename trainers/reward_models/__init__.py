@@ -1,0 +1,1 @@
+"""Models that score: training outcome, process and preference models, and measuring them."""
