@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-import string
 import unicodedata
 from dataclasses import dataclass
 
 from referee.verifiers.combine import Composable
 from referee.verifiers.protocol import UNIT
+from referee.verifiers.reading.plain_words import without_articles, without_punctuation
 from referee.verifiers.reading.strategies import Extract, check_extract, extract, readings
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of
 from referee.verifiers.references import ListMeans, accepted, bad_reference, check_list_means, judged
 
 _BETWEEN = re.compile(r"[,;\n]")
-_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-_PUNCTUATION = dict.fromkeys(map(ord, string.punctuation))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +22,9 @@ class Exact(Composable):
 
     Both sides are normalised alike. Always: Unicode NFC, white space stripped at both ends and every
     run of it read as one space (``whitespace=False`` keeps it). On request: ``ignore_case``
-    (casefold), ``ignore_punctuation`` (drops ASCII punctuation), ``ignore_articles`` (drops a, an,
-    the), ``ignore_final_stop`` (drops one full stop at the end).
+    (casefold), ``ignore_punctuation`` (drops ASCII and Unicode punctuation, but not what makes a number:
+    signs, points and separators), ``ignore_articles`` (drops a, an, the, where anything else is there),
+    ``ignore_final_stop`` (drops one full stop at the end).
 
     A list of references means any of them. With ``list_means="all"`` the extracted text must hold all of
     them and nothing else, in any order, between commas, semicolons or line breaks. A number is a
@@ -39,6 +38,7 @@ class Exact(Composable):
         - ``the PARIS.`` for ``Paris`` with case, punctuation and articles ignored
     Rejects:
         - ``paris`` for ``Paris``; ``Paris, France`` for ``Paris``
+        - ``-5`` for ``5`` and ``1.5`` for ``15``, with punctuation ignored
         - an answer that stands only inside the thinking
         - ``Rome`` and ``Rome, Paris, Oslo`` for Paris and Rome, with ``list_means="all"``
         - the empty completion, always
@@ -56,6 +56,7 @@ class Exact(Composable):
     list_means: ListMeans = "any"
     name = "exact"
     range = UNIT
+    rules_version = 2
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "extract", check_extract(self.extract))
@@ -68,9 +69,9 @@ class Exact(Composable):
         if self.ignore_case:
             text = text.casefold()
         if self.ignore_punctuation:
-            text = text.translate(_PUNCTUATION)
+            text = without_punctuation(text)
         if self.ignore_articles:
-            text = _ARTICLES.sub(" ", text)
+            text = without_articles(text)
         if self.ignore_final_stop:
             text = text.rstrip().removesuffix(".")
         return " ".join(text.split()) if self.whitespace else text

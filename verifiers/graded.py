@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-import string
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,6 +18,7 @@ from rapidfuzz.distance import Levenshtein
 from referee.verifiers.combine import Composable
 from referee.verifiers.numeric import reference_number
 from referee.verifiers.protocol import UNIT
+from referee.verifiers.reading.plain_words import split_words, without_articles, without_punctuation
 from referee.verifiers.reading.strategies import CUES, Extract, check_extract, extract, readings
 from referee.verifiers.reading.written_numbers import NumberTooLong, read_number
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of
@@ -26,8 +26,6 @@ from referee.verifiers.references import accepted, bad_reference, judged
 
 _BETWEEN = re.compile(r"[,;\n]|->|→")
 _WORD = re.compile(r"[^\s(]+")
-_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-_PUNCTUATION = dict.fromkeys(map(ord, string.punctuation))
 _MAX_CHARACTERS = 100_000
 
 
@@ -211,13 +209,15 @@ class Closeness(Composable):
 class TokenF1(Composable):
     """Pay the best F1 of the words shared with any accepted answer, as for SQuAD.
 
-    Words are lower case, without ASCII punctuation and articles. With c words in common (counted with
+    Words are lower case, without punctuation and articles. With c words in common (counted with
     multiplicity), precision p = c / words written and recall r = c / words wanted, F1 = 2pr / (p + r).
+    Unlike SQuAD's script, a number keeps its sign and its point, Unicode's punctuation is punctuation,
+    and where a script has no spaces (Chinese, Japanese, Thai, ...) each of its characters is a word.
 
     Accepts:
-        - ``The Eiffel Tower`` for ``eiffel tower`` gets 1
+        - ``The Eiffel Tower`` for ``eiffel tower`` gets 1; ``Paris。`` for ``Paris`` gets 1
     Rejects:
-        - ``Eiffel`` for ``eiffel tower`` gets 2/3; nothing in common gets 0
+        - ``Eiffel`` for ``eiffel tower`` gets 2/3; nothing in common, and ``1.5`` for 15, gets 0
     Abstains:
         - where the reference is missing, or nothing is left of it after normalisation
     """
@@ -225,6 +225,7 @@ class TokenF1(Composable):
     extract: Extract = "whole"
     name = "token_f1"
     range = UNIT
+    rules_version = 2
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "extract", check_extract(self.extract))
@@ -293,7 +294,7 @@ def _operations(found: str | None) -> list[str]:
 
 
 def _words(text: str) -> list[str]:
-    return _ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split()
+    return split_words(without_articles(without_punctuation(text.lower())))
 
 
 def _f1(written: list[str], wanted: list[str]) -> float:

@@ -13,25 +13,36 @@ import re
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 import jsonschema
 import regex
-from jsonschema import Draft202012Validator, validators
+from jsonschema import Draft202012Validator, FormatChecker, validators
 from jsonschema.exceptions import SchemaError, ValidationError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from referee.verifiers.combine import Composable
+from referee.verifiers.ecma_pattern import compile_pattern
 from referee.verifiers.errors import UnreadableText
 from referee.verifiers.protocol import UNIT
+from referee.verifiers.reading.fences import fences
 from referee.verifiers.reading.strategies import DEADLINE_S
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of, plain
 from referee.verifiers.references import bad_reference
 
 _MAX_STEPS = 50_000
 _steps: ContextVar[int] = ContextVar("steps")
+
+
+_PATTERNS = FormatChecker(formats=())
+
+
+@_PATTERNS.checks("regex", raises=regex.error)
+def _is_pattern(value: object) -> bool:
+    return not isinstance(value, str) or bool(compile_pattern(value))
 
 
 class _TooMuch(UnreadableText, RuntimeError):
@@ -44,9 +55,9 @@ class JsonSchema(Composable):
 
     The answer is all of the text after the thinking, or its only fenced block. JSON is read strictly:
     no NaN, no duplicate keys, no trailing text. The draft is the one that the schema names in
-    ``$schema``, else 2020-12. Formats are not checked. ``max_characters`` and ``max_depth`` bound the
-    text; a pattern is matched for at most one second. Without any schema, any JSON value is right
-    where ``required`` is False.
+    ``$schema``, else 2020-12. Formats are not checked, patterns are ECMA-262's, ``multipleOf`` divides
+    decimals. ``max_characters`` and ``max_depth`` bound the text; a pattern is matched for at most one
+    second. Without any schema, any JSON value is right where ``required`` is False.
 
     Accepts:
         - ``{"a": 1}`` for ``{"required": ["a"]}``, bare or in a fenced block
@@ -66,6 +77,7 @@ class JsonSchema(Composable):
     max_depth: int = 50
     name = "json_schema"
     range = UNIT
+    rules_version = 2
 
     def __post_init__(self) -> None:
         for name in ("max_characters", "max_depth"):
@@ -152,7 +164,10 @@ def _body(text: str) -> str:
     """The contents of the text's only fenced block, or all of it."""
     if text.startswith(("{", "[", '"')):
         return text  # a fence may stand in its strings
-    pieces = text.split("```")
+    blocks = list(fences(text))
+    if len(blocks) == 1 and blocks[0].closed:
+        return blocks[0].content.strip()
+    pieces = text.split("```")  # opened or closed in the middle of a line
     return re.sub(r"^(?:json|JSON)\b", "", pieces[1]).strip() if len(pieces) == 3 else text
 
 
@@ -195,8 +210,9 @@ def _validator(text: str) -> Any:
     if not isinstance(schema, dict | bool):
         raise ValueError(f"a schema is an object or a boolean, got {type(schema).__name__}")
     base = jsonschema.validators.validator_for(schema, default=Draft202012Validator)
-    base.check_schema(schema)  # type: ignore[arg-type]  # a boolean is a schema too
+    base.check_schema(schema, format_checker=_PATTERNS)  # type: ignore[arg-type]  # a boolean is a schema too
     changed = {
+        "multipleOf": _multiple_of,
         "pattern": _pattern,
         "patternProperties": _pattern_properties,
         "uniqueItems": _unique_items,
@@ -226,9 +242,15 @@ def _counted(check: Any) -> Any:
 
 def _found(pattern: str, text: str) -> bool:
     try:
-        return regex.search(pattern, text, timeout=DEADLINE_S) is not None
+        return compile_pattern(pattern).search(text, timeout=DEADLINE_S) is not None
     except TimeoutError:
         raise _TooMuch("a pattern backtracks beyond its deadline") from None
+
+
+def _multiple_of(validator: Any, value: float, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    """Divide decimals and not the floats nearest to them: 19.99 is a multiple of 0.01."""
+    if validator.is_type(instance, "number") and Fraction(str(instance)) % Fraction(str(value)):
+        yield ValidationError(f"{instance!r:.80} is not a multiple of {value!r}")
 
 
 def _pattern(validator: Any, value: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
