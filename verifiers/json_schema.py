@@ -210,7 +210,7 @@ def _validator(text: str) -> Any:
     if not isinstance(schema, dict | bool):
         raise ValueError(f"a schema is an object or a boolean, got {type(schema).__name__}")
     base = jsonschema.validators.validator_for(schema, default=Draft202012Validator)
-    base.check_schema(schema, format_checker=_PATTERNS)  # type: ignore[arg-type]  # a boolean is a schema too
+    base.check_schema(schema, format_checker=_PATTERNS)  # type: ignore[arg-type, call-arg]
     changed = {
         "multipleOf": _multiple_of,
         "pattern": _pattern,

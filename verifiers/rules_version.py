@@ -31,7 +31,7 @@ def rules_of(rubric: Rubric) -> dict[str, Json]:
 
     >>> from referee.verifiers import Exact, Numeric, any_of
     >>> rules_of(Rubric({"right": any_of(Exact(), Numeric())}))
-    {'right': {'any_of': 1, 'exact': 1, 'numeric': 2}}
+    {'right': {'any_of': 1, 'exact': 2, 'numeric': 2}}
     """
     return {name: _by_name(_walk(part.verifier)) for name, part in rubric.parts.items()}
 
