@@ -18,7 +18,7 @@ from numbers import Real
 from typing import Any, TypeAlias
 
 from referee.verifiers.reading.marks import Marks, as_marks
-from referee.verifiers.reading.special_tokens import is_empty, without_special_tokens
+from referee.verifiers.reading.special_tokens import LAST_SIGNS, is_empty, without_special_tokens
 from referee.verifiers.reading.thinking import answer_part
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -233,6 +233,25 @@ class Verdict:
         return self.score is None
 
 
+_new = object.__new__
+_put_score, _put_reason, _put_answer, _put_detail = (
+    Verdict.__dict__[name].__set__ for name in ("score", "reason", "answer", "detail")
+)
+
+
+def unchecked_verdict(score: float | None, reason: Reason, answer: Json, detail: dict[str, Json]) -> Verdict:
+    """Return a verdict of parts that are right by construction: nothing is checked, nothing is copied.
+
+    For a verifier that decides tens of thousands of pairs a second: the checks are a third of its time.
+    """
+    made = _new(Verdict)
+    _put_score(made, score)
+    _put_reason(made, reason)
+    _put_answer(made, answer)
+    _put_detail(made, detail)
+    return made
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reward:
     """What a rubric pays for a completion: the total, and each part's own unweighted verdict.
@@ -278,7 +297,9 @@ def answer_of(completion: str | Completion, problem: Problem) -> str:
     'It is 6.'
     """
     text = completion if isinstance(completion, str) else completion.text
-    return answer_part(without_special_tokens(text), problem.thinking)
+    if text[-1:] in LAST_SIGNS:
+        text = without_special_tokens(text)
+    return answer_part(text, problem.thinking)
 
 
 def has_answer(completion: str | Completion, problem: Problem) -> bool:

@@ -45,11 +45,23 @@ def decided(policy: Leniency, answer: str, reference: Reference, source: str | N
     """Decide a pair; ``source`` is what the reference was read from, where the decision may be kept."""
     if answer == reference.text:
         return Decision(True, "literal", reference.shown)
-    if reference.whole is not None and (of_numbers := _of_numbers(policy, answer, reference.whole)):
+    if reference.number is not None and (of_numbers := _of_numbers(policy, answer, reference.number)):
         return of_numbers
     if source is not None and len(answer) + len(source) <= _CACHED:
         return _kept(policy, answer, source)
     return _decide(policy, answer, reference)
+
+
+def are_whole(answer: str, reference: str) -> bool:
+    """Tell whether two texts are nothing but short whole numbers."""
+    return (
+        answer.isdecimal()
+        and reference.isdecimal()
+        and len(answer) <= 18
+        and len(reference) <= 18
+        and answer.isascii()
+        and reference.isascii()
+    )
 
 
 def _of_numbers(policy: Leniency, text: str, gold: int | Fraction) -> Decision | None:

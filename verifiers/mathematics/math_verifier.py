@@ -7,13 +7,21 @@ from dataclasses import dataclass
 
 from referee.verifiers.combine import Composable
 from referee.verifiers.mathematics.approximation import UNDECIDED
-from referee.verifiers.mathematics.decision import decided
+from referee.verifiers.mathematics.decision import are_whole, decided
 from referee.verifiers.mathematics.extract import extract
 from referee.verifiers.mathematics.leniency import Leniency
 from referee.verifiers.mathematics.reference_answer import Reference, is_its_own_text, reference_of_value
 from referee.verifiers.protocol import Item
 from referee.verifiers.reading.final_answer import Extracted
-from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of
+from referee.verifiers.records import (
+    Completion,
+    Json,
+    Problem,
+    Reason,
+    Verdict,
+    answer_of,
+    unchecked_verdict,
+)
 from referee.verifiers.references import ListMeans, any_of, check_list_means
 
 
@@ -86,9 +94,18 @@ class Math(Leniency, Composable):
         if isinstance(answer, list) and self.list_means == "any":
             return any_of(answer, lambda one: self._judge(text, one))
         found: Extracted = extract(text, self.profile, self.boxes)
-        if found.answer == answer and isinstance(answer, str) and is_its_own_text(answer):
-            detail = _detail(found, "literal", answer[:400], answer[:400])
-            return Verdict(score=1.0, reason=Reason.CORRECT, answer=answer, detail=detail)
+        mine = found.answer
+        if mine is not None and isinstance(answer, str):
+            if mine == answer and is_its_own_text(answer):
+                detail = _detail(found, "literal", answer[:400], answer[:400])
+                return unchecked_verdict(1.0, Reason.CORRECT, mine, detail)
+            if found.value is None and are_whole(mine, answer):
+                value, wanted = int(mine), int(answer)
+                if value == wanted or (self.tolerance == 0 and self.rounding == "exact"):
+                    detail = _detail(found, "exact rationals", str(value), str(wanted))
+                    if value == wanted:
+                        return unchecked_verdict(1.0, Reason.CORRECT, mine, detail)
+                    return unchecked_verdict(0.0, Reason.INCORRECT, mine, detail)
         reference = reference_of_value(answer)
         if reference.problem:
             return _abstention(reference, reference.problem)
@@ -107,12 +124,12 @@ class Math(Leniency, Composable):
             return _abstention(reference, f"the reference cannot be read: {reference.unread}")
         detail = _detail(found, decision.tier, decision.read_as, reference.shown)
         if decision.equal:
-            return Verdict(score=1.0, reason=Reason.CORRECT, answer=found.answer, detail=detail)
+            return unchecked_verdict(1.0, Reason.CORRECT, found.answer, detail)
         reason = Reason.RESOURCE_LIMIT if decision.too_big else Reason.INCORRECT
         score: float | None = 0.0
         if decision.tier == UNDECIDED:
             reason, score = Reason.UNDECIDED, None if self.undecided == "abstain" else 0.0
-        return Verdict(score=score, reason=reason, answer=found.answer[:4000], detail=detail)
+        return unchecked_verdict(score, reason, found.answer[:4000], detail)
 
 
 def _detail(found: Extracted, tier: str, read_as: str, reference: str) -> dict[str, Json]:

@@ -72,6 +72,11 @@ def read(text: str) -> ReadAnswer:
         text = ", ".join(str(int(unicodedata.numeric(c))) for c in text if "①" <= c <= "⑨")
     if (simple := _simple(text)) is not None:
         return ReadAnswer(simple, literal(text), "")
+    if _THOUSANDS.fullmatch(text):
+        items = tuple(Node("num", Fraction(item)) for item in text.split(","))
+        return ReadAnswer(
+            Node("num", Fraction(text.replace(",", ""))), literal(text), "", Node("seq", "comma", items)
+        )
     if len(text) > MAX_CHARS:
         return ReadAnswer(
             None,
@@ -226,4 +231,5 @@ def exact_number(text: str) -> Fraction | None:
     return None
 
 
+_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(?:,\d{3}){1,4}(?:\.\d{1,18})?", re.A)
 _NUMBER = re.compile(r"-?(?:\d+|[1-9]\d{0,2}(?:,\d{3})+)(?:\.\d+)?")

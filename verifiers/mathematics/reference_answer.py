@@ -12,7 +12,7 @@ from referee.verifiers.mathematics.escapes import repaired
 from referee.verifiers.mathematics.extract import extract
 from referee.verifiers.mathematics.lettered import Lettered, lettered
 from referee.verifiers.mathematics.notation import ascii_math
-from referee.verifiers.mathematics.reader import ReadAnswer, read
+from referee.verifiers.mathematics.reader import ReadAnswer, exact_number, read
 from referee.verifiers.mathematics.tree import Node, show
 from referee.verifiers.reading.dress import is_placeholder, literal, strip
 from referee.verifiers.reading.final_answer import peeled
@@ -32,7 +32,7 @@ class Reference(NamedTuple):
     reading: ReadAnswer
     problem: str = ""
     shown: str = ""
-    whole: int | None = None  # its value where it is a plain whole number
+    number: int | Fraction | None = None  # its value where it is a plain number
     unread: str = ""
     prose: bool = False
     choice: Lettered | None = None
@@ -55,6 +55,10 @@ def _reference(answer: str) -> Reference:
         value = int(answer)
         node = Node("num", Fraction(value))
         return Reference(answer, ReadAnswer(node, answer, ""), "", str(value), value, key=answer)
+    if answer.isascii() and (number := exact_number(answer)) is not None:
+        reading = read(answer)
+        assert reading.node is not None
+        return Reference(answer, reading, "", show(reading.node), number, key=notation_key(answer))
     mended = repaired(answer)
     text = strip(mended)
     if not text:

@@ -116,7 +116,7 @@ _DENYING_AFTER = frozenset(
 def denied(text: str, box: Box) -> bool:
     """Tell whether the words around a box deny it, suppose it or take it back."""
     before = text[max(0, box.start - 80) : box.start]
-    if hides(before) and _hidden(before, text[box.end : box.end + 2]):
+    if hidden(before, text[box.end : box.end + 2]):
         return True
     lead = lead_of(text, box.start)
     if lead == "denied":
@@ -132,36 +132,40 @@ def denied(text: str, box: Box) -> bool:
     return _DENIED_AFTER.match(after) is not None or _FAILS_AFTER.match(after) is not None
 
 
-def lead_of(text: str, start: int) -> Literal["plain", "denied", "conditional"]:
-    """Tell whether what leads to a box denies it, or states it under a condition if one follows."""
+BoxLead = Literal["plain", "denied", "conditional", "alternative"]
+
+
+def lead_of(text: str, start: int) -> BoxLead:
+    """Tell whether what leads to a box denies it, offers it, or states it where a condition follows."""
     low = start - NEAR if start > NEAR else 0
-    begin = text.rfind(".", low, start) + 1 or low  # neither over a full stop nor over a line's last digit
+    begin = text.rfind(".", low, start) + 1 or low
     line = text.rfind("\n", begin, start)
-    if line > low and text[line - 1].isdigit():
-        begin = line
+    if line > low and (text[line + 1].isupper() or text[line - 1].isdigit()):
+        begin = line  # a sentence begins with a capital letter, or behind a line that ends in a digit
     return _read_lead(text[begin:start])
 
 
 @lru_cache(maxsize=4096)
-def _read_lead(lead: str) -> Literal["plain", "denied", "conditional"]:
+def _read_lead(lead: str) -> BoxLead:
     """Read what leads to a box in its sentence; most boxes have one of a few leads."""
     before = lead[-80:]
     if _may_deny(before) and _DENIED_BEFORE.search(before):
         return "denied"
-    if not _may_suppose(lead.lower()):
-        return "plain"
-    if _SUPPOSED_BEFORE.search(lead):
-        return "denied"
-    return "conditional" if _WOULD_BEFORE.search(lead) else "plain"
+    if _may_suppose(lead.lower()):
+        if _SUPPOSED_BEFORE.search(lead):
+            return "denied"
+        if _WOULD_BEFORE.search(lead):
+            return "conditional"
+    offered = before.rstrip(" $\n\t")[-3:].lower()
+    return (
+        "alternative" if offered == "or" or (offered[-2:] == "or" and not offered[0].isalpha()) else "plain"
+    )
 
 
-def hides(before: str) -> bool:
-    """Tell whether a sign that can open a comment, or strike out, stands in what leads to a box."""
-    return "%" in before or "<!" in before or "~~" in before
-
-
-def _hidden(before: str, behind: str) -> bool:
-    """Tell whether a box stands in a comment, or is struck out."""
+def hidden(before: str, behind: str) -> bool:
+    """Tell whether a box stands in a comment, or is struck out, by the signs on either side of it."""
+    if "%" not in before and "<!" not in before and "~~" not in before:
+        return False
     line = before.rpartition("\n")[2].lstrip()
     struck = behind == "~~" and line.endswith("~~") and line.count("~~") % 2 == 1 and "$" not in line
     return struck or line.startswith("%") or before.rfind("<!--") > before.rfind("-->")

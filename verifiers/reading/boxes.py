@@ -13,7 +13,7 @@ import re
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from referee.verifiers.reading.box_denials import NEAR, denied, guessed, hides, lead_of
+from referee.verifiers.reading.box_denials import NEAR, denied, guessed, hidden, lead_of
 from referee.verifiers.reading.box_neighbours import APART, negated, scale, touched_after, touched_before
 from referee.verifiers.reading.box_spans import Box, find_boxes
 from referee.verifiers.reading.dress import closing_brace, is_placeholder, literal, strip
@@ -121,25 +121,25 @@ def plainly_boxed(text: str) -> str | None:
     >>> plainly_boxed(r"So 7 - 2 is $\boxed{5}$."), plainly_boxed(r"not $\boxed{5}$")
     ('5', None)
     """
-    start = text.find("box") - 1
-    if start < 2 or not text.startswith("\\boxed{", start):
+    start = text.find("\\boxed{")
+    if start < 2:
         return None
-    if (text[start - 1] if text[start - 1] != " " else text[start - 2]) not in APART:
+    sign = text[start - 1]
+    if (sign if sign != " " else text[start - 2]) not in APART:
         return None
     end = text.find("}", start) + 1
     content = text[start + 7 : end - 1]
-    if "{" in content or "\\" in content:
-        end = closing_brace(text, start + 6)
-        content = text[start + 7 : end - 1]
-    if end <= 0 or len(text) >= end + 8 or text[end:].strip(_CLOSING):
+    if not content.isdecimal():
+        if "{" in content or "\\" in content:
+            end = closing_brace(text, start + 6)
+            content = text[start + 7 : end - 1]
+        if end <= 0 or "box" in content or is_placeholder(content):
+            return None
+    if len(text) >= end + 8 or text[end:].strip(_CLOSING) or lead_of(text, start) != "plain":
         return None
-    if not content.isdecimal() and ("box" in content or is_placeholder(content)):
+    if hidden(text[start - 80 if start > 80 else 0 : start], ""):
         return None
-    if hides(text[max(0, start - 80) : start]):
-        return None
-    if text.find("ither", max(0, start - NEAR), start) >= 0 or lead_of(text, start) == "denied":
-        return None
-    return content
+    return None if "box" in text[:start] and find_boxes(text[:start]) != ([], False) else content
 
 
 def _beside(text: str, firm: list[Box]) -> list[Box]:

@@ -10,7 +10,8 @@ _TAIL = re.compile(
     r"(?:\\\)|\\\]|\$|`|\*\*|__|\s|\\end\{(?:align|equation|gather)\*?\}|(?<=[^\s.])\.(?!\.)|\\\\)+$"
 )
 _TAIL_CHARS = 120  # how far from the end a tail may begin; searching everywhere is quadratic
-_EDGE = frozenset("$`*_ .\n\t\r\\)]}\xa0")
+_EDGE = frozenset("$`*_.\\")
+_OPENINGS = ("\\(", "\\[", "\\displaystyle", "\\begin{")
 _APART = re.compile(r"(?<=\d)\s+(?=\d)")
 _CONTROL_SPACE = re.compile(r"(?<!\\)\\ ")
 TEXT = re.compile(
@@ -82,7 +83,7 @@ def strip(text: str) -> str:
         text = _without_ornaments(narrow(text))
     if "\\ " in text:
         text = _CONTROL_SPACE.sub(" ", text)
-    if text and text[0] not in _EDGE and text[-1] not in _EDGE and text[0] != "\\":
+    if text and not _has_head(text) and not _has_tail(text):
         return text
     for _ in range(4):
         head = _HEAD.match(text)
@@ -93,6 +94,22 @@ def strip(text: str) -> str:
             break
         text = stripped
     return text
+
+
+def _has_head(text: str) -> bool:
+    """Tell, at little cost, whether there may be something to take off the start of a text."""
+    first = text[0]
+    return text.startswith(_OPENINGS) if first == "\\" else first in _EDGE or first.isspace()
+
+
+def _has_tail(text: str) -> bool:
+    """Tell, at little cost, whether there may be something to take off the end of a text."""
+    last = text[-1]
+    if last == "}":
+        return "\\end{" in text
+    if last in ")]":
+        return text[-2:-1] == "\\"
+    return last in _EDGE or last.isspace()
 
 
 def literal(text: str) -> str:

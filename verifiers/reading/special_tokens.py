@@ -12,7 +12,7 @@ _TOKEN = re.compile(
     r"|\[(?:EOS|PAD|SEP|/INST)\]"
 )
 _LONGEST = 48
-_ENDS = ">] \n\t\r"
+LAST_SIGNS = frozenset(">] \n\t\r")  # one of these ends every text that ends in a special token
 
 
 def without_special_tokens(text: str) -> str:
@@ -21,7 +21,7 @@ def without_special_tokens(text: str) -> str:
     >>> without_special_tokens("So it is 5.<|im_end|>\n<|endoftext|>"), without_special_tokens("x > 5 ")
     ('So it is 5.', 'x > 5 ')
     """
-    if text[-1:] not in _ENDS:
+    if text[-1:] not in LAST_SIGNS:
         return text
     end = kept = len(text)
     while True:

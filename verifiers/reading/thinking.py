@@ -68,8 +68,6 @@ def split_thinking(text: str, marks: Sequence[Marks] = ()) -> Split:
     >>> split_thinking("hm</plan>4", [Marks(opening="<plan>", closing="</plan>", prefilled=True)])
     Split(thinking='hm', answer='4')
     """
-    if not marks and _has_no_mark(text):
-        return Split(thinking=None, answer=text)
     pieces: list[str] = []
     at = _blocks(text, 0, marks, pieces)
     if at is not None and not pieces:
@@ -92,15 +90,14 @@ def answer_part(text: str, marks: Sequence[Marks] = ()) -> str:
     >>> answer_part("<think>is it 5?</think>It is 6."), answer_part("<think>it is 5")
     ('It is 6.', '')
     """
-    if not marks and _has_no_mark(text):
+    if (
+        not marks
+        and "</" not in text
+        and "<|" not in text
+        and (text[:1].isalnum() or _FIRST.match(text) is None)
+    ):
         return text
     return split_thinking(text, marks).answer or ""
-
-
-def _has_no_mark(text: str) -> bool:
-    if "<" not in text and "[THINK]" not in text and "◁" not in text:
-        return True
-    return "</" not in text and "<|" not in text and _FIRST.match(text) is None  # x < 5 is none either
 
 
 def _blocks(text: str, at: int, marks: Sequence[Marks], pieces: list[str]) -> int | None:
