@@ -140,7 +140,7 @@ def lead_of(text: str, start: int) -> BoxLead:
     low = start - NEAR if start > NEAR else 0
     begin = text.rfind(".", low, start) + 1 or low
     line = text.rfind("\n", begin, start)
-    if line > low and (text[line + 1].isupper() or text[line - 1].isdigit()):
+    if line > low and (text[line + 1 : line + 2].isupper() or text[line - 1].isdigit()):
         begin = line  # a sentence begins with a capital letter, or behind a line that ends in a digit
     return _read_lead(text[begin:start])
 
