@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 from referee.verifiers.mathematics.reader import read
 from referee.verifiers.mathematics.units import is_changed
 from referee.verifiers.reading.boxes import Boxes
 from referee.verifiers.reading.dress import TEXT
 from referee.verifiers.reading.final_answer import ContentKind, Extracted, Profile, final_answer
 
+_AMOUNT = re.compile(r"(?:\\?\$ ?)?-?(?:\d{1,18}|[1-9]\d{0,2}(?:,\d{3}){1,5})(?:\.\d{1,18})?", re.A)
+
 
 class _Mathematics:
     """A value is what the parser reads, but for words."""
 
     def kind(self, text: str) -> ContentKind:
+        if _AMOUNT.fullmatch(text):
+            return "value"
         reading = read(text)
         if reading.node is None:
             if is_changed(TEXT.sub(r" \1 ", text)):
@@ -23,6 +29,8 @@ class _Mathematics:
 
     def listed(self, text: str) -> str | None:
         """Return what a list's items share: being plain values, or values of one variable."""
+        if _AMOUNT.fullmatch(text):
+            return "value"
         node = read(text).node
         if node is None or node.kind == "seq":
             return None

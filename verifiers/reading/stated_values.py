@@ -67,6 +67,8 @@ BOLD = re.compile(r"(?<![\w)*])\*\*(?=[^\s*])([^*\n]{1,120}?)\*\*(?![\w*])")
 _ALONGSIDE = re.compile(
     r"[\s$]*+(?:,\s*+(?:\b(and|or)\b)?|;|\b(and|or)\b)[\s$]*"
 )  # between the formulas of one answer
+_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}+")
+_FEW = 8  # a line of more words is a sentence, and no value
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 NUMBER = re.compile(
     r"(?:(?<![\w.])|(?<=[\u4e00-\u9fff]))[-−]?(?:\\?\$\s?)?(?:\d{1,4} (?=\d{1,4}/\d))?"
@@ -78,6 +80,7 @@ CONTRAST = re.compile(
     r"而不是|不是)\s*(?:\$[^$\n]{1,40}\$|\*\*[^*\n]{1,40}\*\*|-?\d[\d,./]{0,20})(?:\s+[a-z]+)?\)?(?=[\s.,;!)。]|$)",
     re.I,
 )  # what a value is set against: "12, not 15"
+_CONTRASTING = ("not", "NOT", "Not", "ather", "ATHER", "nstead", "NSTEAD", "不是")  # in all of them
 _SO = re.compile(
     r"[\s$*_]*+[,;(]?\s*+(?:which\s++(?:is|equals|makes|gives)|i\.e\.,?|that\s++is,?|so|or|namely|giving|"
     r"making|=)\s++"
@@ -220,7 +223,12 @@ def last_value(text: str, grammar: Grammar) -> Extracted:
         return Extracted(None, "none", "the text is empty")
     lines = [line for line in text[-4000:].split("\n") if line.strip()]
     line = strip(LEAD.sub("", strip(lines[-1]), count=1)) if lines else ""
-    if len(line) <= 120 and not is_placeholder(line) and not ("**" in line and BOLD.search(lines[-1])):
+    if (
+        len(line) <= 120
+        and len(_WORD.findall(line)) <= _FEW
+        and not is_placeholder(line)
+        and not ("**" in line and BOLD.search(lines[-1]))
+    ):
         kind = grammar.kind(line)
         if kind == "value" or (kind == "words" and len(lines) == 1 and _few_words(line)):
             return Extracted(line, "last")
@@ -234,7 +242,9 @@ def last_value(text: str, grammar: Grammar) -> Extracted:
         return Extracted(words, "last")
     if lines and (said := predicate(lines[-1], grammar)) is not None and not _in_doubt(lines[-1], said):
         return Extracted(said, "last")
-    tail = CONTRAST.sub("", text[-2000:])
+    tail = text[-2000:]
+    if any(word in tail for word in _CONTRASTING):
+        tail = CONTRAST.sub("", tail)
     best = _last_value(tail, grammar)
     if best is None:
         return Extracted(None, "none", "no formula and no number in the text")
@@ -297,20 +307,26 @@ def _last_value(tail: str, grammar: Grammar) -> tuple[int, int, str, str] | None
     for m in _DISPLAY.finditer(tail):
         rows = [row for row in m[2].split("\\\\") if row.strip()]
         values.append((m.start(), m.end(), rows[-1].replace("&", "") if rows else ""))
-    bold = [(m.start(), m.end(), m[1]) for m in BOLD.finditer(tail)][-40:]
+    bold = [(m.start(), m.end(), m[1]) for m in BOLD.finditer(tail)][-40:] if "**" in tail else []
     values = [v for v in sorted(values + bold)[-40:] if grammar.kind(v[2]) == "value"]
     emphasised = next((v for v in reversed(values) if v in bold), None)
     if emphasised is not None:
         values = [v for v in values if v[1] <= emphasised[1] or not _explains(tail, emphasised[1], v[0])]
     covered = values[-1][1] if values else 0
-    for m in NUMBER.finditer(tail, covered):
-        if emphasised is not None and _explains(tail, emphasised[1], m.start()):
-            continue
-        before, after = tail[m.start() - 1 : m.start()], tail[m.end() : m.end() + 1]
-        if (before in _INSIDE or after in _INSIDE) and not (before + after == "()" and "$" in m[0]):
-            continue  # a part of something larger
-        values.append((m.start(), m.end(), m[0]))
+    near = max(covered, len(tail) - 500)  # where the last number mostly stands
+    numbers = _numbers(tail, near) or (_numbers(tail, covered) if near > covered else [])
+    values += [n for n in numbers if emphasised is None or not _explains(tail, emphasised[1], n[0])]
     return _one_list(tail, values, grammar) if values else None
+
+
+def _numbers(tail: str, start: int) -> list[tuple[int, int, str]]:
+    """Return the numbers from a place on that are no part of something larger."""
+    found = []
+    for m in NUMBER.finditer(tail, start):
+        before, after = tail[m.start() - 1 : m.start()], tail[m.end() : m.end() + 1]
+        if (before not in _INSIDE and after not in _INSIDE) or (before + after == "()" and "$" in m[0]):
+            found.append((m.start(), m.end(), m[0]))
+    return found
 
 
 def _explains(tail: str, end: int, start: int) -> bool:
