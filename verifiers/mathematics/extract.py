@@ -13,12 +13,17 @@ from referee.verifiers.reading.final_answer import ContentKind, Extracted, Profi
 _AMOUNT = re.compile(r"(?:\\?\$ ?)?-?(?:\d{1,18}|[1-9]\d{0,2}(?:,\d{3}){1,5})(?:\.\d{1,18})?", re.A)
 
 
+_BROKEN_OFF = re.compile(r"\d[\d.]*+[ ]?[-+*/=][ ]?", re.A)  # between the dollars of "$5+$3"
+
+
 class _Mathematics:
     """A value is what the parser reads, but for words."""
 
     def kind(self, text: str) -> ContentKind:
         if _AMOUNT.fullmatch(text):
             return "value"
+        if _BROKEN_OFF.fullmatch(text):
+            return "nothing"
         reading = read(text)
         if reading.node is None:
             if is_changed(TEXT.sub(r" \1 ", text)):

@@ -97,12 +97,13 @@ class Math(Leniency, Composable):
         mine = found.answer
         if mine is not None and isinstance(answer, str):
             if mine == answer and is_its_own_text(answer):
-                detail = _detail(found, "literal", answer[:400], answer[:400])
+                shown = answer[:400]
+                detail = _detail(found.strategy, "literal", shown, shown)
                 return unchecked_verdict(1.0, Reason.CORRECT, mine, detail)
             if found.value is None and are_whole(mine, answer):
                 value, wanted = int(mine), int(answer)
                 if value == wanted or (self.tolerance == 0 and self.rounding == "exact"):
-                    detail = _detail(found, "exact rationals", str(value), str(wanted))
+                    detail = _detail(found.strategy, "exact rationals", str(value), str(wanted))
                     if value == wanted:
                         return unchecked_verdict(1.0, Reason.CORRECT, mine, detail)
                     return unchecked_verdict(0.0, Reason.INCORRECT, mine, detail)
@@ -122,7 +123,7 @@ class Math(Leniency, Composable):
             decision = inner if inner.equal else decision
         if decision.open:
             return _abstention(reference, f"the reference cannot be read: {reference.unread}")
-        detail = _detail(found, decision.tier, decision.read_as, reference.shown)
+        detail = _detail(found.strategy, decision.tier, decision.read_as, reference.shown)
         if decision.equal:
             return unchecked_verdict(1.0, Reason.CORRECT, found.answer, detail)
         reason = Reason.RESOURCE_LIMIT if decision.too_big else Reason.INCORRECT
@@ -132,8 +133,8 @@ class Math(Leniency, Composable):
         return unchecked_verdict(score, reason, found.answer[:4000], detail)
 
 
-def _detail(found: Extracted, tier: str, read_as: str, reference: str) -> dict[str, Json]:
-    return {"decided_by": tier, "strategy": found.strategy, "read_as": read_as, "reference": reference}
+def _detail(strategy: str, tier: str, read_as: str, reference: str) -> dict[str, Json]:
+    return {"decided_by": tier, "strategy": strategy, "read_as": read_as, "reference": reference}
 
 
 def _abstention(reference: Reference, problem: str) -> Verdict:

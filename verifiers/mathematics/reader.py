@@ -226,9 +226,10 @@ _POSITIVE_INTEGERS = frozenset(
 
 def exact_number(text: str) -> Fraction | None:
     """Return the value of a text that is nothing but a short integer or decimal; else None."""
-    if len(text) <= 18 and _NUMBER.fullmatch(text):
-        return Fraction(text.replace(",", ""))
-    return None
+    if len(text) > 18 or not _NUMBER.fullmatch(text):
+        return None
+    whole, _, part = text.replace(",", "").partition(".")
+    return Fraction(int(whole + part), 10 ** len(part))
 
 
 _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(?:,\d{3}){1,4}(?:\.\d{1,18})?", re.A)

@@ -116,7 +116,7 @@ _DENYING_AFTER = frozenset(
 def denied(text: str, box: Box) -> bool:
     """Tell whether the words around a box deny it, suppose it or take it back."""
     before = text[max(0, box.start - 80) : box.start]
-    if hidden(before, text[box.end : box.end + 2]):
+    if ("%" in before or "<!" in before or "~~" in before) and hidden(before, text[box.end : box.end + 2]):
         return True
     lead = lead_of(text, box.start)
     if lead == "denied":
@@ -164,8 +164,6 @@ def _read_lead(lead: str) -> BoxLead:
 
 def hidden(before: str, behind: str) -> bool:
     """Tell whether a box stands in a comment, or is struck out, by the signs on either side of it."""
-    if "%" not in before and "<!" not in before and "~~" not in before:
-        return False
     line = before.rpartition("\n")[2].lstrip()
     struck = behind == "~~" and line.endswith("~~") and line.count("~~") % 2 == 1 and "$" not in line
     return struck or line.startswith("%") or before.rfind("<!--") > before.rfind("-->")

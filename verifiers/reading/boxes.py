@@ -121,7 +121,7 @@ def plainly_boxed(text: str) -> str | None:
     >>> plainly_boxed(r"So 7 - 2 is $\boxed{5}$."), plainly_boxed(r"not $\boxed{5}$")
     ('5', None)
     """
-    start = text.find("\\boxed{")
+    start = text.rfind("\\boxed{")
     if start < 2:
         return None
     sign = text[start - 1]
@@ -137,9 +137,10 @@ def plainly_boxed(text: str) -> str | None:
             return None
     if len(text) >= end + 8 or text[end:].strip(_CLOSING) or lead_of(text, start) != "plain":
         return None
-    if hidden(text[start - 80 if start > 80 else 0 : start], ""):
+    before = text[start - 80 if start > 80 else 0 : start]
+    if ("%" in before or "<!" in before or "~~" in before) and hidden(before, ""):
         return None
-    return None if "box" in text[:start] and find_boxes(text[:start]) != ([], False) else content
+    return None if text.find("box", 0, start) >= 0 and find_boxes(text[:start]) != ([], False) else content
 
 
 def _beside(text: str, firm: list[Box]) -> list[Box]:

@@ -308,10 +308,12 @@ def _last_value(tail: str, grammar: Grammar) -> tuple[int, int, str, str] | None
         rows = [row for row in m[2].split("\\\\") if row.strip()]
         values.append((m.start(), m.end(), rows[-1].replace("&", "") if rows else ""))
     bold = [(m.start(), m.end(), m[1]) for m in BOLD.finditer(tail)][-40:] if "**" in tail else []
-    values = [v for v in sorted(values + bold)[-40:] if grammar.kind(v[2]) == "value"]
-    emphasised = next((v for v in reversed(values) if v in bold), None)
+    values = sorted(values + bold)[-40:]
+    emphasised = next((v for v in reversed(bold) if grammar.kind(v[2]) == "value"), None)
     if emphasised is not None:
         values = [v for v in values if v[1] <= emphasised[1] or not _explains(tail, emphasised[1], v[0])]
+    while values and grammar.kind(values[-1][2]) != "value":
+        values.pop()
     covered = values[-1][1] if values else 0
     near = max(covered, len(tail) - 500)  # where the last number mostly stands
     numbers = _numbers(tail, near) or (_numbers(tail, covered) if near > covered else [])
