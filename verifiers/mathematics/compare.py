@@ -8,6 +8,7 @@ from referee.verifiers.mathematics.constants import same_family
 from referee.verifiers.mathematics.lists import finite_sets, lists, logic
 from referee.verifiers.mathematics.matching import Match, Matching, together
 from referee.verifiers.mathematics.names import named_point, same_words, with_argument_of
+from referee.verifiers.mathematics.propositions import same_truth
 from referee.verifiers.mathematics.ratios import ratios, residues
 from referee.verifiers.mathematics.real_sets import is_set_like
 from referee.verifiers.mathematics.regions import as_sets
@@ -63,8 +64,12 @@ class Comparer(Matching):
         kinds = a.kind, g.kind
         if "cases" in kinds and "rel" not in kinds:
             return Match(same_cases(self, a, g), "structure")
-        if "statement" in kinds and "rel" not in kinds:
-            return Match(rearranged(a) == rearranged(g), "structure")
+        if ("statement" in kinds or kinds == ("logic", "logic")) and "rel" not in kinds:
+            truth = same_truth(a, g)
+            if truth is not None:
+                return Match(truth, "normal form")
+            if "statement" in kinds:
+                return Match(rearranged(a) == rearranged(g), "structure")
         if "logic" in kinds:
             return logic(self, a, g)
         if "rel" in kinds:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+from referee.verifiers.reading.box_labels import SERIES
+
 _LABEL = re.compile(r"(?:\((?P<full>[a-f]|i{1,3}|iv|[1-6])\)|(?<![\w(\\])(?P<half>[a-f])\))\s*+[.:]?\s*+\}?")
 _OPENING = re.compile(r"(?:\\text(?:bf)?\{)?\s?(?:[Pp]art)?\Z")
-_SERIES = (["a", "b", "c", "d", "e", "f"], ["i", "ii", "iii", "iv"], ["1", "2", "3", "4", "5", "6"])
 _NUMBER = re.compile(r"-?\s?(?:\d|\\[dt]?frac|\\sqrt|\$)")
 _LAYOUT = re.compile(r"^(?:\\[ ,;:!]|[\s:~])+|(?:\\q?quad|\\\\|\\[ ,;])(?=\s*\Z)")
 _BETWEEN = " ,;.~\n\\"
@@ -24,7 +25,7 @@ def labelled_parts(text: str) -> list[str] | None:
         return None
     found = list(_LABEL.finditer(text))
     labels = [m["full"] or m["half"] for m in found]
-    if len(found) < 2 or not any(labels == s[: len(labels)] for s in _SERIES):
+    if len(found) < 2 or not any(labels == s[: len(labels)] for s in SERIES):
         return None
     before = [_OPENING.sub("", text[: m.start()].rstrip()[-20:]).rstrip() for m in found]
     ends = [_OPENING.sub("", text[: m.start()].rstrip()) for m in found[1:]] + [text]

@@ -41,6 +41,8 @@ class ReadAnswer(NamedTuple):
 _TIME = re.compile(r"(\d{1,2})(?::(\d\d)(?::(\d\d))?)?\s*(?:([ap])\.?\s*m\.?|noon)", re.I)
 _BASE = re.compile(r"([0-9A-F]+)_\{?(\d\d)\}?")
 _LETTERS = re.compile(r"[A-Za-z]{2,}")
+_ORBITAL = re.compile(r"([1-7][spdf])\^(1[0-4]|[1-9])(?=[1-7][spdf]\^|$)")
+_ORBITALS = re.compile(r"(?:[1-7][spdf]\^\d{1,2}?){2,19}")  # 1s^2 2s^2 2p^6
 _FEET = re.compile(r"(\d{1,3})'(\d{1,2}(?:\.\d{1,3})?)(?:''|\"|″)")  # 6'2''
 _DAY_FIRST = re.compile(r"(\d{1,2}(?:st|nd|rd|th)?) (?:of )?([A-Z][a-z]{2,8})\.?((?:,? \d{4})?)")  # 15 March
 _EXCEPT = re.compile(r"all real(?:s| numbers)?(?: x)? (?:except(?: for)?|other than) (?:x *= *)?(-?\d{1,9})")
@@ -170,6 +172,9 @@ def _special(text: str, words: str) -> Node | None:
     m = _BASE.fullmatch(compact) if "_" in compact else None
     if m and not m[1].isdigit() and 11 <= int(m[2]) <= 36 and all(int(d, 36) < int(m[2]) for d in m[1]):
         return num(int(m[1], int(m[2])))
+    if _ORBITALS.fullmatch(compact):
+        shells = sorted(f"{m[1]}^{m[2]}" for m in _ORBITAL.finditer(compact))
+        return Node("text", " ".join(shells))
     if formula := read_formula(
         ascii_math(text), marked="\\mathrm" in text or "\\text" in text or "\\ce" in text
     ):

@@ -19,6 +19,7 @@ from referee.verifiers.reading.dress import TEXT
 MAX_WORDS = 400  # characters
 _WORDS = re.compile(r"[^\W\d_](?:[^\W_]|['’\-., ()&/!?:;])*")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
+_IS = re.compile(r"\b(there|it|that)'s\b", re.I)
 _PUNCTUATION = re.compile(r"[.,'!?:;()\"]")
 _BREAK = re.compile(r"[\s\-/]+")
 _WIDE = str.maketrans("，。；：？！（）、．", ",.;:?!(),.")
@@ -83,6 +84,8 @@ def plain_words(text: str) -> str:
             break
     text = text.replace("\\ ", " ").replace("\\,", " ").replace("$", "").replace("~", " ").replace("\\&", "&")
     text = text.replace("’", "'").replace("{", "").replace("}", "").strip(" .!\"'")
+    if "'s" in text:
+        text = _IS.sub(r"\1 is", text)
     return text if text.isascii() else unicodedata.normalize("NFC", text).translate(_WIDE).strip(" .!\"'")
 
 

@@ -56,6 +56,8 @@ _SUPPOSED_BEFORE = re.compile(
     rf"(?:\s+that)?\s+{_SUBJECT}[^.,;\n]{{0,30}}\Z"
     rf"|\bif\s+{_SUBJECT}\s+(?:is|was|were|equals|had been)[\s$:({{\[*\\]*\Z"
     r"|\bhad\s+(?:we|I|it|they|one)\b[^.\n]{0,80}\bwould\b[^.\n]{0,20}\Z"
+    r"|\bif\b[^.\n,]{0,80}\b(?:were|weren['’]t|had|hadn['’]t|did|didn['’]t|could|mattered|counted|allowed|"
+    r"repeated|ignored|included)\b[^.\n]{0,60}\bwould\b[^.\n]{0,20}\Z"
     r"|\b(?:would|could|might|should)(?:n['’]t)?\s+have\s+been\b[\w \t$:({\[*\\]{0,20}\Z",
     re.I,
 )  # what a box says under a condition that does not hold
@@ -79,6 +81,8 @@ _DENIED_AFTER = re.compile(
     r"[\s$.*)}\]]*(?:(?:is|was|would be|are|seems|looks)\s+(?:clearly\s+|definitely\s+|actually\s+)?"
     r"(?:wrong|incorrect|false|invalid|impossible|not\b|ruled out|rejected|discarded|excluded|eliminated)"
     r"|\?\s*(?:no|nope|wait|hmm|not)\b"
+    r"|(?:would|could|might)\s+(?:only\s+|then\s+)?(?:be|have\s+been|hold|work)\b[^.\n]{0,60}"
+    r"\b(?:if|had|were|unless|provided)\b"
     r"|\((?:wrong|incorrect|false)\)|(?:is|was)\s+what\s+(?:I|we|one|you|many|most|some)\s+(?:\w+\s+){0,2}"
     r"(?:thought|guessed|got|said|wrote|expect|think|guess|say)"
     r"|,?\s*(?:(?:but|though|although|however|yet|wait|no|oh|hmm|actually|sorry)[,.!…]*\s+){0,3}"

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from referee.verifiers.reading.box_denials import NEAR, denied, guessed, hidden, lead_of
+from referee.verifiers.reading.box_labels import labelled_together
 from referee.verifiers.reading.box_neighbours import APART, negated, scale, touched_after, touched_before
 from referee.verifiers.reading.box_spans import Box, find_boxes
 from referee.verifiers.reading.dress import closing_brace, is_placeholder, literal, strip
@@ -42,7 +43,7 @@ _ASKED_AFTER = re.compile(
 )
 _OR = re.compile(r"\bor\b|\beither\b|\bmaybe\b|或", re.I)
 _NAMED = re.compile(r"(?<![A-Za-z\\])(\\?[A-Za-z](?:_(?:\w|\{\w{1,3}\}))?)\s*=[\s$]*$")
-_FOR_PART = re.compile(r"\bfor (?=\([a-f]\)|part \(?[a-f]\b)")
+_FOR_PART = re.compile(r"\bfor (?=\([a-f]\)|part \(?[a-f]\b|the (?:first|second|third|other)\b)")
 _COUNTED = re.compile(r"[\s$]{1,4}[a-z]{2,20}s\s{1,3}and[\s$]{1,4}")  # [1] papers and [2] bins
 _THINGS = re.compile(r"[\s$]{1,4}[a-z]{2,20}s\b")
 _OTHERWISE = frozenset("if not wrong incorrect false that's isn't".split())  # if not, ...
@@ -55,13 +56,15 @@ _BRACKETS = {"(": ")", "[": "]", "\\{": "\\}"}
 class Boxed(NamedTuple):
     """What the boxes of a text say: one value or several, or ``why`` they give no answer.
 
-    ``joiner`` stands between several (" and ", " or "); ``end`` is where the last box ends.
+    ``joiner`` stands between several (" and ", " or "); ``end`` is where the last box ends. ``parts`` is what
+    all boxes say together where each answers a labelled part: ``(a) 3, (b) 4``.
     """
 
     contents: tuple[str, ...] = ()
     joiner: str = " and "
     why: str = ""
     end: int = 0
+    parts: str = ""
 
 
 def boxed(text: str, boxes: Boxes = "all") -> Boxed | None:
@@ -109,7 +112,8 @@ def boxed(text: str, boxes: Boxes = "all") -> Boxed | None:
             contents = [f"-{contents[0].strip()}" if plain else f"-({contents[0]})"]
         if many:
             contents = [f"{contents[0]} {many}"]
-    return Boxed(tuple(contents), joiner, end=end)
+    parts = labelled_together(text, firm) if boxes == "all" and len(firm) > len(group) == 1 else ""
+    return Boxed(tuple(contents), joiner, end=end, parts=parts)
 
 
 def plainly_boxed(text: str) -> str | None:

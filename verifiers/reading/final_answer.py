@@ -92,6 +92,8 @@ def boxed_answer(text: str, grammar: Grammar, boxes: Boxes = "all") -> Extracted
         return later
     if found.why:
         return Extracted(None, "boxed", found.why)
+    if found.parts:
+        return Extracted(found.parts, "boxes", value=found.contents[0])
     if len(found.contents) == 1:
         return Extracted(found.contents[0], "boxed")
     return Extracted(found.joiner.join(strip(c) for c in found.contents), "boxes")

@@ -9,7 +9,7 @@ from referee.verifiers.reading.extracted import Grammar
 
 LEAD = re.compile(
     r"(?:(?:so|thus|hence|therefore|then|finally|consequently|in conclusion|by [a-z' ]{1,40},)(?!\w)"
-    r"[\s,:]*){1,2}",
+    r"[\s,:]*){1,2}|(?:(?:综上(?:所述)?|所以|因此|因而|从而|于是|解得|可得|故|即)[,，:： ]*){1,3}",
     re.I,
 )
 _CLOSING = re.compile(
@@ -25,6 +25,7 @@ _BEGINS = re.compile(r"[-−+]?[\d.√∛([{∞π]|[A-Za-z]\s*[<>=≤≥∈!]|(?
 _REASON = re.compile(r"(?:by|since|because|as|so|thus|hence|therefore)\b[^,\n]*,\s*([a-z' ]+)", re.I)
 _WHERE = re.compile(r",?\s+(?:attained|achieved|reached|occurring)\b[^;\n]*", re.I)
 _UNIT = re.compile(r"\s?[ap]\.?\s?m\b|\s[a-z]{3,}|'\d{1,2}(?:''|\")", re.I)
+_LARGER = re.compile(r"(?<![\w.,$])\d[\d,.]{0,12} [a-z]{2,12},?(?: and)? \Z", re.I)  # 3 hours and
 _MORE = re.compile(r"(?:\s+[a-z]+){0,3}\s+(?:from|at|after|when|since|because)\s[\w\s'-]*", re.I)
 _ANOTHER = re.compile(r"\b(?:and|or|so|but|not|if|unless)\b", re.I)
 _FIRST = re.compile(r"[-−]?\d[\d,]*(?:\.\d+)?(?=[\s,])")
@@ -78,9 +79,17 @@ def predicate(line: str, grammar: Grammar) -> str | None:
     return None
 
 
-def with_unit(text: str, start: int, end: int, grammar: Grammar) -> str:
-    """Return the number that stands in a text from ``start`` to ``end``, with its unit or half of the day."""
+def with_unit(text: str, start: int, end: int, grammar: Grammar, begin: int) -> str:
+    """Return the number that stands in a text from ``start`` to ``end``, with its unit or half of the day.
+
+    So it is with the larger units before it in its sentence, which begins at ``begin``: ``3 hours and 20
+    minutes``.
+    """
     number = text[start:end]
     unit = _UNIT.match(text, end) if number[-1:].isdigit() else None
     whole = number + unit[0] if unit else number
-    return whole if unit and grammar.kind(whole) == "value" else number
+    if unit is None or grammar.kind(whole) != "value":
+        return number
+    larger = _LARGER.search(text, max(begin, start - 60), start)
+    compound = text[larger.start() : start] + whole if larger else ""
+    return compound if compound and grammar.listed(compound) == "value" else whole

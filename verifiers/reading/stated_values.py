@@ -29,7 +29,8 @@ _CHANGED_BEFORE = re.compile(
     r"(?:less|more|fewer|greater|larger|smaller)\s+than|(?:percent|%)\s+of|"
     r"(?:roots?|log(?:arithm)?|sine|cosine|tangent|square|cube|factorial|reciprocal|inverse|"
     r"opposite)\s+of|none\s+of(?:\s+the)?|(?:(?:any|every)thing|all)\s+but|except(?:\s+for)?|excluding|"
-    r"without|besides|such\s+as|suppose\s+\w+\s*=|step|line|equation|section|figure)|"
+    r"without|besides|(?:is|are|was|were|be)\s+(?:at\s+(?:least|most)|(?:no|not)\s+(?:more|less|fewer|greater)\s+"
+    r"than|up\s+to)|such\s+as|suppose\s+\w+\s*=|step|line|equation|section|figure)|"
     r"[多少大小高低]于|至少|至多|不到|超过)[\s$*_]*$",
     re.I,
 )
@@ -50,6 +51,10 @@ DOUBT = re.compile(
     r"guess|impossible|unclear|wait|idk|unable|sorry)\b|n['’]t\b|\?|不是|不对|错误|可能|也许|或|无法",
     re.I,
 )
+_CHOOSES = re.compile(
+    r"\b(?:[Ww]e|I)(?:['’]ll|\s+will|\s+would)?\s+(?:choose|pick|select|go\s+with)\s+(?:(?:the\s+)?(?:option|choice|"
+    r"answer|letter)\s+)?[*$]*\(?([A-J])\)?[*$]*(?=\s*(?:[.,;:\n]|because\b|since\b|as\b|$))"
+)
 _CHOSEN = re.compile(r"\(?([A-J])\)?\s+(?:because|since)\b")  # a letter, and why
 _HEDGED_AFTER = re.compile(r"[\s$*)]*+[,(]?\s*+(?:(?:or|maybe|perhaps|possibly|either)\b|\?|或)", re.I)
 _BOUND = re.compile("至少|至多|不到|超过")
@@ -69,10 +74,11 @@ _ALONGSIDE = re.compile(
 )  # between the formulas of one answer
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}+")
 _FEW = 8  # a line of more words is a sentence, and no value
+_BELIEVED = re.compile(r"(?:, ?| )I (?:think|believe)\Z")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 NUMBER = re.compile(
     r"(?:(?<![\w.])|(?<=[\u4e00-\u9fff]))[-−]?(?:\\?\$\s?)?(?:\d{1,4} (?=\d{1,4}/\d))?"
-    r"\d[\d,]*+(?:\.\d++)?+(?:\s?/\s?\d++|(?::\d++)++)?"
+    r"\d++(?:,\d++)*+(?:\.\d++)?+(?:\s?/\s?\d++|(?::\d++)++)?"
     r"(?:\\?%|[万亿])?(?:(?![\w^])|(?=[\u4e00-\u9fff])|(?=(?:[mcdk]?m[²³]|[mcdk]m|[mk]g|m[lL])(?!\w)))"
 )
 CONTRAST = re.compile(
@@ -81,6 +87,11 @@ CONTRAST = re.compile(
     re.I,
 )  # what a value is set against: "12, not 15"
 _CONTRASTING = ("not", "NOT", "Not", "ather", "ATHER", "nstead", "NSTEAD", "不是")  # in all of them
+_KNOWN = re.compile(
+    r"\b(?:for|of|to|with|from|among|between|by|in|on|at)\s(?:all\s)?(?:of\s)?(?:the|these|those|his|her|their|our|"
+    r"its)\s(?:other\s|first\s|last\s)?[$*]{0,3}\Z",
+    re.I,
+)  # before a number that is known already: "6 bottles for the 24 players"
 _SO = re.compile(
     r"[\s$*_]*+[,;(]?\s*+(?:which\s++(?:is|equals|makes|gives)|i\.e\.,?|that\s++is,?|so|or|namely|giving|"
     r"making|=)\s++"
@@ -119,7 +130,8 @@ def sentences(text: str) -> list[tuple[int, int]]:
 def first_sentence(text: str, start: int) -> str:
     """Return the sentence that begins at a place, without what dresses it."""
     m = SENTENCE_END.search(text, start)
-    return strip(BOLD.sub(r"\1", text[start : m.start() if m else len(text)]))
+    said = strip(BOLD.sub(r"\1", text[start : m.start() if m else len(text)]))
+    return _BELIEVED.sub("", said) if said[-1:] in "ke" else said
 
 
 def last_match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
@@ -213,7 +225,16 @@ def phrase(text: str, grammar: Grammar) -> Extracted | None:
 
 def conclusion(text: str, grammar: Grammar) -> Extracted:
     """Return what a text without any stronger cue says: "the answer is", or its last value."""
-    return phrase(text, grammar) or last_value(text, grammar)
+    return _chosen(text) or phrase(text, grammar) or last_value(text, grammar)
+
+
+def _chosen(text: str) -> Extracted | None:
+    """Return the letter that a text says it chooses, where no other answer is stated behind it."""
+    if not any(word in text for word in ("hoose", "ick", "elect", "go with")):
+        return None
+    tail = text[-2000:]
+    last = last_match(_CHOOSES, tail)
+    return None if last is None or PHRASE.search(tail, last.end()) else Extracted(last[1], "phrase")
 
 
 def last_value(text: str, grammar: Grammar) -> Extracted:
@@ -246,6 +267,12 @@ def last_value(text: str, grammar: Grammar) -> Extracted:
     if any(word in tail for word in _CONTRASTING):
         tail = CONTRAST.sub("", tail)
     best = _last_value(tail, grammar)
+    for _ in range(3):
+        known = None if best is None else _KNOWN.search(tail, max(0, best[0] - 40), best[0])
+        if known is None or _START.search(tail, best[1]):
+            break
+        tail = tail[: known.start()]
+        best = _last_value(tail, grammar)
     if best is None:
         return Extracted(None, "none", "no formula and no number in the text")
     start, stop, content, last = best
@@ -260,7 +287,7 @@ def last_value(text: str, grammar: Grammar) -> Extracted:
     if DOUBT.search(sentence):
         return Extracted(None, "last", "the sentence of the last number denies or doubts it")
     if content == tail[start:stop]:
-        return Extracted(with_unit(tail, start, stop, grammar), "last")
+        return Extracted(with_unit(tail, start, stop, grammar, begin), "last")
     return Extracted(content, "last", value=last if last != content else None)
 
 
