@@ -6,9 +6,10 @@ import re
 
 from referee.verifiers.mathematics.reader import read
 from referee.verifiers.mathematics.units import is_changed
+from referee.verifiers.reading import final_answer
 from referee.verifiers.reading.boxes import Boxes
 from referee.verifiers.reading.dress import TEXT
-from referee.verifiers.reading.final_answer import ContentKind, Extracted, Profile, final_answer
+from referee.verifiers.reading.final_answer import ContentKind, Extracted, Profile
 
 _AMOUNT = re.compile(r"(?:\\?\$ ?)?-?(?:\d{1,18}|[1-9]\d{0,2}(?:,\d{3}){1,5})(?:\.\d{1,18})?", re.A)
 
@@ -47,6 +48,11 @@ class _Mathematics:
 _GRAMMAR = _Mathematics()
 
 
+def value_within(found: Extracted, profile: Profile) -> str | None:
+    """Return the one value that an answer holds with more words, as it would be read without them."""
+    return final_answer.value_within(found, _GRAMMAR, profile)
+
+
 def extract(answer: str, profile: Profile = "lenient", boxes: Boxes = "all") -> Extracted:
     """Return the final answer of a text whose thinking is taken off."""
-    return final_answer(answer, _GRAMMAR, profile=profile, boxes=boxes)
+    return final_answer.final_answer(answer, _GRAMMAR, profile=profile, boxes=boxes)

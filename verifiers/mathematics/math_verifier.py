@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from referee.verifiers.combine import Composable
 from referee.verifiers.mathematics.approximation import UNDECIDED
 from referee.verifiers.mathematics.decision import are_whole, decided
-from referee.verifiers.mathematics.extract import extract
+from referee.verifiers.mathematics.extract import extract, value_within
 from referee.verifiers.mathematics.leniency import Leniency
 from referee.verifiers.mathematics.reference_answer import Reference, is_its_own_text, reference_of_value
 from referee.verifiers.protocol import Item
@@ -118,8 +118,9 @@ class Math(Leniency, Composable):
             )
         source = answer if isinstance(answer, str) else None
         decision = decided(self, found.answer, reference, source)
-        if not decision.equal and not decision.final and found.value is not None:
-            inner = decided(self, found.value, reference, source)
+        if not decision.equal and not decision.final:
+            within = value_within(found, self.profile)
+            inner = decision if within is None else decided(self, within, reference, source)
             decision = inner if inner.equal else decision
         if decision.open:
             return _abstention(reference, f"the reference cannot be read: {reference.unread}")

@@ -75,10 +75,9 @@ def read(text: str) -> ReadAnswer:
     if (simple := _simple(text)) is not None:
         return ReadAnswer(simple, literal(text), "")
     if _THOUSANDS.fullmatch(text):
-        items = tuple(Node("num", Fraction(item)) for item in text.split(","))
-        return ReadAnswer(
-            Node("num", Fraction(text.replace(",", ""))), literal(text), "", Node("seq", "comma", items)
-        )
+        pieces = tuple(Node("num", Fraction(piece)) for piece in text.split(","))
+        whole = Node("num", Fraction(text.replace(",", "")))
+        return ReadAnswer(whole, literal(text), "", Node("seq", "comma", pieces))
     if len(text) > MAX_CHARS:
         return ReadAnswer(
             None,

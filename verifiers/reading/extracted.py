@@ -11,14 +11,15 @@ ContentKind = Literal["value", "words", "too_big", "nothing"]
 class Extracted(NamedTuple):
     """The answer and the cue that found it, or ``why`` there is none.
 
-    ``value`` is the one value in an answer that a box, a tag or a line encloses with more words, as it would
-    be read without them; None where there is no other reading.
+    ``value`` is another reading of it, where one is known; ``enclosed`` says that a box, a tag or a line holds
+    it, so that it may be one value with more words, which ``value_within`` finds.
     """
 
     answer: str | None
     strategy: str
     why: str = ""
     value: str | None = None
+    enclosed: bool = False
 
 
 class Grammar(Protocol):

@@ -53,7 +53,7 @@ def final_answer(
         text = content
     if (plain := plainly_boxed(text)) is not None:
         stands = Extracted(plain, "boxed")
-        return stands if plain.isdecimal() else _inside(stands, grammar, profile)
+        return stands if plain.isdecimal() else _bared(stands)
     found = boxed_answer(text, grammar, boxes)
     if found is None and content is not None:
         stated = strip(content)
@@ -65,21 +65,26 @@ def final_answer(
         if profile == "strict":
             return Extracted(None, "none", "no box, tag, #### or answer line")
         return conclusion(text, grammar)
-    return _inside(found, grammar, profile)
+    return _bared(found)
 
 
-def _inside(found: Extracted, grammar: Grammar, profile: Profile) -> Extracted:
-    """Add the one value that a box, a tag or a line encloses with more words, as it would be read bare."""
+def _bared(found: Extracted) -> Extracted:
+    """Take the cues off what a box, a tag or a line encloses: it is read as it would be read bare."""
     answer = found.answer
     if answer is None or found.strategy == "boxes" or is_bare_number(answer):
         return found
     bare = peeled(answer)
-    if bare and bare != answer.strip():
-        answer, found = bare, found._replace(answer=bare)
-    if profile == "strict":
-        return found
-    value = one_value(answer, grammar)
-    return found._replace(value=value if value != answer else None)
+    if not bare or bare == answer.strip():
+        bare = answer
+    return Extracted(bare, found.strategy, found.why, enclosed=True)
+
+
+def value_within(found: Extracted, grammar: Grammar, profile: Profile = "lenient") -> str | None:
+    """Return the other reading of an answer: the one value that it holds with more words, if there is one."""
+    if not found.enclosed or found.answer is None:
+        return found.value
+    value = one_value(found.answer, grammar) if profile == "lenient" else None
+    return value if value != found.answer else None
 
 
 def boxed_answer(text: str, grammar: Grammar, boxes: Boxes = "all") -> Extracted | None:

@@ -268,7 +268,9 @@ def last_value(text: str, grammar: Grammar) -> Extracted:
         tail = CONTRAST.sub("", tail)
     best = _last_value(tail, grammar)
     for _ in range(3):
-        known = None if best is None else _KNOWN.search(tail, max(0, best[0] - 40), best[0])
+        if best is None:
+            break
+        known = _KNOWN.search(tail, max(0, best[0] - 40), best[0])
         if known is None or _START.search(tail, best[1]):
             break
         tail = tail[: known.start()]
