@@ -11,8 +11,8 @@ ContentKind = Literal["value", "words", "too_big", "nothing"]
 class Extracted(NamedTuple):
     """The answer and the cue that found it, or ``why`` there is none.
 
-    ``value`` is another reading of it, where one is known; ``enclosed`` says that a box, a tag or a line holds
-    it, so that it may be one value with more words, which ``value_within`` finds.
+    ``value`` is another reading of it, where one is known; ``enclosed`` says that a box, a tag or a line
+    holds it, so that it may be one value with more words, which ``value_within`` finds.
     """
 
     answer: str | None
