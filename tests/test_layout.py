@@ -54,7 +54,7 @@ PUBLIC = {
     """,
     "referee.trainers": """
         Abstained AdaptiveKL Alarm CurriculumSource Demonstration FixedKL GroupTrainer HeldOut LoRA
-        PPOTrainer Policy Preset ProcessTraining Ranking Recipe RewardTraining Run SFT Sampling
+        PPOTrainer PRESETS Policy Preset ProcessTraining Ranking Recipe RewardTraining Run SFT Sampling
         Scorer ServiceLimits Tiny Training aggregate alarms atropos_scores carry_out evaluate_pairs
         fine_tune from_trl from_verifiers from_verl gae group_advantages kl_estimate load_backbone
         load_policy load_recipe load_step_classifier loss_normaliser loss_weights measure

@@ -58,6 +58,7 @@ if TYPE_CHECKING:  # for readers of types; a test holds it equal to the table be
     from referee.trainers.objective.losses import loss_normaliser as loss_normaliser
     from referee.trainers.objective.losses import loss_weights as loss_weights
     from referee.trainers.objective.losses import policy_loss as policy_loss
+    from referee.trainers.objective.presets import PRESETS as PRESETS
     from referee.trainers.objective.presets import Preset as Preset
     from referee.trainers.objective.presets import preset as preset
     from referee.trainers.policy.policy import LoRA as LoRA
@@ -97,6 +98,7 @@ _HOME = {  # public name -> the module that holds it, imported when the name is 
     "HeldOut": "loop.heldout",
     "LoRA": "policy.policy",
     "PPOTrainer": "loop.ppo",
+    "PRESETS": "objective.presets",
     "Policy": "policy.policy",
     "Preset": "objective.presets",
     "ProcessTraining": "reward_models.process_model",

@@ -31,7 +31,8 @@ def group(problem, *paid, texts=None):
         ((1.0, 1.0), None, "all_solved"),
         ((0.0, 0.0), None, "all_failed"),
         ((0.5, 0.5), None, "all_partial"),
-        ((0.1 + 0.2, 0.3), None, None),  # different numbers are a signal, however close
+        ((0.1 + 0.2, 0.3), None, "all_partial"),  # rounding is no signal
+        ((0.3, 0.301), None, None),
         ((1.0, 1.0), ("a", "a"), "identical_texts"),
         ((1.0, None), None, "undecided"),
         ((None, None), None, "undecided"),

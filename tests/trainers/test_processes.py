@@ -48,12 +48,15 @@ def run(name, folder, processes):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["grpo", "rloo", "ppo"])
+@pytest.mark.parametrize("name", ["grpo", "rloo", "ppo", "grpo-uneven", "ppo-uneven"])
 def test_two_processes_end_where_one_does(name, tmp_path):
     weights, records = run(name, tmp_path / "one", 1)
     others, same = run(name, tmp_path / "two", 2)
     for key, value in weights.items():
-        assert torch.allclose(value, others[key], rtol=1e-9, atol=1e-12), key
+        gap = float((value - others[key]).abs().max())
+        # Adam makes a step of the learning rate's size out of a gradient that is all rounding
+        least = 1e-7 if name.endswith("-uneven") else 1e-12
+        assert torch.allclose(value, others[key], rtol=1e-9, atol=least), (key, gap)
     assert records["heldout"] == same["heldout"]
     assert records["samples"] == same["samples"]
     for mine, theirs in zip(records["metrics"], same["metrics"], strict=True):

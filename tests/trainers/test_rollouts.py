@@ -206,7 +206,8 @@ def test_a_critic_sees_each_turns_reward_at_its_last_token():
     groups = t.rollout(range(4))
     rollouts = [r for g in groups for r in g.rollouts]
     batch, _ = t.pack(groups)
-    paid = t._token_rewards(rollouts, batch, batch.mask_BT.bool())
+    decided_NG = torch.ones(len(groups), t.preset.group_size, dtype=torch.bool)
+    paid = t._token_rewards(rollouts, batch, batch.mask_BT.bool(), decided_NG)
     assert torch.equal(paid, turn_rewards(rollouts, batch.mask_BT))
     figures, _, _ = t.take_step()
     assert figures["value_loss"] > 0

@@ -274,7 +274,7 @@ class GroupTrainer:
             )
             return to_tokens(by_turn_BK, rollouts, batch.mask_BT)
         if p.advantage == "gdpo":
-            return self._by_part(rollouts, decided_NG).reshape(-1, 1) * batch.mask_BT
+            return self._by_part(rollouts, batch, decided_NG).reshape(-1, 1) * batch.mask_BT
         totals_B = torch.tensor([self._paid(r) for r in rollouts], dtype=self._dtype, device=device)
         if penalty_in_reward:
             totals_B = totals_B - self.kl.kl_coef * self._kl_to_reference(batch).sum(-1)
@@ -313,28 +313,53 @@ class GroupTrainer:
             return None if total is None else min(max(total, -most), most)
         return whiten([total], self.moments, centre=p.score_norm == "whiten", most=most)[0]
 
-    def _by_part(self, rollouts: Sequence[Rollout], decided_NG: Tensor) -> Tensor:
+    def _by_part(self, rollouts: Sequence[Rollout], batch: Batch, decided_NG: Tensor) -> Tensor:
+        """Compare completions part by part; what is paid or charged beside the parts is one more of them."""
         rubric = self.rubric.at(self.step)
         names = [name for name, part in rubric.parts.items() if part.weight]
         scores = [[_score(r.reward, name) for r in rollouts] for name in names]
-        parts_PNG = torch.tensor(scores, dtype=self._dtype, device=decided_NG.device)
-        parts_PNG = parts_PNG.view(len(names), *decided_NG.shape)
-        weights_P = parts_PNG.new_tensor([rubric.parts[n].weight for n in names])
+        weights = [rubric.parts[n].weight for n in names]
+        beside = [self._paid(r) - (r.total or 0.0) + sum(t.reward or 0.0 for t in r.turns) for r in rollouts]
+        beside_B = torch.tensor(beside, dtype=self._dtype, device=decided_NG.device)
+        if self.kl.kl_coef and self.preset.kl_in == "reward":
+            beside_B = beside_B - self.kl.kl_coef * self._kl_to_reference(batch).sum(-1)
+        parts_PB = torch.tensor(
+            [[0.0 if s is None else s for s in part] for part in scores],
+            dtype=self._dtype,
+            device=decided_NG.device,
+        )
+        has_PB = torch.tensor([[s is not None for s in part] for part in scores], device=decided_NG.device)
+        if beside_B.any():
+            parts_PB, weights = torch.cat([parts_PB, beside_B[None]]), [*weights, 1.0]
+            has_PB = torch.cat([has_PB, torch.ones_like(has_PB[:1])])
         return adv.gdpo_advantages(
-            parts_PNG, weights_P, decided_NG, std=self.preset.std, eps=self.preset.advantage_eps
+            parts_PB.view(-1, *decided_NG.shape),
+            parts_PB.new_tensor(weights),
+            decided_NG,
+            std=self.preset.std,
+            eps=self.preset.advantage_eps,
+            has_PNG=has_PB.view(-1, *decided_NG.shape),
         )
 
     def _token_level(self, rollouts: Sequence[Rollout], batch: Batch, decided_NG: Tensor) -> Tensor:
         """REINFORCE++: the KL penalty of each token in its reward, rewards to go, whitened over the batch."""
         mask_BT = batch.mask_BT.bool() & decided_NG.view(-1, 1)
-        rewards_BT = self._token_rewards(rollouts, batch, mask_BT)
+        rewards_BT = self._token_rewards(rollouts, batch, mask_BT, decided_NG)
         returns_BT = adv.discounted_returns(rewards_BT, mask_BT, gamma=self.preset.gamma)
         return adv.whiten(returns_BT, mask_BT)
 
-    def _token_rewards(self, rollouts: Sequence[Rollout], batch: Batch, mask_BT: Tensor) -> Tensor:
-        """Return each token's reward: the KL penalty, a turn's own at its end, the rest at the last token."""
+    def _token_rewards(
+        self, rollouts: Sequence[Rollout], batch: Batch, mask_BT: Tensor, decided_NG: Tensor
+    ) -> Tensor:
+        """Return each token's reward: the KL penalty, a turn's own at its end, the rest at the last token.
+
+        With ``baseline`` group (REINFORCE++-baseline) the rest is less the group's mean.
+        """
         turns_BT = turn_rewards(rollouts, batch.mask_BT)
         totals_B = torch.tensor([self._paid(r) for r in rollouts], dtype=self._dtype, device=mask_BT.device)
+        if self.preset.advantage == "reinforce_pp" and self.preset.baseline == "group":
+            centred_NG = adv.reinforce_advantages(totals_B.view_as(decided_NG), decided_NG, baseline="group")
+            totals_B = centred_NG.reshape(-1)
         before_BT = self._before(batch)
         ref_BT = batch.ref_logprobs_BT if self.preset.kl_in == "reward" else None
         paid_BT = rewards_with_kl(
@@ -381,7 +406,7 @@ class GroupTrainer:
 
     @property
     def _updates(self) -> int:
-        minis = self.preset.batch_size // (self.preset.mini_batch_size or self.preset.batch_size)
+        minis = math.ceil(self.preset.batch_size / (self.preset.mini_batch_size or self.preset.batch_size))
         return self.preset.update_epochs * minis
 
     def update(self, batch: Batch) -> dict[str, float]:
@@ -392,10 +417,16 @@ class GroupTrainer:
             options["lr"] = rate
         figures: dict[str, list[float]] = {}
         out: dict[str, float] = {}
-        for number, mini in enumerate(self._mini_batches(batch)):
+        skipped = 0
+        for mini in self._mini_batches(batch):
             seen = {name: torch.zeros_like(mini.mask_BT) for name in self.SEEN}
             loss = self.backward(mini, seen)
-            norm = self.accelerator.clip_grad_norm_(self._trained, self.training.max_grad_norm)
+            most = self.training.max_grad_norm or math.inf
+            norm = self.accelerator.clip_grad_norm_(self._trained, most)
+            if not math.isfinite(float(norm)):  # the weights would never be numbers again
+                self.optimizer.zero_grad()
+                skipped += 1
+                continue
             self.optimizer.step()
             self.optimizer.zero_grad()
             seen = {name: self._reduced(value) for name, value in seen.items()}
@@ -403,12 +434,12 @@ class GroupTrainer:
                 figures.setdefault(name, []).append(value)
             figures.setdefault("loss", []).append(float(self._reduced(loss)))
             figures.setdefault("grad_norm", []).append(float(norm))
-            if number == 0:
-                out = self._policy_figures(mini, seen)
+            if not out:
+                out = self._policy_figures(batch, seen)
             if self.preset.stop_kl is not None and figures["policy_kl"][-1] > self.preset.stop_kl:
                 break
         out |= {name: sum(values) / len(values) for name, values in figures.items()}
-        out.update(learning_rate=rate, updates=float(len(figures["loss"])))
+        out.update(learning_rate=rate, updates=float(len(figures.get("loss", ()))), skipped=float(skipped))
         if isinstance(self.kl, AdaptiveKL) and "kl_sequence" in out:
             self.kl = self.kl.updated(out["kl_sequence"], samples=len(batch))
         if self.reference is not None and self.training.reference == "average":
@@ -426,6 +457,9 @@ class GroupTrainer:
         p, world = self.preset, self.accelerator.num_processes
         normaliser = loss_normaliser(mini.mask_BT, by=p.aggregation, max_new_tokens=p.max_new_tokens)
         shares = self._shares(mini, self._with_gradient(mini))
+        weight = float(world * self.accelerator.gradient_accumulation_steps)  # both are divided by
+        if not shares:  # processes wait for each other's gradients: one without rows brings zeros
+            shares, weight = [torch.zeros(1, dtype=torch.long, device=mini.mask_BT.device)], 0.0
         total = torch.zeros((), device=mini.mask_BT.device)
         for i, rows in enumerate(shares):
             micro = mini.select(rows)
@@ -433,7 +467,9 @@ class GroupTrainer:
             with nullcontext() if last else self.accelerator.no_sync(self.model):
                 loss, passed = self.loss(micro, normaliser)
                 # Data-parallel training averages gradients over processes; ours are shares of a sum.
-                self.accelerator.backward(loss * world)
+                self.accelerator.backward(loss * weight)
+            if not weight:
+                break
             total += loss.detach()
             for name, value in passed.items():
                 if seen is not None:
@@ -446,8 +482,7 @@ class GroupTrainer:
         penalised = (self.kl.kl_coef and self.preset.kl_in == "loss") or self.preset.entropy_coef
         everything = torch.arange(len(mini), device=mini.mask_BT.device)
         rows = everything if penalised else mini.advantages_BT.any(-1).nonzero()[:, 0]
-        # Every process needs a row, for processes wait for each other; one without gradient does no harm.
-        return rows if len(rows) >= self.accelerator.num_processes else everything
+        return rows if len(rows) else everything  # without gradient they do no harm, and give the figures
 
     def loss(self, micro: Batch, normaliser: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return one micro-batch's share of the loss, and the log-probabilities behind it."""
@@ -501,12 +536,15 @@ class GroupTrainer:
                 yield batch.select(order[start : start + size])
 
     def _shares(self, batch: Batch, rows: Tensor) -> list[Tensor]:
-        """Return this process's part of some rows, as micro-batches of row numbers, longest first."""
+        """Return this process's part of some rows, as micro-batches of row numbers, longest first.
+
+        There is none where rows are fewer than processes, and this one has no part.
+        """
         rank, world = self.accelerator.process_index, self.accelerator.num_processes
         order = torch.argsort(batch.lengths_B[rows], descending=True, stable=True)
         mine = rows[order[rank::world]]
         if len(mine) == 0:
-            raise ValueError(f"a mini-batch must have a row for each of {world} processes, got {len(rows)}")
+            return []
         return [mine[part] for part in batch.select(mine).split(self.training.micro_batch_tokens)]
 
     def _reduced(self, value: Tensor) -> Tensor:
@@ -520,6 +558,8 @@ class GroupTrainer:
         """Return how far the update has gone, over the rows that were trained on."""
         assert mini.advantages_BT is not None
         ratio = seen["log_ratio"][seen["trained"].bool()].double()
+        if not len(ratio):
+            return {}
         # The tokens are the old policy's, so k3 of (old, new) is the KL of the update so far.
         out = {"policy_kl": float((torch.expm1(ratio) - ratio).mean())}
         if self.preset.loss != "reinforce":
@@ -533,7 +573,10 @@ class GroupTrainer:
         return out
 
     def _policy_figures(self, batch: Batch, seen: Mapping[str, Tensor]) -> dict[str, float]:
-        """Return the KL to the reference and the distance from the sampler, before the update."""
+        """Return the batch's KL to the reference and its distance from the sampler, before the update.
+
+        ``seen`` is the first mini-batch's: all of the batch where no older log-probabilities were computed.
+        """
         out: dict[str, float] = {}
         if batch.ref_logprobs_BT is not None:
             mask_BT = batch.mask_BT.bool()
@@ -542,7 +585,11 @@ class GroupTrainer:
             out["kl_sequence"] = float(gap.sum(-1).mean())
             out["kl_coef"] = float(self.kl.kl_coef)
         if batch.sampler_logprobs_BT is not None:
-            distance = off_policy_metrics(seen["logprobs"], batch.sampler_logprobs_BT, seen["trained"])
+            known = batch.old_logprobs_BT
+            now_BT, trained_BT = (
+                (seen["logprobs"], seen["trained"]) if known is None else (known, batch.mask_BT)
+            )
+            distance = off_policy_metrics(now_BT, batch.sampler_logprobs_BT, trained_BT)
             out |= {f"sampler/{name}": value for name, value in distance.items()}
         return out
 
@@ -655,22 +702,19 @@ class GroupTrainer:
 
     # ------------------------------------------------------------------ parts
 
-    @property
-    def _dtype(self) -> torch.dtype:
-        """The type of losses and advantages: float32, or float64 where the policy is."""
-        return torch.promote_types(self._trained[0].dtype, torch.float32)
-
-    @property
-    def _trained(self) -> list[Tensor]:
+    def _trainable(self) -> list[Tensor]:
+        """Return what trains; asked once, since adapters that are switched off for a while look frozen."""
         return [p for p in self.policy.model.parameters() if p.requires_grad]
 
     def _optimizer(self) -> torch.optim.Optimizer:
         t = self.training
+        self._trained = self._trainable()
+        # the type of losses and advantages: float32, or float64 where the policy is
+        self._dtype = torch.promote_types(self._trained[0].dtype, torch.float32)
         return torch.optim.AdamW(
-            self._trained,
+            decay_groups(self._trained, t.weight_decay),
             lr=self.preset.learning_rate,
             betas=(t.beta1, t.beta2),
-            weight_decay=t.weight_decay,
             fused=True,
         )
 
@@ -713,10 +757,23 @@ def check(preset: Preset, *, critic: bool = False) -> None:
         raise ValueError(f"temperature must be above 0 in training, got {preset.temperature}")
 
 
-def _score(reward: Reward | None, part: str) -> float:
-    verdict = reward.parts.get(part) if reward is not None else None  # a failed episode has no such part
-    score = verdict.score if verdict is not None else None
-    return 0.0 if score is None else score
+def _score(reward: Reward | None, part: str) -> float | None:
+    """Return what a part pays: 0 where a completion that was cut off is paid 0, None where it abstained."""
+    if reward is not None and reward.truncated and reward.total == 0.0:
+        return 0.0
+    verdict = reward.parts.get(part) if reward is not None else None
+    return 0.0 if verdict is None else verdict.score  # a failed episode has no such part
+
+
+def decay_groups(parameters: Sequence[Tensor], weight_decay: float) -> list[dict[str, Any]]:
+    """Return parameters as an optimiser takes them: norms and biases, of one dimension, do not decay."""
+    matrices = [p for p in parameters if p.dim() > 1]
+    others = [p for p in parameters if p.dim() <= 1]
+    groups: list[dict[str, Any]] = [
+        {"params": matrices, "weight_decay": weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
 
 
 def _paid_as(rollout: Rollout, other: Rollout) -> Rollout:

@@ -47,7 +47,7 @@ class PPOTrainer(GroupTrainer):
         p = self.preset
         mask_BT = batch.mask_BT.bool() & decided_NG.reshape(-1, 1)
         values_BT, final_B = self._values(batch)
-        rewards_BT = self._token_rewards(rollouts, batch, mask_BT)
+        rewards_BT = self._token_rewards(rollouts, batch, mask_BT, decided_NG)
         if p.step_part:
             rewards_BT = rewards_BT + token_step_rewards(p, rollouts, self.policy.decode, mask_BT)
         if p.whiten_rewards:
@@ -122,10 +122,9 @@ class PPOTrainer(GroupTrainer):
         self.critic = Critic(self.policy, self.preset.critic, seed=self.training.seed)
         return super()._optimizer()
 
-    @property
-    def _trained(self) -> list[Tensor]:
+    def _trainable(self) -> list[Tensor]:
         own = {id(p) for p in self.critic.parameters}
-        return [*(p for p in super()._trained if id(p) not in own), *self.critic.parameters]
+        return [*(p for p in super()._trainable() if id(p) not in own), *self.critic.parameters]
 
     def _state(self) -> dict[str, Any]:
         return {**super()._state(), "critic": self.critic.state()}

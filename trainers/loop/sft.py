@@ -6,7 +6,9 @@ section 2.3). Any model, in full or through adapters.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -99,15 +101,20 @@ def fine_tune(
             for shown in chosen
         ]
         tokens = sum(sum(row.mask) for row in rows)
-        batch = collate(rows[rank::world], pad_id=policy.pad_id, device=accelerator.device)
+        mine = rows[rank::world]  # where there are fewer rows than processes, one without brings zeros
+        batch = collate(mine or rows[:1], pad_id=policy.pad_id, device=accelerator.device)
+        weight = float(bool(mine))
         total = torch.zeros((), device=accelerator.device)
-        for part in batch.split(o.micro_batch_tokens):
+        parts = batch.split(o.micro_batch_tokens)
+        for i, part in enumerate(parts):
             micro = batch.select(part)
-            logprobs_BT, _ = batch_logprobs(model, micro.tokens_BT, micro.mask_BT)
-            loss = -logprobs_BT.sum() / tokens
-            accelerator.backward(loss * world)
+            # processes meet once a step, however many micro-batches each has
+            with nullcontext() if i + 1 == len(parts) else accelerator.no_sync(model):
+                logprobs_BT, _ = batch_logprobs(model, micro.tokens_BT, micro.mask_BT)
+                loss = -logprobs_BT.sum() / tokens * weight
+                accelerator.backward(loss * world * accelerator.gradient_accumulation_steps)
             total += loss.detach()
-        accelerator.clip_grad_norm_(trained, o.max_grad_norm)
+        accelerator.clip_grad_norm_(trained, o.max_grad_norm or math.inf)
         optimizer.step()
         optimizer.zero_grad()
         losses.append(float(accelerator.reduce(total, reduction="sum")))

@@ -107,6 +107,7 @@ def gdpo_advantages(
     std: Std = "sample",
     eps: float = 1e-4,
     batch_normalise: bool = True,
+    has_PNG: Tensor | None = None,
 ) -> Tensor:
     """GDPO: each reward part normalised in its group, then the weighted sum, so that no part drowns another.
 
@@ -114,6 +115,7 @@ def gdpo_advantages(
     (Liu et al. 2026, "Group reward-Decoupled Normalization Policy Optimization", arXiv 2601.05242;
     the defaults are those of TRL's ``normalize_then_sum``)
 
+    ``has_PNG`` is False where a part abstained: it is in none of that part's means, and adds nothing.
     Normalising the sum instead gives (1, 0) and (0, 1) the same advantage wherever their totals are equal.
     """
     if parts_PNG.dim() != 3 or weights_P.shape != parts_PNG.shape[:1]:
@@ -121,7 +123,11 @@ def gdpo_advantages(
             "parts_PNG must have three dimensions and weights_P one weight for each part, "
             f"got shapes {tuple(parts_PNG.shape)} and {tuple(weights_P.shape)}"
         )
-    each = torch.stack([group_advantages(part, mask_NG, std=std, eps=eps) for part in parts_PNG])
+    _, m_NG = _masked(parts_PNG[0], mask_NG)
+    has = m_NG.expand_as(parts_PNG) if has_PNG is None else m_NG & has_PNG.bool()
+    each = torch.stack(
+        [group_advantages(part, m, std=std, eps=eps) for part, m in zip(parts_PNG, has, strict=True)]
+    )
     total_NG, m = _masked((weights_P[:, None, None] * each).sum(0), mask_NG)
     return _normalise(total_NG, m, eps, correction=1) if batch_normalise else total_NG
 
@@ -129,13 +135,16 @@ def gdpo_advantages(
 def no_signal(rewards_NG: Tensor, mask_NG: Tensor | None = None, *, tolerance: float = 0.0) -> Tensor:
     """Tell which groups teach nothing: max - min <= tolerance over what is left of them. Returns ``_N`` bool.
 
+    Rewards that differ by no more than rounding (a few units in the last place) are equal.
+
     The spread is tested, never the mean: a group of all 0.5 has no signal although its mean is
     neither 0 nor 1, and a standard deviation of equal numbers is often 1e-9 and not 0.
     """
     r, m = _masked(rewards_NG, mask_NG)
     high = r.masked_fill(~m, -torch.inf).amax(-1)
     low = r.masked_fill(~m, torch.inf).amin(-1)
-    return ~(high - low > tolerance)  # all masked: -inf - inf is not above any tolerance
+    size = r.abs().amax(-1) * 8 * torch.finfo(r.dtype).eps if r.is_floating_point() else 0.0
+    return ~(high - low > tolerance + size)  # all masked: -inf - inf is not above any tolerance
 
 
 def gae(

@@ -29,9 +29,11 @@ import torch
 from torch import nn
 
 from referee.verifiers.extras import missing
+from referee.verifiers.learned.text_layout import single_bos
 from referee.verifiers.records import Message
 
 ALPHABET = "0123456789+-*/=()<>,.:? abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\n"
+BASE = "base"  # in a checkpoint of adapters: the weights that they belong to, where no name finds them
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
 
 
@@ -85,9 +87,10 @@ class Policy:
             self.tokenizer.pad_token = self.tokenizer.eos_token
         if not self.eos_ids:
             stated = getattr(getattr(self.model, "generation_config", None), "eos_token_id", None)
-            ids = set(stated if isinstance(stated, list | tuple) else [] if stated is None else [stated])
-            ids.add(self.tokenizer.eos_token_id)
-            object.__setattr__(self, "eos_ids", tuple(sorted(i for i in ids if i is not None)))
+            ids = [] if stated is None else sorted(stated) if isinstance(stated, list | tuple) else [stated]
+            own = self.tokenizer.eos_token_id  # the first: what ends a turn that is written for the policy
+            ids = [i for i in dict.fromkeys([own, *ids]) if i is not None]
+            object.__setattr__(self, "eos_ids", tuple(ids))
         if not self.eos_ids:
             raise ValueError("the tokenizer must name an end-of-sequence token, got none")
 
@@ -109,13 +112,17 @@ class Policy:
     def encode(self, prompt: str | Sequence[Message]) -> list[int]:
         """Return a prompt's tokens: a text as it is, messages through the chat template."""
         if isinstance(prompt, str):
-            return [int(i) for i in self.tokenizer(prompt)["input_ids"]]
+            ids = [int(i) for i in self.tokenizer(prompt)["input_ids"]]
+            end = self.tokenizer.eos_token_id
+            if len(ids) > 1 and ids[-1] == end and not prompt.endswith(str(self.tokenizer.eos_token)):
+                ids.pop()  # a tokenizer that closes every text would close the prompt
+            return single_bos(self.tokenizer, ids)
         if self.tokenizer.chat_template is None:
             raise ValueError(
                 "the prompt must be a text, got chat messages: "
                 f"the tokenizer of {self.name or 'this policy'} has no chat template"
             )
-        messages = [{"role": m.role, "content": m.content} for m in prompt]
+        messages = [_as_template_takes_it(m) for m in prompt]
         ids = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
         return [int(i) for i in ids]
 
@@ -131,7 +138,35 @@ class Policy:
         """Write the model and its tokenizer so that :func:`load_policy` reads them back."""
         with _quiet():
             self.model.save_pretrained(folder)
+            if self.has_adapters and not self.model.peft_config["default"].base_model_name_or_path:
+                _save_base(self.model, folder / BASE)
         self.tokenizer.save_pretrained(folder)
+
+
+def _save_base(model: Any, folder: Path) -> None:
+    """Write the frozen weights of a model with adapters, which no name finds."""
+    base = model.get_base_model()
+    state = {
+        name.replace(".base_layer.", "."): value
+        for name, value in base.state_dict().items()
+        if ".lora_" not in name
+    }
+    base.save_pretrained(folder, state_dict=state)
+
+
+def _as_template_takes_it(message: Message) -> dict[str, Any]:
+    """Return a message with what chat templates read beside its text: a name, and the calls of tools."""
+    out: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.name:
+        out["name"] = message.name
+    if message.tool_call_id:
+        out["tool_call_id"] = message.tool_call_id
+    if message.tool_calls:
+        out["tool_calls"] = [
+            {"type": "function", "function": {"name": c.name, "arguments": c.arguments}}
+            for c in message.tool_calls
+        ]
+    return out
 
 
 def load_policy(
@@ -155,9 +190,26 @@ def load_policy(
         raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
     if name == "tiny":
         policy = tiny_policy(tiny or Tiny(), seed=seed, dtype=dtype)
+    elif (Path(name) / "adapter_config.json").is_file():
+        return _with_saved_adapters(Path(name), dtype, lora)
     else:
         policy = _pretrained(_resolve(name), name, dtype)
     return add_adapters(policy, lora, seed=seed) if lora is not None else policy
+
+
+def _with_saved_adapters(folder: Path, dtype: str, lora: LoRA | None) -> Policy:
+    """Return a policy whose adapters, trained before, go on being trained."""
+    from peft import PeftConfig, PeftModel
+
+    saved: Any = PeftConfig.from_pretrained(str(folder))
+    if lora is not None and lora.rank != saved.r:
+        raise ValueError(f"lora.rank must be {saved.r}, as in {folder}, or lora be left out, got {lora.rank}")
+    inside = folder / BASE
+    base = _pretrained(
+        str(inside if inside.is_dir() else saved.base_model_name_or_path), str(folder), dtype, folder
+    )
+    model = PeftModel.from_pretrained(base.model, str(folder), is_trainable=True)
+    return Policy(model=model.eval(), tokenizer=base.tokenizer, name=base.name, eos_ids=base.eos_ids)
 
 
 def tiny_policy(tiny: Tiny | None = None, *, seed: int = 0, dtype: str = "float32") -> Policy:
@@ -332,10 +384,10 @@ def _converted(gguf: Path) -> Path:
     return target
 
 
-def _pretrained(source: str, name: str, dtype: str) -> Policy:
+def _pretrained(source: str, name: str, dtype: str, tokenizer_of: Path | None = None) -> Policy:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     with _quiet():
         model: Any = AutoModelForCausalLM.from_pretrained(source, dtype=DTYPES[dtype])
-    tokenizer = AutoTokenizer.from_pretrained(source)
+    tokenizer = AutoTokenizer.from_pretrained(str(tokenizer_of or source))
     return Policy(model=model.eval(), tokenizer=tokenizer, name=name)

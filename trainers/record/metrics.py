@@ -70,7 +70,7 @@ def signal(group: Group, *, best: float) -> str | None:
     totals = [t for t in group.totals if t is not None]
     if len(totals) < 2:
         return "undecided"
-    if max(totals) - min(totals) > 0.0:
+    if not math.isclose(max(totals), min(totals), rel_tol=1e-6):
         return None
     if len({r.text for r in group.rollouts}) == 1:
         return "identical_texts"
