@@ -76,7 +76,7 @@ class Math(Leniency, Composable):
 
     list_means: ListMeans = "any"
     portable = True
-    rules_version = 2
+    rules_version = 3  # conditions around a box, labelled boxes, propositions
 
     def __post_init__(self) -> None:
         super().__post_init__()

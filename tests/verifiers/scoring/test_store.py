@@ -14,6 +14,8 @@ from referee.verifiers.scoring import Columns, RowError, StoreError, score_file
 from referee.verifiers.scoring.rows import Row
 from referee.verifiers.scoring.store import Store
 
+NOW = Exact.rules_version
+
 ROW = {"prompt": "?", "completion": "a", "answer": "a"}
 RUBRIC = Rubric({"right": Exact()})
 
@@ -42,7 +44,7 @@ def test_the_state_names_the_rubric_the_columns_and_the_version_of_each_verifier
     run(tmp_path / "out", Rubric({"right": any_of(Exact(), Exact(ignore_case=True)), "form": Exact()}))
     state = json.loads((tmp_path / "out.state.json").read_text())
     assert sorted(state) == ["columns", "rubric", "rules"]
-    assert state["rules"] == {"right": {"any_of": 1, "exact": 1}, "form": {"exact": 1}}
+    assert state["rules"] == {"right": {"any_of": 1, "exact": NOW}, "form": {"exact": NOW}}
 
 
 def test_going_on_across_a_change_of_the_rules_is_refused_with_the_way_out(
@@ -50,8 +52,10 @@ def test_going_on_across_a_change_of_the_rules_is_refused_with_the_way_out(
 ) -> None:
     run(tmp_path / "out")
     before = (tmp_path / "out").read_bytes()
-    monkeypatch.setattr(Exact, "rules_version", 2, raising=False)
-    with pytest.raises(StoreError, match=r"other rules.*right: exact was 1, is now 2.*--overwrite"):
+    monkeypatch.setattr(Exact, "rules_version", NOW + 1, raising=False)
+    with pytest.raises(
+        StoreError, match=rf"other rules.*right: exact was {NOW}, is now {NOW + 1}.*--overwrite"
+    ):
         run(tmp_path / "out")
     assert (tmp_path / "out").read_bytes() == before
     run(tmp_path / "out", overwrite=True)
@@ -62,7 +66,7 @@ def test_a_file_of_before_the_rules_had_versions_is_refused_too(tmp_path: Path) 
     run(tmp_path / "out")
     state = tmp_path / "out.state.json"
     state.write_text(json.dumps({k: v for k, v in json.loads(state.read_text()).items() if k != "rules"}))
-    with pytest.raises(StoreError, match="right: exact was unrecorded, is now 1"):
+    with pytest.raises(StoreError, match=f"right: exact was unrecorded, is now {NOW}"):
         run(tmp_path / "out")
 
 
