@@ -5,8 +5,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from referee.trainers import earlier_paths
+
 if __name__ != "referee.trainers":
     raise ImportError("import referee.trainers, not trainers")
+
+earlier_paths.install()
 
 if TYPE_CHECKING:  # for readers of types; a test holds it equal to the table below
     from referee.trainers.adapters.abstention import Abstained as Abstained

@@ -204,6 +204,21 @@ def test_a_checkpoint_of_adapters_goes_on_being_trained(tmp_path):
         load_policy(str(tmp_path / "first"), lora=LoRA(rank=3))
 
 
+def test_modules_are_found_by_the_paths_that_they_had():
+    import importlib
+
+    from referee.trainers.earlier_paths import _NOW
+    from referee.trainers.policy import policy
+
+    for earlier, now in _NOW.items():
+        module = importlib.import_module(earlier)
+        assert module is importlib.import_module(now)
+        assert module.__spec__.name == module.__name__ == now
+    assert importlib.import_module("referee.trainers.policy").LoRA is policy.LoRA
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("referee.trainers.loss")
+
+
 def test_the_tokenizers_own_end_comes_first():
     from types import SimpleNamespace
 
