@@ -150,12 +150,15 @@ class Completion:
     ``text`` is what is judged; where only ``messages`` are given it is the last assistant
     message's content. ``token_ids`` and ``logprobs`` (natural logarithms, one for each token) are
     what the sampler drew, kept so that training sees the very tokens that were sampled.
+    ``drawn_logprobs`` are those under the distribution that was drawn from, where that is another one
+    (narrowed by top-k or top-p).
     """
 
     text: str = ""
     messages: tuple[Message, ...] = ()
     token_ids: tuple[int, ...] | None = None
     logprobs: tuple[float, ...] | None = None
+    drawn_logprobs: tuple[float, ...] | None = None
     finish_reason: FinishReason | None = None
 
     def __post_init__(self) -> None:
@@ -166,12 +169,15 @@ class Completion:
                 _set(self, "text", _last_assistant(self.messages))
         if self.token_ids is not None:
             _set(self, "token_ids", tuple(int(t) for t in self.token_ids))
-        if self.logprobs is not None:
-            _set(self, "logprobs", tuple(_finite("logprobs", p) for p in self.logprobs))
-            if self.token_ids is not None and len(self.logprobs) != len(self.token_ids):
+        for name in ("logprobs", "drawn_logprobs"):
+            stated = getattr(self, name)
+            if stated is None:
+                continue
+            _set(self, name, tuple(_finite(name, p) for p in stated))
+            if self.token_ids is not None and len(stated) != len(self.token_ids):
                 raise ValueError(
-                    f"logprobs must have one value for each of the {len(self.token_ids)} token_ids, "
-                    f"got {len(self.logprobs)}"
+                    f"{name} must have one value for each of the {len(self.token_ids)} token_ids, "
+                    f"got {len(stated)}"
                 )
         if self.finish_reason is not None:
             _set(self, "finish_reason", _member(FinishReason, "finish_reason", self.finish_reason))

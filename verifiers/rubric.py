@@ -125,13 +125,16 @@ class Rubric:
 
     def at(self, step: int) -> Rubric:
         """Return the rubric with every scheduled weight fixed at its value in training step ``step``."""
-        fixed = {
-            name: replace(
-                part, weight=part.weight(step) if isinstance(part.weight, Schedule) else part.weight
-            )
+        weights = self.weights_at(step)
+        fixed = {name: replace(part, weight=weights[name]) for name, part in self.parts.items()}
+        return Rubric(fixed, abstention=self.abstention, truncation=self.truncation, thinking=self.thinking)
+
+    def weights_at(self, step: int) -> dict[str, float]:
+        """Return each part's weight in training step ``step``."""
+        return {
+            name: part.weight(step) if isinstance(part.weight, Schedule) else part.weight
             for name, part in self.parts.items()
         }
-        return Rubric(fixed, abstention=self.abstention, truncation=self.truncation, thinking=self.thinking)
 
     def marked(self, items: Sequence[Item]) -> Sequence[Item]:
         """Return the items with this rubric's thinking marks on their problems, which every verifier reads.

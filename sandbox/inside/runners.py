@@ -190,36 +190,36 @@ class _CaseResult(unittest.TestResult):
         self._counts = True
         self._failure: dict[str, Any] | None = None
 
-    def startTest(self, test: Any) -> None:  # noqa: N802
+    def startTest(self, test: Any) -> None:
         super().startTest(test)
         self._calls = self.tally.remote.calls
         self._counts, self._failure = True, None
 
-    def stopTest(self, test: Any) -> None:  # noqa: N802
+    def stopTest(self, test: Any) -> None:
         super().stopTest(test)
         self.finished += 1
         if self._failure is not None or self._counts:
             self.tally.add(passed=self._failure is None, failure=self._failure)
 
-    def addError(self, test: Any, err: Any) -> None:  # noqa: N802
+    def addError(self, test: Any, err: Any) -> None:
         self._note(test, err)
         self.errors.append((test, ""))
 
-    def addFailure(self, test: Any, err: Any) -> None:  # noqa: N802
+    def addFailure(self, test: Any, err: Any) -> None:
         self._note(test, err)
         self.failures.append((test, ""))
 
-    def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:  # noqa: N802
+    def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
         if err is not None:
             self.addFailure(subtest, err)
 
-    def addUnexpectedSuccess(self, test: Any) -> None:  # noqa: N802
+    def addUnexpectedSuccess(self, test: Any) -> None:
         self._failure = {"test": str(test), "line": 0, "error": "passed, and must not"}
 
-    def addExpectedFailure(self, test: Any, err: Any) -> None:  # noqa: N802
+    def addExpectedFailure(self, test: Any, err: Any) -> None:
         pass
 
-    def addSkip(self, test: Any, reason: str) -> None:  # noqa: N802
+    def addSkip(self, test: Any, reason: str) -> None:
         if self.tally.remote.calls != self._calls:  # it asked the solution first
             self._failure = {"test": str(test), "line": 0, "error": f"skipped: {reason}"[:500]}
         elif isinstance(test, unittest.TestCase):

@@ -206,7 +206,7 @@ def test_bad_input_is_named(batch) -> None:
         policy_loss(new, old, advantages, mask, ratio="word")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"dual_clip must be above 1 \+ clip_high = 1.2, got 1.0"):
         policy_loss(new, old, advantages, mask, dual_clip=1.0)
-    with pytest.raises(ValueError, match="by must be one of token, sequence, constant, got 'mean'"):
+    with pytest.raises(ValueError, match="by must be one of token, sequence, constant, sum, got 'mean'"):
         aggregate(new, mask, by="mean", normaliser=1.0)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="max_new_tokens must be at least 1"):
         loss_normaliser(mask, by="constant")

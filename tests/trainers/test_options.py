@@ -64,7 +64,7 @@ def test_no_list_of_choices_is_written_a_second_time() -> None:
         (lambda: replace(preset("ppo"), score_norm=1), "score_norm must be one of none, scale, whiten, got 1"),
         (lambda: Training(off_policy="drop"), "off_policy must be one of none, truncate, mask, got 'drop'"),
         (lambda: SFT(schedule="step"), "schedule must be one of constant, linear, cosine, got 'step'"),
-        (lambda: one_of("by", "mean", options.Aggregation), "by must be one of token, sequence, constant, got 'mean'"),
+        (lambda: one_of("by", "mean", options.Aggregation), "by must be one of token, sequence, constant, sum, got 'mean'"),
     ],
 )  # fmt: skip
 def test_a_choice_that_is_none_is_refused_at_construction(make, said) -> None:
@@ -102,7 +102,7 @@ def test_every_number_is_finite(record, name, value) -> None:
         *((SFT, n, -1) for n in ("steps", "learning_rate", "warmup_steps", "weight_decay", "max_grad_norm")),
         *((SFT, n, 0) for n in ("batch_size", "micro_batch_tokens")),
         *((Preset, n, 0) for n in ("group_size", "batch_size", "mini_batch_size", "max_new_tokens")),
-        *((Preset, n, 0) for n in ("epochs", "update_epochs", "kl_horizon")),
+        *((Preset, n, 0) for n in ("updates", "update_epochs", "kl_horizon")),
         *((Preset, n, -0.1) for n in ("learning_rate", "temperature", "clip_low", "clip_high", "value_clip")),
         *((Preset, n, 1.1) for n in ("gamma", "lam")),
         *((Training, n, 1.0) for n in ("beta1", "beta2")),

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from referee.trainers.loop.critic import Critic
-from referee.trainers.loop.grpo import check
 from referee.trainers.loop.ppo import PPOTrainer
 from referee.trainers.loop.run_options import Training
 from referee.trainers.objective.advantages import gae, whiten
+from referee.trainers.objective.preset_check import check
 from referee.trainers.objective.presets import preset
 from referee.trainers.policy.batch import batch_logprobs
 from referee.trainers.policy.policy import LoRA, add_adapters, tiny_policy
@@ -46,7 +46,7 @@ def make(tiny):
 
 
 def weights(t):
-    return torch.cat([p.detach().flatten().clone() for p in t._trained])
+    return torch.cat([p.detach().flatten().clone() for p in t.learner.trained])
 
 
 def randomise(critic):
@@ -122,11 +122,11 @@ def test_the_critic_starts_at_nothing_so_that_first_advantages_are_rewards_to_go
 
 
 def gradient_of(t, batch):
-    for p in t._trained:
+    for p in t.learner.trained:
         p.grad = None
     loss = t.backward(batch)
     return loss, torch.cat(
-        [torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in t._trained]
+        [torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in t.learner.trained]
     )
 
 
@@ -156,7 +156,7 @@ def test_the_gradient_of_the_loss_against_finite_differences(make):
     # transformers normalises in float32, whatever the weights' type: smaller steps would measure its rounding
     losses, start = [], weights(t)
     for sign in (1, -1):
-        torch.nn.utils.vector_to_parameters(start + sign * step, t._trained)
+        torch.nn.utils.vector_to_parameters(start + sign * step, t.learner.trained)
         losses.append(float(gradient_of(t, batch)[0]))
     assert abs(float(step @ gradient)) > 1e-6
     assert (losses[0] - losses[1]) / 2 == pytest.approx(float(step @ gradient), rel=1e-2)
@@ -199,8 +199,8 @@ def test_with_adapters_one_copy_of_the_weights_serves_policy_reference_and_criti
     t = make(critic="model", lora=True)
     base = {n: p.clone() for n, p in t.policy.model.named_parameters() if ".lora_" not in n}
     size = sum(p.numel() for p in t.policy.model.parameters())
-    trained = sum(p.numel() for p in t._trained)
-    assert t.reference is None
+    trained = sum(p.numel() for p in t.learner.trained)
+    assert t.reference.model is None
     assert size - trained + t.critic.head.weight.numel() + 1 == sum(p.numel() for p in base.values())
     batch, _ = t.pack(t.rollout(range(16)))
     reference = batch.ref_logprobs_BT.clone()
@@ -208,7 +208,9 @@ def test_with_adapters_one_copy_of_the_weights_serves_policy_reference_and_criti
     t.update(batch)
     assert (weights(t) != before).float().mean() > 0.9
     assert all(torch.equal(p, base[n]) for n, p in t.policy.model.named_parameters() if n in base)
-    assert torch.allclose(t._reference_logprobs(batch), reference)
+    assert torch.allclose(
+        t.learner.with_logprobs(batch, t.reference, t.preset, t.training, step=0).ref_logprobs_BT, reference
+    )
 
 
 def test_the_update_stops_where_the_policy_has_moved_too_far(make):

@@ -16,14 +16,16 @@ from referee.envs.procedural import Draft
 from referee.envs.records import Rollout, Stop, Turn
 from referee.envs.rollout import tokens_of
 from referee.envs.stream import Stream
-from referee.trainers.loop.grpo import GroupTrainer, check
+from referee.trainers.loop.grpo import GroupTrainer
 from referee.trainers.loop.heldout import measure
 from referee.trainers.loop.ppo import PPOTrainer
 from referee.trainers.loop.rollouts import MultiTurn, SingleTurn, demonstration, row_of
 from referee.trainers.loop.run_options import Training
 from referee.trainers.loop.sft import SFT, fine_tune
-from referee.trainers.objective.credit import to_tokens, turn_advantages, turn_rewards
+from referee.trainers.objective.advantages import gae
+from referee.trainers.objective.preset_check import check
 from referee.trainers.objective.presets import preset
+from referee.trainers.objective.turns import to_tokens, turn_advantages, turn_rewards
 from referee.trainers.policy.policy import Tiny, tiny_policy
 from referee.trainers.policy.sampling import Sampling
 from referee.trainers.record.run_record import Run
@@ -114,7 +116,7 @@ def test_exactly_the_sampled_tokens_are_trained_on():
         assert tuple(masked_in) == r.sampled_ids
         assert int(batch.lengths_B[row]) == len(tokens_of(r).token_ids) > len(r.sampled_ids)
     # What the trainer computes for those tokens is what they were sampled with, observations and all.
-    ours = t._logprobs(t.model, batch)
+    ours = t.learner.logprobs(t.learner.model, batch, t.training, temperature=t.preset.temperature)
     assert torch.allclose(ours, batch.sampler_logprobs_BT, atol=1e-4)
 
 
@@ -206,9 +208,13 @@ def test_a_critic_sees_each_turns_reward_at_its_last_token():
     groups = t.rollout(range(4))
     rollouts = [r for g in groups for r in g.rollouts]
     batch, _ = t.pack(groups)
-    decided_NG = torch.ones(len(groups), t.preset.group_size, dtype=torch.bool)
-    paid = t._token_rewards(rollouts, batch, batch.mask_BT.bool(), decided_NG)
-    assert torch.equal(paid, turn_rewards(rollouts, batch.mask_BT))
+    _, rewards_to_go = gae(
+        turn_rewards(rollouts, batch.mask_BT),
+        torch.zeros_like(batch.mask_BT),
+        batch.mask_BT,
+        lam=t.preset.lam,
+    )
+    assert torch.allclose(batch.returns_BT, rewards_to_go, atol=1e-5)  # the critic began at 0
     figures, _, _ = t.take_step()
     assert figures["value_loss"] > 0
 
@@ -274,7 +280,7 @@ def test_a_prompt_that_leaves_no_room_is_truncated_and_no_crash():
     assert {(r.stop, len(r.turns)) for g in groups for r in g.rollouts} == {(Stop.TOKENS, 0)}
     figures, _, _ = t.take_step()
     assert figures["truncated"] == 1.0
-    t._measure()
+    t.measure()
 
 
 def test_a_player_can_be_imitated():

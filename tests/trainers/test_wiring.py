@@ -33,7 +33,13 @@ def weights(policy):
 def test_adapters_train_with_every_preset_and_with_the_kl_to_where_they_began(name, track_kl):
     policy = load_policy("tiny", tiny=SMALL, lora=LoRA(rank=2, alpha=4))
     before = weights(policy)
-    t = trainer(name, policy=policy, training=Training(steps=1, track_kl=track_kl), mini_batch_size=None)
+    t = trainer(
+        name,
+        policy=policy,
+        training=Training(steps=1, track_kl=track_kl),
+        mini_batch_size=None,
+        mask_truncated=False,
+    )
     figures, _, _ = t.take_step()
     assert figures["grad_norm"] >= 0
     if track_kl or t.preset.kl_coef:
@@ -50,9 +56,9 @@ def test_a_batch_that_is_updated_more_than_once_has_its_old_log_probabilities(mi
 
 def test_the_controller_of_the_kl_sees_the_whole_batch():
     t = trainer("ppo", mini_batch_size=2, update_epochs=1)
-    torch.nn.init.normal_(t.reference.get_output_embeddings().weight, std=0.5)
+    torch.nn.init.normal_(t.reference.model.get_output_embeddings().weight, std=0.5)
     batch, _ = t.pack(t.collect()[0])
-    gap = ((t._before(batch) - batch.ref_logprobs_BT) * batch.mask_BT).sum(-1).mean()
+    gap = ((batch.before_BT - batch.ref_logprobs_BT) * batch.mask_BT).sum(-1).mean()
     assert t.update(batch)["kl_sequence"] == pytest.approx(float(gap), rel=1e-4)
 
 
@@ -96,7 +102,7 @@ def test_accelerates_accumulation_divides_nothing():
 
 def test_norms_and_biases_do_not_decay():
     t = trainer("grpo_trl", training=Training(steps=1, weight_decay=0.5))
-    groups = {g["weight_decay"]: g["params"] for g in t.optimizer.param_groups}
+    groups = {g["weight_decay"]: g["params"] for g in t.learner.optimizer.param_groups}
     assert all(p.dim() > 1 for p in groups[0.5])
     assert all(p.dim() == 1 for p in groups[0.0])
 
@@ -149,7 +155,7 @@ def test_gdpo_charges_the_penalties_of_the_reward(changes):
         t = trainer("grpo_trl", advantage="gdpo", **more)
         if t.reference is not None:
             torch.manual_seed(0)
-            torch.nn.init.normal_(t.reference.get_output_embeddings().weight, std=0.5)
+            torch.nn.init.normal_(t.reference.model.get_output_embeddings().weight, std=0.5)
         return t.pack(t.collect()[0])[0].advantages_BT
 
     assert not torch.equal(run(), run(**changes))

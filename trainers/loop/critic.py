@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from referee.trainers.objective.options import CriticKind, one_of
 from referee.trainers.policy.policy import Policy
+from referee.trainers.policy.reference import active_adapter
 
 _ADAPTER = "critic"
 
@@ -50,7 +51,8 @@ class Critic:
                 torch.manual_seed(seed)
                 policy.model.add_adapter(_ADAPTER, policy.model.peft_config["default"])
             self._own = [p for name, p in policy.model.named_parameters() if f".{_ADAPTER}." in name]
-            self._train_adapter()
+            for p in self._own:  # peft freezes those that are not active
+                p.requires_grad_()
         elif kind == "model":
             self._body = copy.deepcopy(model.base_model)
             self._own = list(self._body.parameters())
@@ -72,7 +74,8 @@ class Critic:
 
     def values(self, tokens_BT: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``values_BT``, V before each token (0 before the first), and ``after_BT``, V after it."""
-        with self._adapter() if self.kind == "model" and self._policy.has_adapters else nullcontext():
+        switched = self.kind == "model" and self._policy.has_adapters
+        with active_adapter(self._policy.model, _ADAPTER) if switched else nullcontext():
             hidden_BTH = self._body(input_ids=tokens_BT, use_cache=False).last_hidden_state
         after_BT = self._head(hidden_BTH)
         return nn.functional.pad(after_BT[:, :-1], (1, 0)), after_BT
@@ -95,19 +98,11 @@ class Critic:
         values_BC = self._head(hidden_BCH)
         return values_BC.new_zeros(mask_BT.shape).index_copy(1, columns + 1, values_BC)
 
+    def values_beside(self, hidden: list[Tensor], tokens_BT: Tensor, mask_BT: Tensor) -> Tensor:
+        """Return ``values_BT`` beside a pass of the policy that was :meth:`watching`."""
+        if self.kind == "head" and hidden:
+            return self.values_of(hidden[0], mask_BT)
+        return self.values(tokens_BT)[0]
+
     def _head(self, hidden_BTH: Tensor) -> Tensor:
         return self.head(hidden_BTH.to(self.head.weight.dtype))[..., 0]  # type: ignore[no-any-return]
-
-    @contextmanager
-    def _adapter(self) -> Iterator[None]:
-        self._policy.model.set_adapter(_ADAPTER)
-        try:
-            yield
-        finally:
-            self._policy.model.set_adapter("default")
-            self._train_adapter()
-
-    def _train_adapter(self) -> None:
-        """Keep the adapter trainable: peft freezes those that are not active."""
-        for p in self._own:
-            p.requires_grad_()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from referee.trainers.loop.rollouts import Rollouts, SingleTurn
+from referee.trainers.loop.spreading import roll_out_together
+from referee.trainers.placement import Placement
 from referee.trainers.policy.policy import Policy
 from referee.trainers.policy.sampling import Sampling, seed_of
 from referee.verifiers.intervals import wilson
+from referee.verifiers.jsonl import to_dict
 from referee.verifiers.records import Completion, Problem, Reward
 from referee.verifiers.rubric import Rubric, best_total, passes
 
@@ -45,17 +49,20 @@ def measure(
     samples: int = 1,
     seed: int = 0,
     rollouts: Rollouts | None = None,
+    placement: Placement | None = None,
 ) -> tuple[HeldOut, list[tuple[Problem, Completion, Reward]]]:
     """Sample each problem ``samples`` times, score, and return the measures and what was seen.
 
     With several samples the completions of one problem are not independent: pass@1 is their mean,
     and the interval then takes the problems, not the completions, as what was drawn. ``rollouts`` says
     how problems are gone through, a completion each where it is None; of an episode of several turns
-    the last completion is returned.
+    the last completion is returned. With a ``placement`` all its processes share the work.
     """
     if not problems:
         raise ValueError("problems must have at least one problem, got none")
-    groups = (rollouts or SingleTurn())(
+    groups = roll_out_together(
+        rollouts or SingleTurn(),
+        placement or Placement(),
         policy,
         problems,
         rubric,
@@ -93,6 +100,31 @@ def measure(
     )
     last = [r.turns[-1].completion if r.turns else Completion() for r in seen]
     return held, [(r.problem, c, paid) for r, c, paid in zip(seen, last, rewards, strict=True)]
+
+
+def measure_both(
+    policy: Policy,
+    problems: Sequence[Problem],
+    rubric: Rubric,
+    *,
+    sampling: Sampling,
+    samples: int = 0,
+    seed: int = 0,
+    rollouts: Rollouts | None = None,
+    placement: Placement | None = None,
+) -> dict[str, Any]:
+    """Return what :func:`measure` says greedily and, with ``samples``, by sampling, as plain values."""
+    modes = {"greedy": (replace(sampling, temperature=0.0), 1)}
+    if samples:
+        modes["sampled"] = (sampling, samples)
+    out = {}
+    for name, (how, count) in modes.items():
+        held, _ = measure(
+            policy, problems, rubric,
+            sampling=how, samples=count, seed=seed, rollouts=rollouts, placement=placement,
+        )  # fmt: skip
+        out[name] = to_dict(held)
+    return out
 
 
 def pass_at_k(samples: int, passed: int, k: int) -> float:

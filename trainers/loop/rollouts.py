@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from referee.envs.dialogue import dialogue_for
@@ -64,25 +64,51 @@ class SingleTurn:
         policy_step: int = 0,
     ) -> list[Group]:
         """Return a group of paid completions for each problem."""
+        drawn = self.draw(
+            policy, problems, group_size=group_size, sampling=sampling, seeds=seeds, policy_step=policy_step
+        )
+        return self.pay(problems, drawn, rubric)
+
+    def draw(
+        self,
+        policy: Policy,
+        problems: Sequence[Problem],
+        *,
+        group_size: int,
+        sampling: Sampling,
+        seeds: Sequence[int],
+        siblings: Sequence[Sequence[int]] | None = None,
+        policy_step: int = 0,
+    ) -> list[list[Rollout]]:
+        """Return each problem's rollouts, not yet paid: all siblings, or those whose numbers are given."""
         prompts = [tuple(policy.encode(p.prompt)) for p in problems]
-        sampled = sample(policy, prompts, group_size=group_size, sampling=sampling, seeds=seeds)
-        items = [
-            Item(c, problem, i)
-            for i, (problem, completions) in enumerate(zip(problems, sampled, strict=True))
-            for c in completions
+        sampled = sample(
+            policy, prompts, group_size=group_size, sampling=sampling, seeds=seeds, siblings=siblings
+        )
+        return [
+            [
+                Rollout(
+                    problem=problem,
+                    turns=(Turn(completion=c),),
+                    stop=Stop.TOKENS if c.truncated else Stop.TERMINATED,
+                    policy_step=policy_step,
+                    prompt_ids=prompt,
+                )
+                for c in completions
+            ]
+            for problem, prompt, completions in zip(problems, prompts, sampled, strict=True)
         ]
-        rollouts = [
-            Rollout(
-                problem=item.problem,
-                turns=(Turn(completion=item.completion),),
-                stop=Stop.TOKENS if item.completion.truncated else Stop.TERMINATED,
-                reward=reward,
-                policy_step=policy_step,
-                prompt_ids=prompts[item.group],
-            )
-            for item, reward in zip(items, rubric.score_items(items), strict=True)
+
+    def pay(
+        self, problems: Sequence[Problem], drawn: Sequence[Sequence[Rollout]], rubric: Rubric
+    ) -> list[Group]:
+        """Return the groups with what the rubric pays, all in one batch in which siblings are together."""
+        items = [Item(r.completion, r.problem, i) for i, group in enumerate(drawn) for r in group]
+        rewards = iter(rubric.score_items(items))
+        return [
+            Group(problem=problem, rollouts=tuple(replace(r, reward=next(rewards)) for r in group))
+            for problem, group in zip(problems, drawn, strict=True)
         ]
-        return _groups(problems, rollouts, group_size)
 
     def figures(self, groups: Sequence[Group]) -> dict[str, float]:
         """Return none: the figures that every group has say it all."""
@@ -184,9 +210,18 @@ def row_of(rollout: Rollout, policy: Policy) -> TokenRow:
     if rollout.prompt_ids is None and len(rollout.turns) == 1:
         one = rollout.completion
         prompt = policy.encode(rollout.problem.prompt)
-        return completion_row(prompt, one.token_ids or (), one.logprobs or ())
+        drawn = one.drawn_logprobs if known else None
+        return completion_row(prompt, one.token_ids or (), one.logprobs or (), drawn or ())
     tokens = tokens_of(rollout)
-    return TokenRow(token_ids=tokens.token_ids, mask=tokens.mask, logprobs=tokens.logprobs if known else ())
+    written = [turn.completion for turn in rollout.turns]
+    narrowed = known and any(c.drawn_logprobs is not None for c in written)
+    logps = iter([p for c in written for p in c.drawn_logprobs or c.logprobs or ()])
+    return TokenRow(
+        token_ids=tokens.token_ids,
+        mask=tokens.mask,
+        logprobs=tokens.logprobs if known else (),
+        drawn=tuple(next(logps) if chosen else 0.0 for chosen in tokens.mask) if narrowed else (),
+    )
 
 
 def _groups(problems: Sequence[Problem], rollouts: Sequence[Rollout], size: int) -> list[Group]:

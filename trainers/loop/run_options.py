@@ -14,6 +14,8 @@ from referee.trainers.objective.options import (
     check_options,
     is_share,
 )
+from referee.trainers.objective.presets import Preset
+from referee.trainers.policy.sampling import Sampling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,37 @@ class Training:
             )
         if self.deadline_s is not None and not self.deadline_s > 0:
             raise ValueError(f"deadline_s must be above 0 or None, got {self.deadline_s}")
+
+    def warnings(self, preset: Preset) -> tuple[str, ...]:
+        """Say which options were set that have no effect beside the others and a preset's."""
+        compared = preset.kl_coef or self.track_kl
+        no_kl = "" if compared else "nothing is compared with a reference; set kl_coef or track_kl"
+        off = "off_policy is none" if self.off_policy == "none" else ""
+        reasons = {
+            "reference": no_kl,
+            "reference_decay": no_kl or ("" if self.reference == "average" else "the reference is frozen"),
+            "off_policy_level": off,
+            "off_policy_low": off,
+            "off_policy_high": off,
+            "max_refills": "" if preset.refill_groups else "refill_groups is off",
+            "scoring_workers": "" if self.deadline_s is not None else "deadline_s is None",
+        }
+        plain = Training()
+        return tuple(
+            f"{name} has no effect: {why}"
+            for name, why in reasons.items()
+            if why and getattr(self, name) != getattr(plain, name)
+        )
+
+    def sampling(self, preset: Preset) -> Sampling:
+        """Return how completions of a training step are drawn."""
+        return Sampling(
+            max_new_tokens=preset.max_new_tokens,
+            temperature=preset.temperature,
+            top_p=self.top_p,
+            top_k=self.top_k,
+            rows=self.rows,
+        )
 
     def rate(self, step: int) -> float:
         """Return the share of the learning rate in training step ``step``, counted from 0.

@@ -6,22 +6,25 @@ section 2.3). Any model, in full or through adapters.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
 from accelerate import Accelerator
+from torch import Tensor
 
 from referee.envs.records import Rollout
+from referee.trainers.loop.learner import decay_groups
 from referee.trainers.loop.rollouts import row_of
 from referee.trainers.loop.run_options import Training
 from referee.trainers.loop.shuffling import item_at
 from referee.trainers.objective.options import RateSchedule, at_least, check_options
-from referee.trainers.policy.batch import TokenRow, batch_logprobs, collate, completion_row
+from referee.trainers.placement import Placement, Share
+from referee.trainers.policy.batch import Batch, TokenRow, batch_logprobs, collate, completion_row
+from referee.trainers.policy.dropout import RowDropout
 from referee.trainers.policy.policy import Policy
+from referee.trainers.policy.sampling import seed_of
 from referee.verifiers.records import Problem
 
 Demonstration: TypeAlias = "tuple[Problem, str] | Rollout"
@@ -82,46 +85,44 @@ def fine_tune(
     an index.
     """
     o = options or SFT()
-    accelerator = accelerator or Accelerator()
-    trained = [p for p in policy.model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=o.learning_rate, weight_decay=o.weight_decay, fused=True)
-    model, optimizer = accelerator.prepare(policy.model, optimizer)
+    placement = Placement(accelerator)
+    model = placement.model(policy.model)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = placement.optimizer(
+        torch.optim.AdamW(decay_groups(trained, o.weight_decay), lr=o.learning_rate, fused=True)
+    )
+    dropout = RowDropout(policy.model)
     rate = Training(steps=o.steps, schedule=o.schedule, warmup_steps=o.warmup_steps).rate
-    rank, world = accelerator.process_index, accelerator.num_processes
     losses: list[float] = []
     model.train()
     for step in range(o.steps):
         for group in optimizer.param_groups:
             group["lr"] = o.learning_rate * rate(step)
-        chosen = [
-            _demonstration(demonstrations, step * o.batch_size + i, o.seed) for i in range(o.batch_size)
-        ]
-        rows = [
-            row_of(shown, policy) if isinstance(shown, Rollout) else demonstration_row(policy, *shown)
-            for shown in chosen
-        ]
-        tokens = sum(sum(row.mask) for row in rows)
-        mine = rows[rank::world]  # where there are fewer rows than processes, one without brings zeros
-        batch = collate(mine or rows[:1], pad_id=policy.pad_id, device=accelerator.device)
-        weight = float(bool(mine))
-        total = torch.zeros((), device=accelerator.device)
-        parts = batch.split(o.micro_batch_tokens)
-        for i, part in enumerate(parts):
-            micro = batch.select(part)
-            # processes meet once a step, however many micro-batches each has
-            with nullcontext() if i + 1 == len(parts) else accelerator.no_sync(model):
+        positions = range(step * o.batch_size, (step + 1) * o.batch_size)
+        rows = [_row(policy, _demonstration(demonstrations, i, o.seed)) for i in positions]
+        batch = collate(rows, pad_id=policy.pad_id, device=placement.device)
+        tokens = float(batch.mask_BT.sum())
+
+        def loss_of(share: Share, batch: Batch = batch, tokens: float = tokens, step: int = step) -> Tensor:
+            micro = batch.select(share.rows_B)
+            seeds = [seed_of(o.seed, "dropout", step, row) for row in share.rows_B.tolist()]
+            with dropout.of_rows(seeds):
                 logprobs_BT, _ = batch_logprobs(model, micro.tokens_BT, micro.mask_BT)
-                loss = -logprobs_BT.sum() / tokens * weight
-                accelerator.backward(loss * world * accelerator.gradient_accumulation_steps)
-            total += loss.detach()
-        accelerator.clip_grad_norm_(trained, o.max_grad_norm or math.inf)
+            return -logprobs_BT.sum() / tokens
+
+        total = placement.backward(model, placement.shares(batch, tokens=o.micro_batch_tokens), loss_of)
+        placement.clip(trained, o.max_grad_norm)
         optimizer.step()
         optimizer.zero_grad()
-        losses.append(float(accelerator.reduce(total, reduction="sum")))
+        losses.append(float(placement.summed(total)))
         if on_step is not None:
             on_step({"step": step + 1, "loss": losses[-1]})
     model.eval()
     return losses
+
+
+def _row(policy: Policy, shown: Demonstration) -> TokenRow:
+    return row_of(shown, policy) if isinstance(shown, Rollout) else demonstration_row(policy, *shown)
 
 
 def _demonstration(

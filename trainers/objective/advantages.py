@@ -62,6 +62,25 @@ def rloo_advantages(rewards_NG: Tensor, mask_NG: Tensor | None = None) -> Tensor
     return centred * n / (n - 1).clamp(min=1)
 
 
+def maxrl_advantages(rewards_NG: Tensor, mask_NG: Tensor | None = None) -> Tensor:
+    """MaxRL: how much better than its siblings, in units of what the group is paid on average.
+
+    A_i = (r_i - mean(r)) / mean(r)        (Maximum Likelihood Reinforcement Learning,
+    Tajwar et al. 2026, arXiv 2602.02710)
+
+    With rewards of 0 and 1 the sum over a group estimates the gradient of the log of the pass rate, truncated
+    at the group's size, where GRPO's siblings estimate that of the pass rate: rare successes count for more.
+    A group whose mean is 0 or below has nothing to divide by, and no signal.
+
+    >>> maxrl_advantages(torch.tensor([[1.0, 0.0, 0.0, 0.0]]))
+    tensor([[ 3., -1., -1., -1.]])
+    """
+    r, m = _masked(rewards_NG, mask_NG)
+    mean = _mean(r, m, dim=-1)
+    centred = (r - mean).masked_fill(~m | no_signal(r, m)[..., None] | ~(mean > 0), 0.0)
+    return _safe_divide(centred, mean)
+
+
 def reinforce_advantages(
     rewards_NG: Tensor, mask_NG: Tensor | None = None, *, baseline: Baseline = "batch"
 ) -> Tensor:

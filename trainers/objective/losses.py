@@ -149,7 +149,7 @@ def loss_normaliser(
     mask = mask_BT.bool()
     if by == "token":
         return mask.sum()
-    if by == "sequence":
+    if by in ("sequence", "sum"):
         return mask.any(-1).sum()
     if max_new_tokens is None or max_new_tokens < 1:
         raise ValueError(f'max_new_tokens must be at least 1 where by is "constant", got {max_new_tokens}')
@@ -163,7 +163,10 @@ def loss_weights(mask_BT: Tensor, *, by: Aggregation = "token", normaliser: Tens
     sequence: 1 / (its sequence's length * normaliser): the mean over each sequence, then over
     sequences, so that tokens of long ones count less (GRPO, DeepSeekMath equation 3; TRL's ``grpo``).
     constant: 1 / normaliser, which counts max_new_tokens for every sequence: no bias towards length
-    either way (Dr. GRPO, Liu et al. 2025; TRL's ``dr_grpo``). 0 outside the mask.
+    either way (Dr. GRPO, Liu et al. 2025; TRL's ``dr_grpo``).
+    sum: 1 / normaliser, which counts sequences: the sum over each sequence, then the mean over sequences,
+    as REINFORCE has it for the sequence's log-probability (Ahmadian et al. 2024; TRL's RLOO). 0 outside
+    the mask.
     ``normaliser`` is :func:`loss_normaliser` of the whole batch that one optimiser step sees.
     """
     one_of("by", by, Aggregation)

@@ -9,16 +9,16 @@ from __future__ import annotations
 import math
 from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
-Advantage: TypeAlias = Literal["group", "rloo", "reinforce", "reinforce_pp", "gdpo", "gae"]
+Advantage: TypeAlias = Literal["group", "rloo", "reinforce", "reinforce_pp", "maxrl", "gdpo", "gae"]
 Std: TypeAlias = Literal["none", "population", "sample", "batch"]
 SharedBaseline: TypeAlias = Literal["none", "group"]
 Baseline: TypeAlias = Literal["none", "group", "batch"]
 Loss: TypeAlias = Literal["clip", "cispo", "reinforce"]
 Level: TypeAlias = Literal["token", "sequence"]
-Aggregation: TypeAlias = Literal["token", "sequence", "constant"]
+Aggregation: TypeAlias = Literal["token", "sequence", "constant", "sum"]
 Estimator: TypeAlias = Literal["k1", "k2", "k3"]
 KLPlace: TypeAlias = Literal["loss", "reward"]
-Credit: TypeAlias = Literal["episode", "turn"]
+CreditUnit: TypeAlias = Literal["episode", "turn"]
 CriticKind: TypeAlias = Literal["head", "model"]
 ScoreNorm: TypeAlias = Literal["none", "scale", "whiten"]
 RateSchedule: TypeAlias = Literal["constant", "linear", "cosine"]

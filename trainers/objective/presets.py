@@ -6,13 +6,14 @@ the peer ran with. Change one with :func:`dataclasses.replace`; name one in a re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields, replace
 
 from referee.trainers.objective.options import (
     Advantage,
     Aggregation,
     Baseline,
-    Credit,
+    CreditUnit,
     CriticKind,
     Estimator,
     KLPlace,
@@ -36,7 +37,7 @@ class Preset:
     """The paper or the peer whose numbers these are."""
     advantage: Advantage = "group"
     """What a total means beside others: ``group`` (GRPO), ``rloo``, ``reinforce``, ``reinforce_pp``,
-    ``gdpo``, or ``gae`` with a critic (PPO). See :mod:`referee.trainers.objective.advantages`."""
+    ``maxrl``, ``gdpo``, or ``gae`` with a critic (PPO). See :mod:`referee.trainers.objective.advantages`."""
     std: Std = "population"
     """What ``group`` divides by: the group's standard deviation over n or n - 1, the batch's, or nothing."""
     advantage_eps: float = 1e-4
@@ -55,8 +56,8 @@ class Preset:
     dual_clip: float | None = None
     """Where the advantage is negative, the loss is at most this many times its size; None for no bound."""
     aggregation: Aggregation = "sequence"
-    """How tokens' losses are summed up: each ``token`` the same, each ``sequence`` the same, or over
-    ``constant`` ``max_new_tokens``."""
+    """How tokens' losses are summed up: each ``token`` the same, each ``sequence`` the same, over
+    ``constant`` ``max_new_tokens``, or the ``sum`` over a sequence, each sequence's the same."""
     kl_coef: float = 0.0
     """What a nat of KL to the reference costs; 0 for no reference."""
     kl_estimator: Estimator = "k3"
@@ -68,15 +69,16 @@ class Preset:
     group_size: int = 8
     """Completions sampled for each problem."""
     batch_size: int = 16
-    """Completions in one optimiser step (PPO: in one step's sampling)."""
+    """Completions sampled in one step."""
+    updates: int = 1
+    """Optimiser steps that one pass over a sampled batch makes of it. From the second on, the policy is no
+    longer the one that sampled: only then have the ratio and its clip something to do."""
     mini_batch_size: int | None = None
-    """Completions in one of PPO's optimiser steps; None for all of them."""
+    """Completions in one optimiser step; None for ``batch_size / updates``, rounded up."""
     temperature: float = 1.0
     """At which the policy samples."""
     max_new_tokens: int = 1024
     """Tokens after which a completion is cut off."""
-    epochs: int = 1
-    """Passes over the problems that the source ran. A run here is as long as its ``Training.steps``."""
     update_epochs: int = 1
     """Passes over one sampled batch."""
     refill_groups: bool = False
@@ -85,7 +87,7 @@ class Preset:
     """Over so many tokens before ``max_new_tokens`` the reward falls linearly by 1 (DAPO); 0 for none."""
     mask_truncated: bool = False
     """Leave truncated completions out of the loss, though not out of the baseline."""
-    credit: Credit = "episode"
+    credit: CreditUnit = "episode"
     """Whether all turns of an episode share what was paid in all, or each has what came after it
     (:mod:`referee.trainers.objective.credit`)."""
     gamma: float = 1.0
@@ -134,20 +136,43 @@ class Preset:
     def __post_init__(self) -> None:
         check_options(self)
         at_least(self, 1, "group_size", "batch_size", "mini_batch_size", "max_new_tokens")
-        at_least(self, 1, "epochs", "update_epochs", "kl_horizon")
+        at_least(self, 1, "updates", "update_epochs", "kl_horizon")
         at_least(self, 0, "learning_rate", "temperature", "advantage_eps", "clip_low", "clip_high")
         at_least(self, 0, "value_clip", "overlong_tokens")
         is_share(self, "gamma", "lam")
 
+    @property
+    def step_size(self) -> int:
+        """Completions in one optimiser step."""
+        return self.mini_batch_size or math.ceil(self.batch_size / self.updates)
+
+    @property
+    def steps_a_batch(self) -> int:
+        """Optimiser steps that a sampled batch gives in all its passes."""
+        return self.update_epochs * math.ceil(self.batch_size / self.step_size)
+
     def warnings(self) -> tuple[str, ...]:
-        """Say what is likely to go wrong with these settings."""
-        found = []
-        if self.advantage in ("group", "rloo", "gdpo") and self.temperature < 0.7:
+        """Say what is likely to go wrong with these settings, and which of them change nothing."""
+        from referee.trainers.objective.effects import without_effect
+
+        own = PRESETS.get(self.name)
+        base = {f.name: getattr(own, f.name) if own else f.default for f in fields(self)}
+        found = [
+            f"{option} has no effect: {why}"
+            for option, why in without_effect(self).items()
+            if getattr(self, option) != base[option]
+        ]
+        if self.loss == "reinforce" and self.steps_a_batch > 1:
+            found.append(
+                f"a batch gives {self.steps_a_batch} optimiser steps, and the loss reinforce has no ratio: "
+                "from the second on its gradient is that of another policy; the loss clip corrects for it"
+            )
+        if self.advantage in ("group", "rloo", "gdpo", "maxrl") and self.temperature < 0.7:
             found.append(
                 f"temperature should be at least 0.7, got {self.temperature}: "
                 "siblings that are alike have equal rewards, and a group of equal rewards teaches nothing"
             )
-        if self.advantage in ("group", "rloo", "gdpo") and self.group_size < 2:
+        if self.advantage in ("group", "rloo", "gdpo", "maxrl") and self.group_size < 2:
             found.append(
                 f"group_size should be at least 2, got {self.group_size}: one sibling has no baseline"
             )
@@ -156,19 +181,32 @@ class Preset:
 
 GRPO = Preset(
     name="grpo",
-    source="Shao et al. 2024, DeepSeekMath (arXiv 2402.03300), section 4.1 and equation 3",
+    source="Shao et al. 2024, DeepSeekMath (arXiv 2402.03300), section 4.2 and equation 3",
     std="population",
-    advantage_eps=1e-4,
     aggregation="sequence",
     kl_coef=0.04,
-    learning_rate=2e-7,
-    group_size=8,
-    batch_size=16,
-    temperature=0.9,
+    learning_rate=1e-6,
+    group_size=64,
+    batch_size=1024,
     max_new_tokens=1024,
-    epochs=3,
 )
-"""DeepSeekMath: std over n, mean over each sequence, k3 in the loss with weight .04."""
+"""DeepSeekMath: std over n, mean over each sequence, k3 in the loss with weight .04, one update a batch."""
+
+GRPO_R1 = Preset(
+    name="grpo_r1",
+    source="Guo et al. 2025, DeepSeek-R1 (Nature 645; arXiv 2501.12948 v2), training details of R1-Zero",
+    std="population",
+    aggregation="sequence",
+    clip_low=10.0,
+    clip_high=10.0,
+    kl_coef=0.001,
+    learning_rate=3e-6,
+    group_size=16,
+    batch_size=8192,
+    updates=16,
+    max_new_tokens=32_768,
+)
+"""DeepSeek-R1-Zero: 8,192 completions a rollout in 16 mini-batches of 512, a wide clip, a small KL."""
 
 GRPO_TRL = Preset(
     name="grpo_trl",
@@ -179,20 +217,21 @@ GRPO_TRL = Preset(
     group_size=8,
     batch_size=8,
     max_new_tokens=512,
-    epochs=3,
 )
 """TRL's GRPOTrainer as it comes: std over n - 1, DAPO's aggregation, no KL."""
 
 DR_GRPO = Preset(
     name="dr_grpo",
-    source="Liu et al. 2025, Understanding R1-Zero-Like Training (arXiv 2503.20783), section 3",
+    source="Liu et al. 2025, Understanding R1-Zero-Like Training (arXiv 2503.20783), section 3 and its code",
     std="none",
     aggregation="constant",
     learning_rate=1e-6,
-    batch_size=128,
+    group_size=8,
+    batch_size=1024,
+    updates=8,
     max_new_tokens=3000,
 )
-"""Dr. GRPO: no division by the std, none by the length; no KL."""
+"""Dr. GRPO: no division by the std, none by the length; no KL; 128 problems x 8 in 8 mini-batches of 128."""
 
 DAPO = Preset(
     name="dapo",
@@ -201,12 +240,25 @@ DAPO = Preset(
     aggregation="token",
     learning_rate=1e-6,
     group_size=16,
-    batch_size=512,
+    batch_size=8192,
+    updates=16,
     max_new_tokens=20_480,
     refill_groups=True,
     overlong_tokens=4096,
 )
-"""DAPO: clip-higher, every token counts the same, no-signal groups refilled, overlong penalty."""
+"""DAPO: clip-higher, every token counts the same, no-signal groups refilled, overlong penalty, 16 updates."""
+
+DAPO_TRL = replace(
+    DAPO,
+    name="dapo_trl",
+    source="TRL 1.16's recipe for DAPO (its paper index): overlong filtering too, one mini-batch of 512",
+    std="sample",
+    batch_size=512,
+    updates=1,
+    mask_truncated=True,
+    refill_groups=False,
+)
+"""DAPO as TRL recommends it: truncated completions leave the loss, no group is refilled."""
 
 GSPO = Preset(
     name="gspo",
@@ -215,8 +267,10 @@ GSPO = Preset(
     clip_low=3e-4,
     clip_high=4e-4,
     aggregation="sequence",
+    batch_size=64,
+    updates=4,
 )
-"""GSPO: one ratio for the whole sequence, with a clip of a few ten-thousandths."""
+"""GSPO: one ratio for the whole sequence, with a clip of a few ten-thousandths, four mini-batches."""
 
 CISPO = Preset(
     name="cispo",
@@ -225,8 +279,19 @@ CISPO = Preset(
     clip_low=1.0,
     clip_high=4.0,
     aggregation="token",
+    batch_size=128,
+    updates=16,
 )
 """CISPO: the importance weight is capped (at 1 + clip_high), the gradient of no token is dropped."""
+
+MAXRL = Preset(
+    name="maxrl",
+    source="Tajwar et al. 2026, Maximum Likelihood Reinforcement Learning (arXiv 2602.02710)",
+    advantage="maxrl",
+    aggregation="token",
+    batch_size=128,
+)
+"""MaxRL: a success counts for as much more as successes are rarer in its group."""
 
 RLOO = Preset(
     name="rloo",
@@ -238,10 +303,10 @@ RLOO = Preset(
     kl_estimator="k1",
     group_size=2,
     batch_size=8,
-    aggregation="constant",
+    aggregation="sum",
     max_new_tokens=512,
 )
-"""RLOO: leave-one-out baseline, plain REINFORCE, KL in the reward."""
+"""RLOO: leave-one-out baseline, plain REINFORCE on the sequence's log-probability, KL in the reward."""
 
 REINFORCE = Preset(
     name="reinforce",
@@ -249,7 +314,7 @@ REINFORCE = Preset(
     advantage="reinforce",
     baseline="batch",
     loss="reinforce",
-    aggregation="constant",
+    aggregation="sum",
 )
 """REINFORCE with a baseline."""
 
@@ -290,7 +355,22 @@ PPO = Preset(
 """PPO with a critic: KL per token in the reward from .2 on, four epochs of mini-batches, stop at KL .1."""
 
 PRESETS: dict[str, Preset] = {
-    p.name: p for p in (GRPO, GRPO_TRL, DR_GRPO, DAPO, GSPO, CISPO, RLOO, REINFORCE, REINFORCE_PP, PPO)
+    p.name: p
+    for p in (
+        GRPO,
+        GRPO_R1,
+        GRPO_TRL,
+        DR_GRPO,
+        DAPO,
+        DAPO_TRL,
+        GSPO,
+        CISPO,
+        MAXRL,
+        RLOO,
+        REINFORCE,
+        REINFORCE_PP,
+        PPO,
+    )
 }
 
 

@@ -24,23 +24,28 @@ class TokenRow:
     token_ids: tuple[int, ...]
     mask: tuple[bool, ...]
     logprobs: tuple[float, ...] = ()  # the sampler's, 0 where the policy did not write
+    drawn: tuple[float, ...] = ()  # under the distribution that was drawn from, where it was narrowed
 
     def __post_init__(self) -> None:
         if len(self.mask) != len(self.token_ids):
             raise ValueError(
                 f"mask must have one value for each of {len(self.token_ids)} tokens, got {len(self.mask)}"
             )
-        if self.logprobs and len(self.logprobs) != len(self.token_ids):
-            raise ValueError(
-                f"logprobs must have one value for each of {len(self.token_ids)} tokens, "
-                f"got {len(self.logprobs)}"
-            )
+        for name in ("logprobs", "drawn"):
+            stated = getattr(self, name)
+            if stated and len(stated) != len(self.token_ids):
+                raise ValueError(
+                    f"{name} must have one value for each of {len(self.token_ids)} tokens, got {len(stated)}"
+                )
         if self.mask and self.mask[0]:
             raise ValueError("mask must be False at the first token: nothing stands before it")
 
 
 def completion_row(
-    prompt_ids: Sequence[int], completion_ids: Sequence[int], logprobs: Sequence[float] = ()
+    prompt_ids: Sequence[int],
+    completion_ids: Sequence[int],
+    logprobs: Sequence[float] = (),
+    drawn: Sequence[float] = (),
 ) -> TokenRow:
     """Return the row of one prompt and what was written after it."""
     before = len(prompt_ids)
@@ -48,6 +53,7 @@ def completion_row(
         token_ids=(*prompt_ids, *completion_ids),
         mask=(False,) * before + (True,) * len(completion_ids),
         logprobs=(0.0,) * before + tuple(logprobs) if logprobs else (),
+        drawn=(0.0,) * before + tuple(drawn) if drawn else (),
     )
 
 
@@ -55,8 +61,9 @@ def completion_row(
 class Batch:
     """Rows as tensors.
 
-    ``mask_BT`` is 1.0 at the tokens that count in the loss. ``sampler_logprobs_BT`` are the
-    log-probabilities with which tokens were drawn, ``old_logprobs_BT`` the policy's before the
+    ``mask_BT`` is 1.0 at the tokens that count in the loss, ``numbers_B`` tells rows apart however they are
+    dealt. ``sampler_logprobs_BT`` are the sampler's log-probabilities, ``drawn_logprobs_BT`` those under
+    the distribution that it drew from, ``old_logprobs_BT`` the policy's before the
     update, ``ref_logprobs_BT`` the reference policy's, ``advantages_BT`` the advantages. With a
     critic, ``values_BT`` are its values before the update and ``returns_BT`` what it should learn.
     """
@@ -64,7 +71,9 @@ class Batch:
     tokens_BT: Tensor
     mask_BT: Tensor
     lengths_B: Tensor
+    numbers_B: Tensor | None = None
     sampler_logprobs_BT: Tensor | None = None
+    drawn_logprobs_BT: Tensor | None = None
     old_logprobs_BT: Tensor | None = None
     ref_logprobs_BT: Tensor | None = None
     advantages_BT: Tensor | None = None
@@ -73,6 +82,14 @@ class Batch:
 
     def __len__(self) -> int:
         return self.tokens_BT.shape[0]
+
+    @property
+    def before_BT(self) -> Tensor:
+        """The policy's log-probabilities before the update: recomputed where they are, else the sampler's."""
+        known = self.sampler_logprobs_BT if self.old_logprobs_BT is None else self.old_logprobs_BT
+        if known is None:
+            raise ValueError("the batch must have log-probabilities of its policy, got none")
+        return known
 
     def select(self, rows: Tensor) -> Batch:
         """Return some rows, cut to the longest of them."""
@@ -115,12 +132,17 @@ def collate(rows: Sequence[TokenRow], *, pad_id: int, device: torch.device | str
         return [*values, *[pad] * (longest - len(values))]
 
     sampled = all(r.logprobs for r in rows)
+    narrowed = sampled and any(r.drawn for r in rows)
     return Batch(
         tokens_BT=torch.tensor([filled(r.token_ids, pad_id) for r in rows], device=device),
         mask_BT=torch.tensor([filled(r.mask, False) for r in rows], dtype=torch.float32, device=device),
         lengths_B=torch.tensor([len(r.token_ids) for r in rows], device=device),
+        numbers_B=torch.arange(len(rows), device=device),
         sampler_logprobs_BT=torch.tensor([filled(r.logprobs, 0.0) for r in rows], device=device)
         if sampled
+        else None,
+        drawn_logprobs_BT=torch.tensor([filled(r.drawn or r.logprobs, 0.0) for r in rows], device=device)
+        if narrowed
         else None,
     )
 

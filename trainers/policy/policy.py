@@ -137,7 +137,10 @@ class Policy:
     def save(self, folder: Path) -> None:
         """Write the model and its tokenizer so that :func:`load_policy` reads them back."""
         with _quiet():
-            self.model.save_pretrained(folder)
+            if self.has_adapters:
+                self.model.save_pretrained(folder, selected_adapters=["default"])
+            else:
+                self.model.save_pretrained(folder)
             if self.has_adapters and not self.model.peft_config["default"].base_model_name_or_path:
                 _save_base(self.model, folder / BASE)
         self.tokenizer.save_pretrained(folder)

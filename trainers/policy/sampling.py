@@ -9,7 +9,7 @@ were split among batches or processes (up to rounding in the model's arithmetic)
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -39,6 +39,11 @@ class Sampling:
         if not 0.0 < self.top_p <= 1.0:
             raise ValueError(f"top_p must be above 0 and at most 1, got {self.top_p}")
 
+    @property
+    def narrows(self) -> bool:
+        """True where not every token can be drawn, as at temperature 0 none but one."""
+        return self.temperature > 0.0 and (self.top_k > 0 or self.top_p < 1.0)
+
 
 def seed_of(*parts: int | str) -> int:
     """Return a 63-bit seed that depends on every part: distinct streams for distinct purposes."""
@@ -53,14 +58,19 @@ def sample(
     group_size: int = 1,
     sampling: Sampling,
     seeds: Sequence[int],
+    siblings: Sequence[Sequence[int]] | None = None,
 ) -> list[list[Completion]]:
     """Draw ``group_size`` completions for each prompt, given as token ids.
+
+    ``siblings`` are the numbers of those that are wanted of each prompt, from 0, where another process draws
+    the others: each is drawn as it would be among all.
 
     ``seeds`` has one seed for each prompt. A completion's ``token_ids`` are the very tokens that
     were drawn, the end-of-sequence token included where the model wrote it (its ``finish_reason``
     is then ``stop``, else ``length``). ``logprobs`` are natural logarithms under the softmax of
-    logits / temperature over the whole vocabulary: what training recomputes, also where ``top_p``
-    or ``top_k`` narrowed the draw. At temperature 0 they are those of temperature 1.
+    logits / temperature over the whole vocabulary: what training recomputes. Where ``top_p`` or ``top_k``
+    narrowed the draw, ``drawn_logprobs`` are those of what was left. At temperature 0 they are those of
+    temperature 1.
 
     Raises:
         ValueError: for an empty prompt, or seeds that do not match the prompts.
@@ -69,6 +79,7 @@ def sample(
         raise ValueError(f"seeds must have one seed for each of {len(prompts)} prompts, got {len(seeds)}")
     if group_size < 1:
         raise ValueError(f"group_size must be at least 1, got {group_size}")
+    wanted = [range(group_size)] * len(prompts) if siblings is None else list(siblings)
     if any(len(p) == 0 for p in prompts):
         raise ValueError("prompts must have at least one token each, got an empty one")
     at_once = max(1, sampling.rows // group_size)
@@ -81,7 +92,11 @@ def sample(
         for start in range(0, len(order), at_once):
             chosen = order[start : start + at_once]
             groups = _sample_chunk(
-                policy, [prompts[i] for i in chosen], group_size, sampling, [seeds[i] for i in chosen]
+                policy,
+                [prompts[i] for i in chosen],
+                [wanted[i] for i in chosen],
+                sampling,
+                _uniforms([seeds[i] for i in chosen], group_size, sampling.max_new_tokens),
             )
             out.update(zip(chosen, groups, strict=True))
     finally:
@@ -93,9 +108,9 @@ def sample(
 def _sample_chunk(
     policy: Policy,
     prompts: Sequence[Sequence[int]],
-    group_size: int,
+    wanted: Sequence[Sequence[int]],
     sampling: Sampling,
-    seeds: Sequence[int],
+    uniform_PGN: Tensor,
 ) -> list[list[Completion]]:
     from transformers import DynamicCache
 
@@ -103,8 +118,10 @@ def _sample_chunk(
     padded = any(len(p) != longest for p in prompts)
     prompt_PT = torch.tensor([[policy.pad_id] * (longest - len(p)) + list(p) for p in prompts], device=device)
     valid_PT = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=device)
-    lengths_B = valid_PT.sum(1).repeat_interleave(group_size)
-    uniform_BN = _uniforms(seeds, group_size, sampling.max_new_tokens).to(device)
+    prompt_B = torch.tensor([i for i, numbers in enumerate(wanted) for _ in numbers], device=device)
+    lengths_B = valid_PT.sum(1)[prompt_B]
+    sibling_B = torch.tensor([g for numbers in wanted for g in numbers])
+    uniform_BN = uniform_PGN[prompt_B.cpu(), sibling_B].to(device)
     end_E = torch.tensor(policy.eos_ids, device=device)
 
     cache = DynamicCache(config=policy.model.config)
@@ -117,20 +134,21 @@ def _sample_chunk(
         use_cache=True,
         logits_to_keep=1,
     ).logits[:, -1]
-    cache.batch_repeat_interleave(group_size)
-    logits_BV = logits_PV.repeat_interleave(group_size, 0)
-    valid_BT = valid_PT.repeat_interleave(group_size, 0)
+    cache.batch_select_indices(prompt_B)
+    logits_BV, valid_BT = logits_PV[prompt_B], valid_PT[prompt_B]
 
-    rows = len(prompts) * group_size
+    rows = len(prompt_B)
     live = torch.arange(rows, device=device)  # the rows of the whole batch that are still in this one
     tokens_BN = torch.full((rows, sampling.max_new_tokens), policy.pad_id, device=device)
     logprobs_BN = torch.zeros(rows, sampling.max_new_tokens, dtype=torch.float32, device=device)
+    drawn_BN = torch.zeros_like(logprobs_BN)
     count_B = torch.zeros(rows, dtype=torch.long, device=device)
     open_B = torch.ones(rows, dtype=torch.bool, device=device)  # rows of the live batch not yet ended
     for n in range(sampling.max_new_tokens):
-        token_B, logprob_B = _draw(logits_BV.float(), uniform_BN[live, n], sampling)
+        token_B, logprob_B, drawn_B = _draw(logits_BV.float(), uniform_BN[live, n], sampling)
         writes = live[open_B]
         tokens_BN[writes, n], logprobs_BN[writes, n] = token_B[open_B], logprob_B[open_B]
+        drawn_BN[writes, n] = drawn_B[open_B]
         count_B[writes] += 1
         open_B = open_B & ~torch.isin(token_B, end_E)
         still = int(open_B.sum())
@@ -149,30 +167,40 @@ def _sample_chunk(
             use_cache=True,
             logits_to_keep=1,
         ).logits[:, -1]
-    return _completions(policy, tokens_BN, logprobs_BN, count_B, group_size)
+    flat = _completions(
+        policy, tokens_BN, logprobs_BN, drawn_BN if sampling.narrows else None, count_B.tolist()
+    )
+    return [[next(flat) for _ in numbers] for numbers in wanted]
 
 
 def _uniforms(seeds: Sequence[int], group_size: int, count: int) -> Tensor:
-    """Return one random number in [0, 1) for each token that might be drawn, a generator for each prompt."""
+    """Return a random number in [0, 1) for each token that might be drawn, ``_PGN``, a stream a prompt."""
     streams = []
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed)
         streams.append(torch.rand(group_size, count, generator=generator))
-    return torch.cat(streams).double()
+    return torch.stack(streams).double()
 
 
-def _draw(logits_BV: Tensor, uniform_B: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
-    """Draw a token for each row by inverting its distribution function at a uniform number."""
+def _draw(logits_BV: Tensor, uniform_B: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw a token for each row by inverting its distribution function at a uniform number.
+
+    Return it with its log-probabilities under the whole distribution and under the one drawn from.
+    """
     if sampling.temperature == 0.0:
         token_B = logits_BV.argmax(-1)
-        return token_B, logits_BV.log_softmax(-1).gather(-1, token_B[:, None])[:, 0]
+        logprob_B = logits_BV.log_softmax(-1).gather(-1, token_B[:, None])[:, 0]
+        return token_B, logprob_B, logprob_B
     logprobs_BV = (logits_BV / sampling.temperature).log_softmax(-1)
     probs_BV = _narrow(logprobs_BV.exp(), sampling)
     cumulative_BV = probs_BV.double().cumsum(-1)
     target_B1 = uniform_B[:, None] * cumulative_BV[:, -1:]
     token_B = torch.searchsorted(cumulative_BV, target_B1, right=True)[:, 0]
     token_B = token_B.clamp(max=logits_BV.shape[-1] - 1)
-    return token_B, logprobs_BV.gather(-1, token_B[:, None])[:, 0]
+    logprob_B = logprobs_BV.gather(-1, token_B[:, None])[:, 0]
+    # what was left out makes the rest likelier
+    drawn_B = logprob_B - cumulative_BV[:, -1].log().to(logprob_B.dtype) if sampling.narrows else logprob_B
+    return token_B, logprob_B, drawn_B
 
 
 def _narrow(probs_BV: Tensor, sampling: Sampling) -> Tensor:
@@ -189,21 +217,19 @@ def _narrow(probs_BV: Tensor, sampling: Sampling) -> Tensor:
 
 
 def _completions(
-    policy: Policy, tokens_BN: Tensor, logprobs_BN: Tensor, count_B: Tensor, group_size: int
-) -> list[list[Completion]]:
+    policy: Policy, tokens_BN: Tensor, logprobs_BN: Tensor, drawn_BN: Tensor | None, counts: Sequence[int]
+) -> Iterator[Completion]:
     ends = set(policy.eos_ids)
-    flat = []
-    for tokens, logprobs, count in zip(
-        tokens_BN.tolist(), logprobs_BN.tolist(), count_B.tolist(), strict=True
+    drawn = None if drawn_BN is None else drawn_BN.tolist()
+    for row, (tokens, logprobs, count) in enumerate(
+        zip(tokens_BN.tolist(), logprobs_BN.tolist(), counts, strict=True)
     ):
         ids = tokens[:count]
         stopped = ids[-1] in ends
-        flat.append(
-            Completion(
-                text=policy.decode(ids[:-1] if stopped else ids),
-                token_ids=tuple(ids),
-                logprobs=tuple(logprobs[:count]),
-                finish_reason=FinishReason.STOP if stopped else FinishReason.LENGTH,
-            )
+        yield Completion(
+            text=policy.decode(ids[:-1] if stopped else ids),
+            token_ids=tuple(ids),
+            logprobs=tuple(logprobs[:count]),
+            drawn_logprobs=None if drawn is None else tuple(drawn[row][:count]),
+            finish_reason=FinishReason.STOP if stopped else FinishReason.LENGTH,
         )
-    return [flat[i : i + group_size] for i in range(0, len(flat), group_size)]

@@ -34,9 +34,9 @@ from typing import Any
 import yaml
 
 from referee.envs.curriculum import Rule
-from referee.trainers.loop.grpo import check
 from referee.trainers.loop.run_options import Training
 from referee.trainers.loop.sft import SFT
+from referee.trainers.objective.preset_check import check
 from referee.trainers.objective.presets import Preset, preset
 from referee.trainers.policy.policy import DTYPES, LoRA, Tiny
 from referee.trainers.record.run_record import Run

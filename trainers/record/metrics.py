@@ -25,15 +25,16 @@ def group_metrics(groups: Sequence[Group], *, best: float, max_new_tokens: int) 
     ``groups/identical_texts`` wrote one text (solved or not, they are counted only here),
     ``groups/undecided`` have fewer than two rewards. Of an episode of several turns ``completion_tokens``
     are those of all turns. ``entropy`` is the mean of -log p over the
-    sampled tokens, in nats: an unbiased estimate of the policy's entropy a token at the sampling
-    temperature, over everything that was sampled. ``repetition`` is the mean of :func:`repetition`.
+    sampled tokens, in nats, under the distribution that they were drawn from: an unbiased estimate of its
+    entropy a token, over everything that was sampled. ``repetition`` is the mean of :func:`repetition`.
     ``errors`` is the share of completions on which a verifier failed, cut off or not.
     """
     rollouts = [r for g in groups for r in g.rollouts]
     totals = [t for g in groups for t in g.totals if t is not None]
     lengths = [len(r.sampled_ids) for r in rollouts]
     turns = [len(turn.completion.token_ids or ()) for r in rollouts for turn in r.turns]
-    logprobs = [p for r in rollouts for turn in r.turns for p in turn.completion.logprobs or ()]
+    written = [turn.completion for r in rollouts for turn in r.turns]
+    logprobs = [p for c in written for p in c.drawn_logprobs or c.logprobs or ()]
     texts = Counter((i, r.text) for i, g in enumerate(groups) for r in g.rollouts)
     spreads = [_std([t for t in g.totals if t is not None]) for g in groups]
     kinds = Counter(kind for g in groups if (kind := signal(g, best=best)) is not None)
