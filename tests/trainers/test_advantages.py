@@ -288,3 +288,35 @@ def test_gae_refuses_a_tensor_of_another_shape_by_name(name) -> None:
         gae(torch.ones(3, 5), **given, gamma=1.0, lam=1.0)
     with pytest.raises(ValueError, match="bootstrap_B must hold one number for each row of rewards_BT"):
         gae(torch.ones(3, 5), torch.ones(3, 5), gamma=1.0, lam=1.0, bootstrap_B=torch.ones(1))
+
+
+def test_maxrl_counts_a_success_for_as_much_more_as_it_is_rarer():
+    from referee.trainers.objective.advantages import maxrl_advantages
+
+    rewards = torch.tensor(
+        [[1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 0.0], [0.0] * 4, [1.0] * 4, [-1.0, -2.0, 0, 0]]
+    )
+    expected = [[3.0, -1, -1, -1], [1 / 3, 1 / 3, 1 / 3, -1.0], [0.0] * 4, [0.0] * 4, [0.0] * 4]
+    assert torch.allclose(maxrl_advantages(rewards), torch.tensor(expected))
+    mask = torch.tensor([[True, True, False, False]])
+    assert torch.allclose(maxrl_advantages(rewards[:1], mask), torch.tensor([[1.0, -1.0, 0.0, 0.0]]))
+
+
+def test_maxrl_estimates_the_gradient_of_the_log_of_the_pass_rate():
+    """Every draw of a group from a coin: the mean over draws is that of log p, truncated."""
+    import itertools
+
+    from referee.trainers.objective.advantages import maxrl_advantages
+
+    theta = torch.tensor(0.3, dtype=torch.float64)
+    p = torch.sigmoid(theta)
+    score = {1.0: 1 - p, 0.0: -p}  # d log pi / d theta
+    for n in (2, 3, 4):
+        total = torch.tensor(0.0, dtype=torch.float64)
+        for draw in itertools.product((0.0, 1.0), repeat=n):
+            chance = torch.stack([p if x else 1 - p for x in draw]).prod()
+            (a,) = maxrl_advantages(torch.tensor([draw], dtype=torch.float64))
+            total += chance * sum(a_i * score[x] for a_i, x in zip(a, draw, strict=True)) / n
+        # d log p / d theta = sum_k (1 - p)^k dp / d theta, of which the mean of n leaves the first n - 1 terms
+        truncated = sum((1 - p) ** k for k in range(n - 1)) * p * (1 - p)
+        assert float(total) == pytest.approx(float(truncated), rel=1e-12)

@@ -48,7 +48,7 @@ from referee.trainers.objective.presets import Preset
 from referee.trainers.placement import Placement
 from referee.trainers.policy.batch import Batch, collate
 from referee.trainers.policy.policy import Policy
-from referee.trainers.policy.reference import Reference
+from referee.trainers.policy.reference import ReferencePolicy
 from referee.trainers.policy.sampling import seed_of
 from referee.trainers.record.metrics import group_metrics, signal
 from referee.trainers.record.run_record import Run
@@ -119,7 +119,7 @@ class GroupTrainer:
         if preset.adaptive_kl:
             self.kl = AdaptiveKL(kl_coef=preset.kl_coef, target=preset.kl_target, horizon=preset.kl_horizon)
         self.reference = (
-            Reference(policy, kind=training.reference) if preset.kl_coef or training.track_kl else None
+            ReferencePolicy(policy, kind=training.reference) if preset.kl_coef or training.track_kl else None
         )
         self.learner = Learner(policy, preset, training, self.placement)
 

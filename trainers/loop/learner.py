@@ -30,7 +30,7 @@ from referee.trainers.placement import Placement, Share
 from referee.trainers.policy.batch import Batch, batch_logprobs
 from referee.trainers.policy.dropout import RowDropout
 from referee.trainers.policy.policy import Policy
-from referee.trainers.policy.reference import Reference
+from referee.trainers.policy.reference import ReferencePolicy
 from referee.trainers.policy.sampling import seed_of
 from referee.trainers.record.update_figures import batch_figures, step_figures
 
@@ -80,7 +80,13 @@ class Learner:
         return self.placement.summed(out_BT)
 
     def with_logprobs(
-        self, batch: Batch, reference: Reference | None, preset: Preset, training: Training, *, step: int
+        self,
+        batch: Batch,
+        reference: ReferencePolicy | None,
+        preset: Preset,
+        training: Training,
+        *,
+        step: int,
     ) -> Batch:
         """Return a batch with what its update compares with: the policy before it, and the reference."""
         old_BT = batch.old_logprobs_BT

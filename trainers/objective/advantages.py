@@ -68,8 +68,9 @@ def maxrl_advantages(rewards_NG: Tensor, mask_NG: Tensor | None = None) -> Tenso
     A_i = (r_i - mean(r)) / mean(r)        (Maximum Likelihood Reinforcement Learning,
     Tajwar et al. 2026, arXiv 2602.02710)
 
-    With rewards of 0 and 1 the sum over a group estimates the gradient of the log of the pass rate, truncated
-    at the group's size, where GRPO's siblings estimate that of the pass rate: rare successes count for more.
+    With rewards of 0 and 1 the mean over a group of n estimates the gradient of the log of the pass rate,
+    sum_k (1 - p)^k d p, cut off after n - 1 terms; the first alone is that of the pass rate itself, which
+    REINFORCE follows. Rare successes count for more.
     A group whose mean is 0 or below has nothing to divide by, and no signal.
 
     >>> maxrl_advantages(torch.tensor([[1.0, 0.0, 0.0, 0.0]]))

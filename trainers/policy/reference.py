@@ -23,7 +23,7 @@ ADAPTER = "reference"
 _POLICY = "default"
 
 
-class Reference:
+class ReferencePolicy:
     """A policy as it was, or its slow average. ``model`` is the copy, None where adapters are switched."""
 
     def __init__(self, policy: Policy, *, kind: ReferenceKind = "frozen") -> None:
