@@ -8,10 +8,11 @@ to ``[the]``), and training would then be on tokens that were never drawn.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from referee.envs.chat_template import encode, end_of_turn, render
 from referee.verifiers.records import Json, Message
 
 
@@ -41,18 +42,23 @@ class Dialogue(Protocol):
 @dataclass(frozen=True, slots=True)
 class _Decoding:
     tokenizer: Any
+    skip_special_tokens: bool = True
+    stop: tuple[str, ...] = ()
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """Return the text of sampled tokens, without special tokens."""
-        return str(
-            self.tokenizer.decode(
-                list(token_ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
-            )
+        """Return the text of sampled tokens, without the end token and, by default, other special ones."""
+        text = text_of(
+            self.tokenizer, token_ids, ends=self._ends, skip_special_tokens=self.skip_special_tokens
         )
+        return before_stop(text, self.stop)[0]
 
     def ended(self, token_ids: Sequence[int]) -> bool:
-        """Tell whether sampled tokens end in the end token."""
-        return len(token_ids) > 0 and token_ids[-1] == self.tokenizer.eos_token_id
+        """Tell whether sampled tokens end in an end token: that of a text, or of a turn."""
+        return len(token_ids) > 0 and token_ids[-1] in self._ends
+
+    @property
+    def _ends(self) -> tuple[int | None, ...]:
+        return (self.tokenizer.eos_token_id, end_of_turn(self.tokenizer))
 
     def _ids(self, text: str) -> list[int]:
         return [int(i) for i in self.tokenizer(text, add_special_tokens=False)["input_ids"]]
@@ -80,32 +86,67 @@ class ChatDialogue(_Decoding):
     end token, or rewrites earlier messages when later ones come.
     """
 
+    chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
+
     def __post_init__(self) -> None:
         if self.tokenizer.chat_template is None:
             raise ValueError("tokenizer must have a chat template: use PlainDialogue for one that has none")
 
     def prompt(self, messages: Sequence[Message], tools: Sequence[dict[str, Json]] = ()) -> list[int]:
         """Return the tokens of the rendered messages with the head of the assistant's answer."""
-        return self._ids(self._render(messages, tools=list(tools) or None, add_generation_prompt=True))
+        return encode(self.tokenizer, messages, tools=tools, kwargs=self.chat_template_kwargs)
 
     def observation(self, messages: Sequence[Message], *, ended: bool) -> list[int]:
         """Return the tokens of what the template writes after an assistant's end token."""
         start = (Message(role="user", content="question"), Message(role="assistant", content="answer"))
-        before = self._render(start)
-        after = self._render([*start, *messages], add_generation_prompt=True)
-        end = str(self.tokenizer.eos_token)
+        before = self._render(start, generation=False)
+        after = self._render([*start, *messages], generation=True)
+        token = end_of_turn(self.tokenizer)
+        end = str(self.tokenizer.eos_token if token is None else self.tokenizer.convert_ids_to_tokens(token))
         closed = before.rfind(end)
         if closed < before.rfind("answer") or not after.startswith(before[: closed + len(end)]):
             raise ValueError(f"the chat template must close an assistant's message with {end} and keep it")
         return self._ids(("" if ended else end) + after[closed + len(end) :])
 
-    def _render(self, messages: Sequence[Message], **options: Any) -> str:
-        plain = [
-            {"role": m.role, "content": m.content, **({"name": m.name} if m.name else {})} for m in messages
-        ]
-        return str(self.tokenizer.apply_chat_template(plain, tokenize=False, **options))
+    def _render(self, messages: Sequence[Message], *, generation: bool) -> str:
+        return render(self.tokenizer, messages, kwargs=self.chat_template_kwargs, generation=generation)
 
 
-def dialogue_for(tokenizer: Any) -> PlainDialogue | ChatDialogue:
-    """Return the chat form where the tokenizer has a template, else the plain one."""
-    return PlainDialogue(tokenizer) if tokenizer.chat_template is None else ChatDialogue(tokenizer)
+def text_of(
+    tokenizer: Any, token_ids: Sequence[int], *, ends: Sequence[int | None], skip_special_tokens: bool = True
+) -> str:
+    """Return the text of sampled tokens: never the end token, and the other special ones where asked for."""
+    ids = list(token_ids)
+    while ids and ids[-1] in ends:
+        ids.pop()
+    return str(
+        tokenizer.decode(ids, skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=False)
+    )
+
+
+def before_stop(text: str, stop: Sequence[str]) -> tuple[str, bool]:
+    """Return a text up to the first stop text in it, and whether there is one.
+
+    >>> before_stop("42, Question: 1+1", ["Question:", ", "])
+    ('42', True)
+    """
+    places = [i for i in (text.find(s) for s in stop) if i >= 0]
+    return (text[: min(places)], True) if places else (text, False)
+
+
+def dialogue_for(
+    tokenizer: Any,
+    *,
+    chat_template_kwargs: Mapping[str, Json] | None = None,
+    skip_special_tokens: bool = True,
+    stop: Sequence[str] = (),
+) -> PlainDialogue | ChatDialogue:
+    """Return the chat form where the tokenizer has a template, else the plain one.
+
+    ``skip_special_tokens`` False lets the environment read special tokens that were sampled;
+    ``chat_template_kwargs`` are the template's own switches, such as ``enable_thinking``; what was written is
+    read up to the first text of ``stop``.
+    """
+    if tokenizer.chat_template is None:
+        return PlainDialogue(tokenizer, skip_special_tokens, tuple(stop))
+    return ChatDialogue(tokenizer, skip_special_tokens, tuple(stop), chat_template_kwargs or {})

@@ -23,16 +23,21 @@ from referee.trainers import (
     loss_normaliser,
     policy_loss,
     preset,
+    sample,
+    seed_of,
     tiny_policy,
     token_logprobs,
-)  # fmt: skip
-from referee.trainers.loop.shuffling import item_at
-from referee.trainers.policy.sampling import sample, seed_of
+)
 from referee.verifiers import Problem, Rubric
 
-PROBLEMS = [Problem(prompt=f"{a}+{b}=", answer=str(a + b)) for a in range(10) for b in range(10)]
 RUBRIC = Rubric({"low_digits": lambda c, _: sum(x in "01234" for x in c.text) / 5}, truncation="score")
 GROUPS, SIZE, TOKENS, RATE, SEED = 4, 4, 5, 1e-3, 0
+
+
+def problem(i: int) -> Problem:
+    """Return the i-th sum, without end."""
+    a, b = divmod(i * 37 % 100, 10)
+    return Problem(prompt=f"{a}+{b}=", answer=str(a + b))
 
 
 def policy() -> Policy:
@@ -47,15 +52,15 @@ def train(steps: int) -> list[float]:
     for step in range(steps):
         # sample: so many completions of each of some problems
         positions = range(step * GROUPS, (step + 1) * GROUPS)
-        problems = [PROBLEMS[item_at(i, len(PROBLEMS), seed=SEED)] for i in positions]
-        prompts = [p.encode(problem.prompt) for problem in problems]
+        problems = [problem(i) for i in positions]
+        prompts = [p.encode(one.prompt) for one in problems]
         drawn = sample(
             p, prompts, group_size=SIZE, sampling=Sampling(max_new_tokens=TOKENS),
             seeds=[seed_of(SEED, "sample", i) for i in positions],
         )  # fmt: skip
 
         # judge
-        paid = [RUBRIC.score_group(group, problem) for group, problem in zip(drawn, problems, strict=True)]
+        paid = [RUBRIC.score_group(group, one) for group, one in zip(drawn, problems, strict=True)]
         rewards_NG = torch.tensor([[reward.total for reward in group] for group in paid])
         curve.append(float(rewards_NG.mean()))
 
@@ -91,7 +96,7 @@ def by_the_trainer(steps: int) -> list[float]:
         learning_rate=RATE,
     )
     trainer = GroupTrainer(
-        policy(), PROBLEMS, RUBRIC, preset=chosen, training=Training(steps=steps, seed=SEED)
+        policy(), problem, RUBRIC, preset=chosen, training=Training(steps=steps, seed=SEED)
     )
     return [trainer.take_step()[0]["reward"] for _ in range(steps)]
 

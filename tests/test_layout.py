@@ -55,10 +55,10 @@ PUBLIC = {
     "referee.trainers": """
         Abstained AdaptiveKL Alarm CurriculumSource Demonstration FixedKL GroupTrainer HeldOut LoRA
         PPOTrainer PRESETS Policy Preset ProcessTraining Ranking Recipe RewardTraining Run SFT Sampling
-        Scorer ServiceLimits Tiny Training aggregate alarms atropos_scores carry_out evaluate_pairs
+        Scorer ServiceLimits Tiny Training aggregate alarms atropos_scores carry_out credit evaluate_pairs
         fine_tune from_trl from_verifiers from_verl gae group_advantages kl_estimate load_backbone
         load_policy load_recipe load_step_classifier loss_normaliser loss_weights measure
-        monte_carlo_labels policy_loss preset rankings rloo_advantages sample tiny_policy to_atropos
+        monte_carlo_labels policy_loss preset rankings rloo_advantages sample seed_of tiny_policy to_atropos
         to_evaluate to_gem to_gymnasium to_inspect to_lm_eval to_lm_eval_filter to_ms_swift
         to_nemo_gym to_openenv to_openrlhf to_ray_data to_service to_skyrl_gym to_tinker to_trl
         to_trl_environment to_trl_episodes to_trl_rollouts to_verifiers to_verifiers_classic to_verl

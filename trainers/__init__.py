@@ -54,6 +54,7 @@ if TYPE_CHECKING:  # for readers of types; a test holds it equal to the table be
     from referee.trainers.objective.advantages import gae as gae
     from referee.trainers.objective.advantages import group_advantages as group_advantages
     from referee.trainers.objective.advantages import rloo_advantages as rloo_advantages
+    from referee.trainers.objective.credit import credit as credit
     from referee.trainers.objective.kl import AdaptiveKL as AdaptiveKL
     from referee.trainers.objective.kl import FixedKL as FixedKL
     from referee.trainers.objective.kl import kl_estimate as kl_estimate
@@ -72,6 +73,7 @@ if TYPE_CHECKING:  # for readers of types; a test holds it equal to the table be
     from referee.trainers.policy.policy import tiny_policy as tiny_policy
     from referee.trainers.policy.sampling import Sampling as Sampling
     from referee.trainers.policy.sampling import sample as sample
+    from referee.trainers.policy.sampling import seed_of as seed_of
     from referee.trainers.recipes.recipe import Recipe as Recipe
     from referee.trainers.recipes.recipe import load_recipe as load_recipe
     from referee.trainers.recipes.recipe_run import carry_out as carry_out
@@ -141,6 +143,8 @@ _HOME = {  # public name -> the module that holds it, imported when the name is 
     "rankings": "reward_models.preferences",
     "rloo_advantages": "objective.advantages",
     "sample": "policy.sampling",
+    "seed_of": "policy.sampling",
+    "credit": "objective.credit",
     "tiny_policy": "policy.policy",
     "to_atropos": "adapters.atropos",
     "to_evaluate": "adapters.hf_evaluate",

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import gather_object
+from accelerate.utils import InitProcessGroupKwargs, gather_object
 from torch import Tensor
 
+from referee.trainers.objective.options import Precision
 from referee.trainers.policy.batch import Batch
 
 T = TypeVar("T")
@@ -28,11 +30,21 @@ class Share(NamedTuple):
     weight: float
 
 
+def accelerator_of(precision: Precision = "float32", **options: Any) -> Accelerator:
+    """Return an accelerator whose passes are in a precision, and whose processes wait for hours.
+
+    One of them may write a checkpoint of a large model while the others wait.
+    """
+    waiting = InitProcessGroupKwargs(timeout=timedelta(hours=6))
+    mixed = None if precision == "float32" else precision
+    return Accelerator(mixed_precision=mixed, kwargs_handlers=[waiting], **options)
+
+
 class Placement:
     """One process among ``world`` of them, around an accelerator."""
 
-    def __init__(self, accelerator: Accelerator | None = None) -> None:
-        self.accelerator = accelerator or Accelerator()
+    def __init__(self, accelerator: Accelerator | None = None, *, precision: Precision = "float32") -> None:
+        self.accelerator = accelerator or accelerator_of(precision)
 
     @property
     def rank(self) -> int:

@@ -7,6 +7,8 @@
         │   ├── MissingExtra (ImportError)           a package that is not installed; says the pip line
         │   ├── RubricError (ValueError)             a rubric's file
         │   ├── RecipeError (ValueError)             a recipe, or the folder for its run
+        │   ├── OtherRun (ValueError)                a folder that holds another training run
+        │   ├── PromptTooLong (ValueError)           a problem that a run does not take
         │   ├── RowError, MissingColumn (ValueError) a line of a file to score
         │   ├── BadRow (ValueError)                  a row of a file of problems
         │   ├── StoreError (ValueError)              an output that is not this run's

@@ -34,6 +34,7 @@ def healthy(seed: int, steps: int = 60) -> list[dict[str, float]]:
             "entropy": 1.0 - 0.7 * share, "repetition": 0.1, "truncated": 0.1 - 0.05 * share, "abstained": 0.01,
             "groups/all_failed": 0.3 * (1 - share), "groups/all_solved": 0.4 * share, "groups/all_partial": 0.0,
             "groups/identical_texts": 0.05, "groups/undecided": 0.0, "sampler/ess_token": 0.99, "errors": 0.0,
+            "skipped": 0.0,
         }  # fmt: skip
         out.append({k: v if k == "step" else v * rng.uniform(0.7, 1.3) for k, v in line.items()})
     return out
@@ -59,6 +60,7 @@ PLANTED = {
     "abstention": rising("abstained", 0.3),
     "errors": rising("errors", 0.5),
     "off_policy": rising("sampler/ess_token", 0.2),
+    "not_finite": {"skipped": lambda share, _: float(share > 0.5)},
 }
 
 

@@ -63,7 +63,7 @@ def test_no_list_of_choices_is_written_a_second_time() -> None:
         (lambda: replace(preset("ppo"), critic="both"), "critic must be one of head, model, got 'both'"),
         (lambda: replace(preset("ppo"), score_norm=1), "score_norm must be one of none, scale, whiten, got 1"),
         (lambda: Training(off_policy="drop"), "off_policy must be one of none, truncate, mask, got 'drop'"),
-        (lambda: SFT(schedule="step"), "schedule must be one of constant, linear, cosine, got 'step'"),
+        (lambda: SFT(schedule="step"), "schedule must be one of constant, linear, cosine, wsd, got 'step'"),
         (lambda: one_of("by", "mean", options.Aggregation), "by must be one of token, sequence, constant, sum, got 'mean'"),
     ],
 )  # fmt: skip

@@ -37,6 +37,7 @@ from referee.trainers.loop.error_watch import ErrorWatch
 from referee.trainers.loop.heldout import measure_both
 from referee.trainers.loop.learner import Learner
 from referee.trainers.loop.problem_source import Problems, source_of
+from referee.trainers.loop.prompt_limits import check_prompts, fitting
 from referee.trainers.loop.rollouts import Rollouts, SingleTurn, row_of
 from referee.trainers.loop.run_options import Training
 from referee.trainers.loop.saving import resume, save
@@ -50,6 +51,7 @@ from referee.trainers.policy.batch import Batch, collate
 from referee.trainers.policy.policy import Policy
 from referee.trainers.policy.reference import ReferencePolicy
 from referee.trainers.policy.sampling import seed_of
+from referee.trainers.record.best import Measured, best_step, since_best
 from referee.trainers.record.metrics import group_metrics, signal
 from referee.trainers.record.run_record import Run
 from referee.trainers.record.samples import sample_lines
@@ -105,16 +107,24 @@ class GroupTrainer:
             engine = Engine(rubric, deadline_s=training.deadline_s, workers=training.scoring_workers)
             rubric = TimedRubric(rubric, engine)
         self.policy, self.rubric = policy, rubric
-        self.source = source_of(problems, seed=training.seed)
         self.rollouts = rollouts or SingleTurn()
+        if isinstance(self.rollouts, SingleTurn):
+            problems = fitting(
+                problems,
+                policy,
+                max_new_tokens=preset.max_new_tokens,
+                max_prompt_tokens=training.max_prompt_tokens,
+            )
+        self.source = source_of(problems, seed=training.seed)
         self.preset, self.training, self.run, self.heldout = preset, training, run, heldout
-        self.placement = Placement(accelerator)
+        self.placement = Placement(accelerator, precision=training.precision)
         self.on_step = on_step
         self.best = best_total(rubric)
         self.sampling = training.sampling(preset)
         self.step = 0
         self.position = 0  # how many problems have been taken
         self.moments = Moments()  # of the totals so far, for score_norm
+        self.measured: list[Measured] = []  # on the held-out problems, greedily
         self.kl: FixedKL | AdaptiveKL = FixedKL(kl_coef=preset.kl_coef)
         if preset.adaptive_kl:
             self.kl = AdaptiveKL(kl_coef=preset.kl_coef, target=preset.kl_target, horizon=preset.kl_horizon)
@@ -133,7 +143,7 @@ class GroupTrainer:
             self.measure()
             self.save()
         watch = ErrorWatch(self.rubric, self.training.stop_after_errors)
-        while self.step < self.training.steps:
+        while self.step < self.training.steps and not self._stopped():
             started = time.perf_counter()
             figures, groups, seconds = self.take_step()
             self._record(figures, groups, {**seconds, "step_seconds": time.perf_counter() - started})
@@ -141,7 +151,7 @@ class GroupTrainer:
             last = self.step == self.training.steps
             if last or self.step % self.training.eval_every == 0:
                 self.measure()
-            if last or self.step % self.training.save_every == 0:
+            if last or self.step % self.training.save_every == 0 or self._to_keep():
                 self.save()
 
     def take_step(self) -> tuple[dict[str, float], list[Group], dict[str, float]]:
@@ -157,6 +167,15 @@ class GroupTrainer:
         sampled |= {**self.rollouts.figures(seen), **self.source.figures()}
         out = {**sampled, **figures, **updated, "groups/sampled": float(len(seen))}
         return out, seen, {"sample_seconds": clock[1] - clock[0], "update_seconds": clock[2] - clock[1]}
+
+    def _stopped(self) -> bool:
+        """Tell whether held-out measures have long said that there is nothing more to learn."""
+        return 0 < self.training.stop_after_measures <= since_best(self.measured)
+
+    def _to_keep(self) -> bool:
+        """Tell whether this step must have a checkpoint whatever the rhythm: the best, or the last one."""
+        best = self.training.keep_best and best_step(self.measured) == self.step
+        return bool(best) or self._stopped()
 
     # ------------------------------------------------------------------ collect
 
@@ -185,7 +204,7 @@ class GroupTrainer:
             self.rollouts,
             self.placement,
             self.policy,
-            self.source.problems(positions),
+            self._problems(positions),
             self.rubric.at(self.step),
             group_size=self.preset.group_size,
             sampling=self.sampling,
@@ -196,6 +215,11 @@ class GroupTrainer:
             ordered = dealt_anew(ordered, seed_of(self.training.seed, "shuffle", self.position))
         self.source.observe(ordered, best=self.best)
         return ordered
+
+    def _problems(self, positions: Sequence[int]) -> list[Problem]:
+        problems = self.source.problems(positions)
+        check_prompts(problems, self.policy, max_prompt_tokens=self.training.max_prompt_tokens)
+        return problems
 
     # ------------------------------------------------------------------ pack
 
@@ -282,6 +306,7 @@ class GroupTrainer:
                 placement=self.placement,
             ),
         }
+        self.measured.append((self.step, line["greedy"]["pass_at_1"]))
         if self.run is not None:
             self.run.append("heldout", [line])
         rates = {f"heldout/{k}": v["pass_at_1"] for k, v in line.items() if k != "step"}

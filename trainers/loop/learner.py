@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from referee.trainers.loop.critic import Critic
+from referee.trainers.loop.optimizers import optimizer_of
 from referee.trainers.loop.run_options import Training
 from referee.trainers.objective.credit import Values
 from referee.trainers.objective.importance import importance_weights
@@ -48,11 +49,13 @@ class Learner:
         self.trained = [p for p in self.model.parameters() if p.requires_grad and id(p) not in own] + extra
         self.dtype = torch.promote_types(self.trained[0].dtype, torch.float32)
         self.optimizer = placement.optimizer(
-            torch.optim.AdamW(
-                decay_groups(self.trained, training.weight_decay),
-                lr=preset.learning_rate,
+            optimizer_of(
+                self.trained,
+                name=training.optimizer,
+                learning_rate=preset.learning_rate,
+                weight_decay=training.weight_decay,
                 betas=(training.beta1, training.beta2),
-                fused=True,
+                apart=policy.embeddings(),
             )
         )
         self._dropout = RowDropout(policy.model)
@@ -282,12 +285,3 @@ def mini_batches(batch: Batch, preset: Preset, *, seed: int, step: int) -> Itera
         order = torch.randperm(len(batch), generator=generator).to(batch.mask_BT.device)
         for start in range(0, len(order), preset.step_size):
             yield batch.select(order[start : start + preset.step_size])
-
-
-def decay_groups(parameters: list[Any], weight_decay: float) -> list[dict[str, Any]]:
-    """Return parameters as an optimiser takes them: norms and biases, of one dimension, do not decay."""
-    groups = [
-        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
-    ]
-    return [group for group in groups if group["params"]]

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from referee.envs.dialogue import dialogue_for
 from referee.envs.episode import Episode, EpisodeLimits
 from referee.envs.procedural import Family
 from referee.envs.records import Group, Rollout, Stop, Turn
@@ -161,7 +160,7 @@ class MultiTurn:
         rollouts = roll_out(
             episodes,
             sampler,
-            dialogue_for(policy.tokenizer),
+            policy.dialogue(stop=sampling.stop),
             seeds=[seed_of(seed, g) for seed in seeds for g in range(group_size)],
             context_tokens=self.context_tokens or _context(policy, sampling),
             policy_step=policy_step,
@@ -194,7 +193,7 @@ def demonstration(policy: Policy, family: Family, problem: Problem, moves: Seque
 
     limits = EpisodeLimits(turns=len(moves))
     episode = Episode(family, problem, limits=limits)
-    (rollout,) = roll_out([episode], sampler, dialogue_for(policy.tokenizer), seeds=[0])
+    (rollout,) = roll_out([episode], sampler, policy.dialogue(), seeds=[0])
     return rollout
 
 
@@ -233,5 +232,4 @@ def _groups(problems: Sequence[Problem], rollouts: Sequence[Rollout], size: int)
 
 def _context(policy: Policy, sampling: Sampling) -> int | None:
     """Return the longest prefix after which a turn still fits the model; None where no bound is known."""
-    room = getattr(policy.model.config, "max_position_embeddings", None)
-    return None if room is None else max(int(room) - sampling.max_new_tokens + 1, 1)
+    return None if policy.context is None else max(policy.context - sampling.max_new_tokens + 1, 1)

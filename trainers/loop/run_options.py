@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from referee.trainers.objective.options import (
     Level,
     OffPolicy,
+    OptimizerName,
+    Precision,
     RateSchedule,
     ReferenceKind,
     at_least,
@@ -27,12 +29,20 @@ class Training:
     seed: int = 0
     """Decides the problems' order, the samples and the first weights."""
     schedule: RateSchedule = "constant"
-    """How the learning rate goes on after the warm-up: it stays, or falls to 0 in a line or half a
-    cosine."""
+    """How the learning rate goes on after the warm-up: it stays, falls to 0 in a line or half a cosine, or
+    stays and falls in a line over the last ``decay_steps`` (``wsd``: warm-up, stable, decay)."""
     warmup_steps: int = 0
     """Steps over which the learning rate rises."""
+    decay_steps: int = 0
+    """Of ``wsd``: the last steps, over which it falls; 0 for a fifth of the run."""
+    optimizer: OptimizerName = "adamw"
+    """By name (:mod:`referee.trainers.loop.optimizers`): ``adamw``, ``adamw_8bit``, ``paged_adamw_8bit``,
+    ``muon``."""
+    precision: Precision = "float32"
+    """What a pass through the model computes in; with ``bf16`` the weights stay float32. An accelerator that
+    is given has its own."""
     weight_decay: float = 0.0
-    """AdamW's."""
+    """The optimiser's; norms and biases take none."""
     beta1: float = 0.9
     """AdamW's."""
     beta2: float = 0.999
@@ -45,6 +55,10 @@ class Training:
     """Sample among so many of the likeliest tokens; 0 for all."""
     rows: int = 256
     """Completions sampled at once: memory, never results."""
+    stop: tuple[str, ...] = ()
+    """Texts that end a completion: it is judged up to the first of them, and trained on with it."""
+    max_prompt_tokens: int | None = None
+    """Problems with a longer prompt are left out; None for all that the model's context has room for."""
     micro_batch_tokens: int = 16_384
     """Tokens, with padding, of one forward pass at most: memory, never results."""
     reference: ReferenceKind = "frozen"
@@ -73,6 +87,10 @@ class Training:
     """Steps between checkpoints."""
     keep_checkpoints: int = 2
     """Newest checkpoints that stay; the first, of the reference, always does."""
+    keep_best: bool = False
+    """Save at every held-out measure that is the best so far, and keep that checkpoint beside the newest."""
+    stop_after_measures: int = 0
+    """End the run where so many held-out measures on end were not above the best before them; 0 for never."""
     samples_kept: int = 8
     """Completions of a step that are recorded with their verdicts."""
     shuffle_rewards: bool = False
@@ -91,9 +109,10 @@ class Training:
     def __post_init__(self) -> None:
         check_options(self)
         at_least(self, 0, "steps", "warmup_steps", "max_refills", "eval_samples", "samples_kept", "top_k")
+        at_least(self, 0, "stop_after_measures", "decay_steps")
         at_least(self, 0, "stop_after_errors", "weight_decay", "max_grad_norm", "off_policy_low")
         at_least(self, 1, "rows", "micro_batch_tokens", "eval_every", "save_every", "keep_checkpoints")
-        at_least(self, 1, "scoring_workers")
+        at_least(self, 1, "scoring_workers", "max_prompt_tokens")
         is_share(self, "reference_decay")
         for name in ("beta1", "beta2"):
             if not 0.0 <= getattr(self, name) < 1.0:
@@ -119,6 +138,7 @@ class Training:
             "off_policy_level": off,
             "off_policy_low": off,
             "off_policy_high": off,
+            "decay_steps": "" if self.schedule == "wsd" else f"the schedule is {self.schedule}",
             "max_refills": "" if preset.refill_groups else "refill_groups is off",
             "scoring_workers": "" if self.deadline_s is not None else "deadline_s is None",
         }
@@ -137,12 +157,16 @@ class Training:
             top_p=self.top_p,
             top_k=self.top_k,
             rows=self.rows,
+            stop=self.stop,
         )
 
     def rate(self, step: int) -> float:
         """Return the share of the learning rate in training step ``step``, counted from 0.
 
         It rises linearly over ``warmup_steps``, then stays, or falls to 0 at the end of the run.
+
+        >>> [Training(steps=8, schedule="wsd", decay_steps=4).rate(step) for step in range(8)]
+        [1.0, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25]
 
         >>> [Training(steps=4, schedule="linear").rate(step) for step in range(4)]
         [1.0, 0.75, 0.5, 0.25]
@@ -151,5 +175,8 @@ class Training:
             return (step + 1) / (self.warmup_steps + 1)
         if self.schedule == "constant":
             return 1.0
+        if self.schedule == "wsd":
+            falling = self.decay_steps or max(self.steps // 5, 1)
+            return min((self.steps - step) / falling, 1.0)
         share = (step - self.warmup_steps) / max(self.steps - self.warmup_steps, 1)
         return 1.0 - share if self.schedule == "linear" else 0.5 * (1.0 + math.cos(math.pi * share))

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from referee.trainers.policy.policy import restore
+from referee.trainers.record.best import best_step
 from referee.verifiers.errors import UserMistake
 from referee.verifiers.learned.normalise import Moments
 from referee.verifiers.records import Json
@@ -43,7 +44,8 @@ def save(trainer: GroupTrainer) -> None:
             torch.save({**trainer.learner.state(), "rng": random}, folder / "state.pt")
             state: dict[str, Json] = {**_state(trainer), "asked": dict(trainer.asked)}
             (folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
-        run.prune(trainer.training.keep_checkpoints)
+        best = best_step(trainer.measured) if trainer.training.keep_best else None
+        run.prune(trainer.training.keep_checkpoints, also=best)
     trainer.placement.wait()
 
 
@@ -68,6 +70,8 @@ def resume(trainer: GroupTrainer) -> bool:
     _set_random(state["rng"], trainer.placement.rank)
     _restore(trainer, plain)
     run.cut(step)
+    measured = [(line["step"], line["greedy"]["pass_at_1"]) for line in run.read("heldout")]
+    trainer.measured = [m for m in measured if m[0] <= step]
     return True
 
 

@@ -10,16 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import torch
 from accelerate import Accelerator
 from torch import Tensor
 
 from referee.envs.records import Rollout
-from referee.trainers.loop.learner import decay_groups
+from referee.trainers.loop.optimizers import optimizer_of
 from referee.trainers.loop.rollouts import row_of
 from referee.trainers.loop.run_options import Training
 from referee.trainers.loop.shuffling import item_at
-from referee.trainers.objective.options import RateSchedule, at_least, check_options
+from referee.trainers.objective.options import OptimizerName, RateSchedule, at_least, check_options
 from referee.trainers.placement import Placement, Share
 from referee.trainers.policy.batch import Batch, TokenRow, batch_logprobs, collate, completion_row
 from referee.trainers.policy.dropout import RowDropout
@@ -45,8 +44,10 @@ class SFT:
     """How the learning rate goes on after the warm-up."""
     warmup_steps: int = 0
     """Steps over which it rises."""
+    optimizer: OptimizerName = "adamw"
+    """By name (:mod:`referee.trainers.loop.optimizers`)."""
     weight_decay: float = 0.0
-    """AdamW's."""
+    """The optimiser's; norms and biases take none."""
     max_grad_norm: float = 1.0
     """Gradients are scaled down to this norm."""
     micro_batch_tokens: int = 16_384
@@ -66,7 +67,7 @@ def demonstration_row(policy: Policy, problem: Problem, completion: str) -> Toke
     The completion is tokenised on its own, as it will be sampled: after the prompt's last token.
     """
     ids = policy.tokenizer(completion, add_special_tokens=False)["input_ids"]
-    return completion_row(policy.encode(problem.prompt), [*map(int, ids), policy.eos_ids[0]])
+    return completion_row(policy.encode(problem.prompt), [*map(int, ids), policy.end_of(problem.prompt)])
 
 
 def fine_tune(
@@ -89,7 +90,13 @@ def fine_tune(
     model = placement.model(policy.model)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = placement.optimizer(
-        torch.optim.AdamW(decay_groups(trained, o.weight_decay), lr=o.learning_rate, fused=True)
+        optimizer_of(
+            trained,
+            name=o.optimizer,
+            learning_rate=o.learning_rate,
+            weight_decay=o.weight_decay,
+            apart=policy.embeddings(),
+        )
     )
     dropout = RowDropout(policy.model)
     rate = Training(steps=o.steps, schedule=o.schedule, warmup_steps=o.warmup_steps).rate

@@ -19,18 +19,20 @@ import importlib.util
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from referee.envs.chat_template import encode, end_of_turn
+from referee.envs.dialogue import ChatDialogue, PlainDialogue, dialogue_for, text_of
 from referee.verifiers.extras import missing
 from referee.verifiers.learned.text_layout import single_bos
-from referee.verifiers.records import Message
+from referee.verifiers.records import Json, Message
 
 ALPHABET = "0123456789+-*/=()<>,.:? abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\n"
 BASE = "base"  # in a checkpoint of adapters: the weights that they belong to, where no name finds them
@@ -75,12 +77,20 @@ class LoRA:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """A causal language model and the tokenizer that goes with it."""
+    """A causal language model and the tokenizer that goes with it.
+
+    ``eos_ids`` are the tokens that end a completion: the one that ends a turn in its chat template, the
+    tokenizer's own, and those of its generation settings. ``chat_template_kwargs`` are the template's own
+    switches (``enable_thinking``). With ``skip_special_tokens`` False, special tokens that were sampled stay
+    in the text that is judged; what is trained on is the same either way.
+    """
 
     model: Any
     tokenizer: Any
     name: str = ""
     eos_ids: tuple[int, ...] = field(default=())
+    chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
+    skip_special_tokens: bool = True
 
     def __post_init__(self) -> None:
         if self.tokenizer.pad_token_id is None:
@@ -88,8 +98,8 @@ class Policy:
         if not self.eos_ids:
             stated = getattr(getattr(self.model, "generation_config", None), "eos_token_id", None)
             ids = [] if stated is None else sorted(stated) if isinstance(stated, list | tuple) else [stated]
-            own = self.tokenizer.eos_token_id  # the first: what ends a turn that is written for the policy
-            ids = [i for i in dict.fromkeys([own, *ids]) if i is not None]
+            own = (end_of_turn(self.tokenizer), self.tokenizer.eos_token_id)
+            ids = [i for i in dict.fromkeys([*own, *ids]) if i is not None]
             object.__setattr__(self, "eos_ids", tuple(ids))
         if not self.eos_ids:
             raise ValueError("the tokenizer must name an end-of-sequence token, got none")
@@ -122,16 +132,39 @@ class Policy:
                 "the prompt must be a text, got chat messages: "
                 f"the tokenizer of {self.name or 'this policy'} has no chat template"
             )
-        messages = [_as_template_takes_it(m) for m in prompt]
-        ids = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
-        return [int(i) for i in ids]
+        return encode(self.tokenizer, prompt, kwargs=self.chat_template_kwargs)
+
+    def end_of(self, prompt: str | Sequence[Message]) -> int:
+        """Return the token that ends an answer to a prompt: a turn's for messages, a text's for a text."""
+        ends = (end_of_turn(self.tokenizer), self.tokenizer.eos_token_id)
+        known = [i for i in (reversed(ends) if isinstance(prompt, str) else ends) if i is not None]
+        return int(known[0]) if known else self.eos_ids[0]
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """Return the text of a completion's tokens, without special tokens."""
-        return str(
-            self.tokenizer.decode(
-                list(token_ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
-            )
+        """Return a completion's text, without the end token and, by default, other special ones."""
+        return text_of(
+            self.tokenizer, token_ids, ends=self.eos_ids, skip_special_tokens=self.skip_special_tokens
+        )
+
+    def embeddings(self) -> list[torch.Tensor]:
+        """Return the weights of the embedding and of the head, which are one where they are tied."""
+        model = self.model.get_base_model() if self.has_adapters else self.model
+        found = (model.get_input_embeddings(), model.get_output_embeddings())
+        return [layer.weight for layer in found if layer is not None and hasattr(layer, "weight")]
+
+    @property
+    def context(self) -> int | None:
+        """The most tokens that a prompt with its completion can have; None where no bound is known."""
+        room = getattr(self.model.config, "max_position_embeddings", None)
+        return None if room is None else int(room)
+
+    def dialogue(self, *, stop: Sequence[str] = ()) -> PlainDialogue | ChatDialogue:
+        """Return how messages of an episode are written for this policy, read up to a stop text."""
+        return dialogue_for(
+            self.tokenizer,
+            chat_template_kwargs=self.chat_template_kwargs,
+            skip_special_tokens=self.skip_special_tokens,
+            stop=stop,
         )
 
     def save(self, folder: Path) -> None:
@@ -157,21 +190,6 @@ def _save_base(model: Any, folder: Path) -> None:
     base.save_pretrained(folder, state_dict=state)
 
 
-def _as_template_takes_it(message: Message) -> dict[str, Any]:
-    """Return a message with what chat templates read beside its text: a name, and the calls of tools."""
-    out: dict[str, Any] = {"role": message.role, "content": message.content}
-    if message.name:
-        out["name"] = message.name
-    if message.tool_call_id:
-        out["tool_call_id"] = message.tool_call_id
-    if message.tool_calls:
-        out["tool_calls"] = [
-            {"type": "function", "function": {"name": c.name, "arguments": c.arguments}}
-            for c in message.tool_calls
-        ]
-    return out
-
-
 def load_policy(
     name: str,
     *,
@@ -179,13 +197,17 @@ def load_policy(
     tiny: Tiny | None = None,
     lora: LoRA | None = None,
     seed: int = 0,
+    chat_template_kwargs: Mapping[str, Json] | None = None,
+    skip_special_tokens: bool = True,
 ) -> Policy:
     """Load the policy called ``name`` (the module's docstring lists what a name can be).
 
-    ``seed`` decides a tiny policy's weights and the first weights of adapters.
+    ``seed`` decides a tiny policy's weights and the first weights of adapters. The last two are those of
+    :class:`Policy`.
 
     Raises:
-        ValueError: for an unknown ``dtype``, or a package that holds no single GGUF file.
+        ValueError: for an unknown ``dtype``, a package that holds no single GGUF file, adapters that are not
+            those that were saved, or a mixture of experts, whose routing training would have to replay.
         ImportError: for ``package:NAME`` where that package is not installed.
         OSError: where transformers finds no model of that name.
     """
@@ -194,10 +216,28 @@ def load_policy(
     if name == "tiny":
         policy = tiny_policy(tiny or Tiny(), seed=seed, dtype=dtype)
     elif (Path(name) / "adapter_config.json").is_file():
-        return _with_saved_adapters(Path(name), dtype, lora)
+        policy, lora = _with_saved_adapters(Path(name), dtype, lora), None
     else:
         policy = _pretrained(_resolve(name), name, dtype)
+    policy = replace(
+        policy,
+        chat_template_kwargs=dict(chat_template_kwargs or {}),
+        skip_special_tokens=skip_special_tokens,
+    )
+    _refuse_experts(policy)
     return add_adapters(policy, lora, seed=seed) if lora is not None else policy
+
+
+def _refuse_experts(policy: Policy) -> None:
+    """Refuse a mixture of experts: other routing in the update than in the draw makes its ratios noise."""
+    config = policy.model.config
+    for name in ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"):
+        count = getattr(config, name, None)
+        if isinstance(count, int) and count > 1:
+            raise ValueError(
+                f"policy must not be a mixture of experts, got {policy.name or type(policy.model).__name__} "
+                f"with {name} {count}: its routing is not replayed in the update"
+            )
 
 
 def _with_saved_adapters(folder: Path, dtype: str, lora: LoRA | None) -> Policy:
@@ -205,14 +245,25 @@ def _with_saved_adapters(folder: Path, dtype: str, lora: LoRA | None) -> Policy:
     from peft import PeftConfig, PeftModel
 
     saved: Any = PeftConfig.from_pretrained(str(folder))
-    if lora is not None and lora.rank != saved.r:
-        raise ValueError(f"lora.rank must be {saved.r}, as in {folder}, or lora be left out, got {lora.rank}")
+    for name, now, before in _unlike(lora, saved) if lora is not None else ():
+        raise ValueError(f"lora.{name} must be {before}, as in {folder}, or lora be left out, got {now}")
     inside = folder / BASE
     base = _pretrained(
         str(inside if inside.is_dir() else saved.base_model_name_or_path), str(folder), dtype, folder
     )
     model = PeftModel.from_pretrained(base.model, str(folder), is_trainable=True)
-    return Policy(model=model.eval(), tokenizer=base.tokenizer, name=base.name, eos_ids=base.eos_ids)
+    return replace(base, model=model.eval())
+
+
+def _unlike(lora: LoRA, saved: Any) -> Iterator[tuple[str, object, object]]:
+    """Yield what adapters are asked for that is not what the saved ones have: name, asked, saved."""
+    for name, before in (("rank", saved.r), ("alpha", saved.lora_alpha), ("dropout", saved.lora_dropout)):
+        now = getattr(lora, name)
+        if now != before:
+            yield name, now, before
+    # peft writes down the layers that "all-linear" came to
+    if not isinstance(lora.targets, str) and set(lora.targets) != set(saved.target_modules):
+        yield "targets", sorted(lora.targets), sorted(saved.target_modules)
 
 
 def tiny_policy(tiny: Tiny | None = None, *, seed: int = 0, dtype: str = "float32") -> Policy:
@@ -279,7 +330,7 @@ def add_adapters(policy: Policy, lora: LoRA, *, seed: int = 0) -> Policy:
         # peft asks transformers by an old name; there is nothing for a user to do about it.
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
         model = get_peft_model(policy.model, config)
-    return Policy(model=model.eval(), tokenizer=policy.tokenizer, name=policy.name, eos_ids=policy.eos_ids)
+    return replace(policy, model=model.eval())
 
 
 def frozen_copy(model: nn.Module) -> Any:
@@ -362,7 +413,8 @@ def _converted(gguf: Path) -> Path:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     models: Any = AutoModelForCausalLM
-    stamp = hashlib.sha256(f"{gguf.name} {gguf.stat().st_size}".encode()).hexdigest()[:12]
+    with gguf.open("rb") as file:
+        stamp = hashlib.file_digest(file, "sha256").hexdigest()[:12]
     target = cache_folder() / "models" / f"{gguf.stem}-{stamp}"
     if (target / "config.json").is_file():
         return target

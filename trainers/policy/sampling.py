@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from referee.envs.dialogue import before_stop
 from referee.trainers.policy.policy import Policy
 from referee.verifiers.records import Completion, FinishReason
 
@@ -23,7 +24,8 @@ from referee.verifiers.records import Completion, FinishReason
 class Sampling:
     """How tokens are drawn. ``temperature`` 0 is greedy; ``top_k`` 0 and ``top_p`` 1 keep every token.
 
-    ``rows`` bounds the completions that are drawn at the same time (memory, not results).
+    ``rows`` bounds the completions that are drawn at the same time (memory, not results). A completion ends
+    where one of the texts of ``stop`` stands in it: its text ends before that, its tokens with it.
     """
 
     max_new_tokens: int = 256
@@ -31,8 +33,11 @@ class Sampling:
     top_p: float = 1.0
     top_k: int = 0
     rows: int = 256
+    stop: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not all(self.stop):
+            raise ValueError(f"stop must hold texts of at least one character, got {self.stop}")
         for name, low in (("max_new_tokens", 1), ("rows", 1), ("top_k", 0), ("temperature", 0)):
             if getattr(self, name) < low:
                 raise ValueError(f"{name} must be at least {low}, got {getattr(self, name)}")
@@ -151,6 +156,8 @@ def _sample_chunk(
         drawn_BN[writes, n] = drawn_B[open_B]
         count_B[writes] += 1
         open_B = open_B & ~torch.isin(token_B, end_E)
+        if sampling.stop:
+            open_B = open_B & ~_stopped(policy, sampling.stop, tokens_BN[live, : n + 1], open_B)
         still = int(open_B.sum())
         if still == 0 or n + 1 == sampling.max_new_tokens:
             break
@@ -167,10 +174,18 @@ def _sample_chunk(
             use_cache=True,
             logits_to_keep=1,
         ).logits[:, -1]
-    flat = _completions(
-        policy, tokens_BN, logprobs_BN, drawn_BN if sampling.narrows else None, count_B.tolist()
-    )
+    flat = _completions(policy, sampling, tokens_BN, logprobs_BN, drawn_BN, count_B.tolist())
     return [[next(flat) for _ in numbers] for numbers in wanted]
+
+
+def _stopped(policy: Policy, stop: Sequence[str], tokens_BN: Tensor, open_B: Tensor) -> Tensor:
+    """Tell which open rows' last tokens have brought a stop text to its end."""
+    longest = max(map(len, stop)) + 8  # tokens: each of a text has at least a byte, and some come before it
+    out_B = torch.zeros_like(open_B)
+    for row in open_B.nonzero()[:, 0].tolist():
+        tail = policy.decode(tokens_BN[row, -longest:].tolist())
+        out_B[row] = any(text in tail for text in stop)
+    return out_B
 
 
 def _uniforms(seeds: Sequence[int], group_size: int, count: int) -> Tensor:
@@ -217,17 +232,23 @@ def _narrow(probs_BV: Tensor, sampling: Sampling) -> Tensor:
 
 
 def _completions(
-    policy: Policy, tokens_BN: Tensor, logprobs_BN: Tensor, drawn_BN: Tensor | None, counts: Sequence[int]
+    policy: Policy,
+    sampling: Sampling,
+    tokens_BN: Tensor,
+    logprobs_BN: Tensor,
+    drawn_BN: Tensor,
+    counts: Sequence[int],
 ) -> Iterator[Completion]:
     ends = set(policy.eos_ids)
-    drawn = None if drawn_BN is None else drawn_BN.tolist()
+    drawn = drawn_BN.tolist() if sampling.narrows else None
     for row, (tokens, logprobs, count) in enumerate(
         zip(tokens_BN.tolist(), logprobs_BN.tolist(), counts, strict=True)
     ):
         ids = tokens[:count]
-        stopped = ids[-1] in ends
+        text, stopped = before_stop(policy.decode(ids), sampling.stop)
+        stopped = stopped or ids[-1] in ends
         yield Completion(
-            text=policy.decode(ids[:-1] if stopped else ids),
+            text=text,
             token_ids=tuple(ids),
             logprobs=tuple(logprobs[:count]),
             drawn_logprobs=None if drawn is None else tuple(drawn[row][:count]),

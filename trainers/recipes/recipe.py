@@ -58,6 +58,8 @@ class PolicyOptions:
     dtype: str = "float32"
     tiny: Tiny = field(default_factory=Tiny)
     lora: LoRA | None = None
+    chat_template_kwargs: dict[str, Json] = field(default_factory=dict)
+    skip_special_tokens: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +131,7 @@ class Recipe:
     options: dict[str, Json] = field(default_factory=dict)
     training: Training = field(default_factory=Training)
     trackers: tuple[str, ...] = ()
+    push_to_hub: str = ""
     curriculum: CurriculumOptions | None = None
     episode: EpisodeOptions | None = None
 
@@ -269,11 +272,15 @@ _WAY_OUT = "choose another folder, or begin anew with --overwrite (overwrite=Tru
 
 def _essence(recipe: Recipe) -> Recipe:
     plain = Training()
-    free = ("steps", "eval_every", "save_every", "keep_checkpoints", "samples_kept", "stop_after_errors")
+    free = ["steps", "eval_every", "save_every", "keep_checkpoints", "samples_kept", "stop_after_errors"]
+    free += ["keep_best", "stop_after_measures"]
     # With a schedule the length decides every step's learning rate.
-    kept = free[1:] if recipe.training.schedule != "constant" else free
+    kept = free if recipe.training.schedule == "constant" else free[1:]
     return replace(
-        recipe, trackers=(), training=replace(recipe.training, **{n: getattr(plain, n) for n in kept})
+        recipe,
+        trackers=(),
+        push_to_hub="",
+        training=replace(recipe.training, **{n: getattr(plain, n) for n in kept}),
     )
 
 

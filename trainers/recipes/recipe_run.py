@@ -7,14 +7,15 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from accelerate import Accelerator
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
 
 from referee.trainers.loop.grpo import GroupTrainer
 from referee.trainers.loop.ppo import PPOTrainer
 from referee.trainers.loop.run_options import Training
 from referee.trainers.loop.sft import fine_tune
+from referee.trainers.placement import accelerator_of
 from referee.trainers.policy.policy import Policy, load_policy
+from referee.trainers.recipes.hub import push_to_hub
 from referee.trainers.recipes.recipe import Recipe, RecipeError, check_folder, run_of
 from referee.trainers.recipes.recipe_problems import demonstrations_of, problems_of, rollouts_of, rubric_of
 from referee.trainers.record.run_record import Run, alone
@@ -47,7 +48,9 @@ def carry_out(recipe: Recipe, folder: Path, *, overwrite: bool = False, on_step:
     shown = demonstrations_of(recipe, problems, policy) if recipe.warm_start is not None else None
     preset = recipe.preset()
     trainer = PPOTrainer if preset.advantage == "gae" else GroupTrainer
-    accelerator = Accelerator(log_with=list(recipe.trackers) or None, project_dir=str(folder))
+    accelerator = accelerator_of(
+        recipe.training.precision, log_with=list(recipe.trackers) or None, project_dir=str(folder)
+    )
     with alone(folder) if accelerator.is_main_process else nullcontext(True) as free:
         if not free:
             raise RecipeError(
@@ -83,6 +86,8 @@ def carry_out(recipe: Recipe, folder: Path, *, overwrite: bool = False, on_step:
             training.train()
         finally:
             accelerator.end_training()
+        if recipe.push_to_hub and accelerator.is_main_process:
+            push_to_hub(run, recipe.push_to_hub)
         return run
 
 
@@ -110,7 +115,15 @@ def check_trackers(names: Sequence[str]) -> None:
 def _policy(recipe: Recipe) -> Policy:
     p = recipe.policy
     try:
-        return load_policy(p.name, dtype=p.dtype, tiny=p.tiny, lora=p.lora, seed=recipe.training.seed)
+        return load_policy(
+            p.name,
+            dtype=p.dtype,
+            tiny=p.tiny,
+            lora=p.lora,
+            seed=recipe.training.seed,
+            chat_template_kwargs=p.chat_template_kwargs,
+            skip_special_tokens=p.skip_special_tokens,
+        )
     except (OSError, ValueError) as e:
         said = (str(e).strip().splitlines() or [type(e).__name__])[0]
         raise RecipeError(f"policy.name: {p.name!r} cannot be loaded: {said}") from e

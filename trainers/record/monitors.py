@@ -18,6 +18,7 @@ means over the last ``WINDOW`` steps (of the KL the median), so that the noise o
 | abstention | a tenth of the scoring calls fails, and it was clearly less; or half of them fail |
 | errors | a verifier failed on one completion in twenty, cut off or not |
 | off_policy | the sampler and the trainer disagree: less than half of the tokens are effective |
+| not_finite | an optimiser step was left out, for its gradient was no number |
 """
 
 from __future__ import annotations
@@ -204,7 +205,8 @@ def _entropy(seen: _Seen) -> Said:
         return None
     return (
         f"The entropy fell from {before:.2f} to {now:.3f} nats a token: the policy has stopped exploring.",
-        "a higher clip_high, an entropy bonus (entropy_coef), a higher temperature, a lower learning rate.",
+        "an entropy bonus (entropy_coef), a higher temperature, a lower learning rate, and where a batch gives "
+        "several updates a higher clip_high.",
     )
 
 
@@ -262,6 +264,16 @@ def _off_policy(seen: _Seen) -> Said:
     )
 
 
+def _not_finite(seen: _Seen) -> Said:
+    skipped = sum(_series(seen.last(1), "skipped"))
+    if not skipped:
+        return None
+    return (
+        f"{skipped:.0f} optimiser steps of this batch were left out: their gradients were no numbers.",
+        "a look at the rewards and lengths of this step, a lower learning rate, float32 passes, and warm-up.",
+    )
+
+
 _MONITORS: tuple[Callable[[_Seen], Said], ...] = (
     _kl_high,
     _kl_spike,
@@ -275,6 +287,7 @@ _MONITORS: tuple[Callable[[_Seen], Said], ...] = (
     _abstention,
     _errors,
     _off_policy,
+    _not_finite,
 )
 MONITORS = tuple(monitor.__name__.lstrip("_") for monitor in _MONITORS)
 """The names of all alarms."""

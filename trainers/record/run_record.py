@@ -94,11 +94,11 @@ class Run:
         shutil.rmtree(target, ignore_errors=True)
         aside.rename(target)
 
-    def prune(self, keep: int) -> None:
-        """Delete all but the newest ``keep`` checkpoints; step 0, the reference, always stays."""
+    def prune(self, keep: int, *, also: int | None = None) -> None:
+        """Delete all but the newest ``keep`` checkpoints, step 0, the reference, and that of ``also``."""
         if self.writes:
             for step, path in self.checkpoints()[:-keep]:
-                if step:
+                if step not in (0, also):
                     shutil.rmtree(path)
 
     def cut(self, step: int) -> None:
