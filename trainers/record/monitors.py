@@ -205,8 +205,8 @@ def _entropy(seen: _Seen) -> Said:
         return None
     return (
         f"The entropy fell from {before:.2f} to {now:.3f} nats a token: the policy has stopped exploring.",
-        "an entropy bonus (entropy_coef), a higher temperature, a lower learning rate, and where a batch gives "
-        "several updates a higher clip_high.",
+        "an entropy bonus (entropy_coef), a higher temperature, a lower learning rate, and, where a batch "
+        "gives several updates, a higher clip_high.",
     )
 
 
