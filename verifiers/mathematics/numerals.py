@@ -91,7 +91,10 @@ def _decimal(text: str) -> Fraction:
 
 def _repeating(head: str, period: str) -> Node:
     whole, _, part = head.partition(".")
-    if not period.isdigit() or len(period) > 60:
+    digits = (whole + part) or "0"
+    if (
+        not (period.isdecimal() and digits.isdecimal()) or len(period) > 60
+    ):  # behind an exponent nothing repeats
         raise Unreadable("a repeating decimal without digits")
-    base = Fraction(int((whole + part) or "0"), 10 ** len(part))
+    base = Fraction(int(digits), 10 ** len(part))
     return Node("num", base + Fraction(int(period), (10 ** len(period) - 1) * 10 ** len(part)))

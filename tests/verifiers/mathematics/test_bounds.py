@@ -226,3 +226,11 @@ def test_the_budget_of_one_decision_is_spent_once():
     before = work.left
     work.spend(5)
     assert work.left == before - 5
+
+
+@pytest.mark.parametrize("head", ["0.E0", "1.2E3", "1.2e-3", "0.e5"])
+@pytest.mark.parametrize("tail", [r"\overline0", r"\overline{12}", r"\dot{4}", "(3)", r"\ldots"])
+def test_behind_an_exponent_nothing_repeats(head, tail):
+    for text in (head + tail, f"\\boxed{{{head}{tail}}}"):
+        for gold in ("0", "1/3", head + tail):
+            assert Math()(Completion(text=text), Problem(prompt="", answer=gold)) is not None
