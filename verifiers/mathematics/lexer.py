@@ -182,6 +182,7 @@ def _command(name: str, spaced: bool, text: str, pos: int, out: list[Token], dep
             inner = {"\\imath": "i", "\\jmath": "j"}.get(content.strip(), content.strip())
             out.append(Token("v", f"unit_{inner}", spaced))
         else:
+            name = {"overrightarrow": "vec", "widehat": "hat"}.get(name, name)
             out.append(Token("v", f"{name}_{inner}", spaced))
         return after
     elif name in ("<", ">", "|", "[", "]", "(", ")", "*", ":", "/", "+", "-", "\\{", "\\}", ","):

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from referee.verifiers.combine import Composable
 from referee.verifiers.mathematics.approximation import UNDECIDED
-from referee.verifiers.mathematics.decision import are_whole, decided
+from referee.verifiers.mathematics.decision import Decision, are_whole, decided
 from referee.verifiers.mathematics.extract import extract, value_within
 from referee.verifiers.mathematics.leniency import Leniency
+from referee.verifiers.mathematics.reader import read
 from referee.verifiers.mathematics.reference_answer import Reference, is_its_own_text, reference_of_value
+from referee.verifiers.mathematics.units import has_known_unit, is_without_unit, known_unit
 from referee.verifiers.protocol import Item
 from referee.verifiers.reading.final_answer import Extracted
 from referee.verifiers.records import (
@@ -76,7 +78,7 @@ class Math(Leniency, Composable):
 
     list_means: ListMeans = "any"
     portable = True
-    rules_version = 3  # conditions around a box, labelled boxes, propositions
+    rules_version = 4  # units behind a box, what is said in the place of another answer
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -118,6 +120,8 @@ class Math(Leniency, Composable):
             )
         source = answer if isinstance(answer, str) else None
         decision = decided(self, found.answer, reference, source)
+        if found.behind and is_without_unit(read(found.answer).node):
+            decision = self._with_unit(found, decision, reference, source)
         if not decision.equal and not decision.final:
             within = value_within(found, self.profile)
             inner = decision if within is None else decided(self, within, reference, source)
@@ -132,6 +136,17 @@ class Math(Leniency, Composable):
         if decision.tier == UNDECIDED:
             reason, score = Reason.UNDECIDED, None if self.undecided == "abstain" else 0.0
         return unchecked_verdict(score, reason, found.answer[:4000], detail)
+
+    def _with_unit(
+        self, found: Extracted, bare: Decision, reference: Reference, source: str | None
+    ) -> Decision:
+        """Decide by what a box holds with the unit that stands behind it, where the reference has one too."""
+        percent = found.behind == "%"
+        if not percent and not known_unit(found.behind):
+            return bare
+        text = f"{found.answer}\\%" if percent else f"{found.answer} {found.behind}"
+        whole = decided(self, text, reference, source)
+        return whole if whole.equal or (not percent and has_known_unit(reference.reading.node)) else bare
 
 
 def _detail(strategy: str, tier: str, read_as: str, reference: str) -> dict[str, Json]:

@@ -110,9 +110,10 @@ def rearranged(node: Node) -> Node:
     if not node.args:
         return node
     args = tuple(rearranged(a) for a in node.args)
+    if node.kind in ("union", "inter"):
+        args = tuple(b for a in args for b in (a.args if a.kind == node.kind else (a,)))
     if (
-        node.kind == "add"
-        or node.kind == "set"
+        node.kind in ("add", "set", "union", "inter")
         or (node.kind == "statement" and node.value in _SYMMETRIC)
         or (node.kind == "mul" and not any(a.kind in ("matrix", "group") for a in args))
     ):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from referee.verifiers.mathematics.number_words import NUMBER_WORDS, SCALES
 from referee.verifiers.mathematics.opposites import says_a_sense
-from referee.verifiers.mathematics.tree import Unreadable
+from referee.verifiers.mathematics.tree import Node, Unreadable
 from referee.verifiers.mathematics.unit_table import (
     CHINESE,
     COUNTERS,
@@ -181,6 +181,16 @@ def known_unit(text: str) -> bool:
     """Tell whether a text is nothing but an expression of known units."""
     words = _words(text)
     return 0 < len(words) <= 24 and _known(words) is not None
+
+
+def is_without_unit(node: Node | None) -> bool:
+    """Tell whether a value has no unit of its own."""
+    return node is not None and node.kind not in ("unit", "pct", "deg", "text", "seq", "rel")
+
+
+def has_known_unit(node: Node | None) -> bool:
+    """Tell whether a value is a quantity: one with a unit that has a size and dimensions."""
+    return node is not None and node.kind == "unit" and node.value.dims is not None
 
 
 def _known(words: list[str]) -> Measure | None:

@@ -84,6 +84,15 @@ _SCALE_AFTER = re.compile(
 )
 
 
+_UNIT_AFTER = re.compile(
+    r"[\s$~]{0,4}+(?:\\[,;:! ]){0,2}+[\s$~]{0,4}+"
+    r"(?:(?P<percent>\\?%)|\\(?:text|mathrm|textrm|mbox)\s?\{(?P<group>[^{}$]{1,40})\}|"
+    r"(?P<word>(?:(?:square|cubic)\ )?[A-Za-zµμΩ°][\w/·*^²³-]{0,15}+(?:\ per\ [a-z]{1,12})?)"
+    r"(?=[\s.,;:)$!?]|$))"
+)
+_NO_UNIT = frozenset("in at as a an A I h am pm or is are to by for and us it we".split())
+
+
 def negated(text: str, start: int) -> bool:
     """Tell whether a minus sign that belongs to a box stands before it."""
     if text[start - 1 : start] not in "-− \t":
@@ -96,6 +105,17 @@ def scale(text: str, end: int) -> str:
     """Return the word of scale behind a box: ``thousand``; nothing where there is none."""
     found = _SCALE_AFTER.match(text, end, end + _NEAR)
     return found[1] if found else ""
+
+
+def unit_behind(text: str, end: int) -> str:
+    r"""Return what stands where a unit may stand behind a box: ``km/h`` of ``$\boxed{60}\text{ km/h}$``."""
+    found = _UNIT_AFTER.match(text, end, end + _NEAR)
+    if found is None:
+        return ""
+    if found["percent"]:
+        return "%"
+    word = (found["group"] or found["word"]).strip()
+    return "" if word in _NO_UNIT else word
 
 
 def touched_before(text: str, start: int) -> bool:

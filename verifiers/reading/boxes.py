@@ -15,7 +15,14 @@ from typing import Literal, NamedTuple
 
 from referee.verifiers.reading.box_denials import NEAR, denied, guessed, hidden, lead_of
 from referee.verifiers.reading.box_labels import labelled_together
-from referee.verifiers.reading.box_neighbours import APART, negated, scale, touched_after, touched_before
+from referee.verifiers.reading.box_neighbours import (
+    APART,
+    negated,
+    scale,
+    touched_after,
+    touched_before,
+    unit_behind,
+)
 from referee.verifiers.reading.box_spans import Box, find_boxes
 from referee.verifiers.reading.dress import closing_brace, is_placeholder, literal, strip
 
@@ -65,6 +72,7 @@ class Boxed(NamedTuple):
     why: str = ""
     end: int = 0
     parts: str = ""
+    behind: str = ""
 
 
 def boxed(text: str, boxes: Boxes = "all") -> Boxed | None:
@@ -113,7 +121,8 @@ def boxed(text: str, boxes: Boxes = "all") -> Boxed | None:
         if many:
             contents = [f"{contents[0]} {many}"]
     parts = labelled_together(text, firm) if boxes == "all" and len(firm) > len(group) == 1 else ""
-    return Boxed(tuple(contents), joiner, end=end, parts=parts)
+    behind = "" if ends or many or len(contents) > 1 else unit_behind(text, end)
+    return Boxed(tuple(contents), joiner, end=end, parts=parts, behind=behind)
 
 
 def plainly_boxed(text: str) -> str | None:

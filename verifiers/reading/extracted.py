@@ -12,7 +12,8 @@ class Extracted(NamedTuple):
     """The answer and the cue that found it, or ``why`` there is none.
 
     ``value`` is another reading of it, where one is known; ``enclosed`` says that a box, a tag or a line
-    holds it, so that it may be one value with more words, which ``value_within`` finds.
+    holds it, so that it may be one value with more words, which ``value_within`` finds. ``behind`` is what
+    stands behind a box where a unit may stand.
     """
 
     answer: str | None
@@ -20,6 +21,7 @@ class Extracted(NamedTuple):
     why: str = ""
     value: str | None = None
     enclosed: bool = False
+    behind: str = ""
 
 
 class Grammar(Protocol):

@@ -76,7 +76,7 @@ def _bared(found: Extracted) -> Extracted:
     bare = peeled(answer)
     if not bare or bare == answer.strip():
         bare = answer
-    return Extracted(bare, found.strategy, found.why, enclosed=True)
+    return Extracted(bare, found.strategy, found.why, enclosed=True, behind=found.behind)
 
 
 def value_within(found: Extracted, grammar: Grammar, profile: Profile = "lenient") -> str | None:
@@ -100,7 +100,7 @@ def boxed_answer(text: str, grammar: Grammar, boxes: Boxes = "all") -> Extracted
     if found.parts:
         return Extracted(found.parts, "boxes", value=found.contents[0])
     if len(found.contents) == 1:
-        return Extracted(found.contents[0], "boxed")
+        return Extracted(found.contents[0], "boxed", behind=found.behind)
     return Extracted(found.joiner.join(strip(c) for c in found.contents), "boxes")
 
 

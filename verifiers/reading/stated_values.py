@@ -170,6 +170,13 @@ def value_behind(rest: str, grammar: Grammar) -> str | None:
     return number[0]
 
 
+_DENIAL = re.compile(r"\bnot\b|不是|并非|不为|並非")
+_INSTEAD = re.compile(
+    r"\s{0,3}(?:not|不是|并非|不为|並非)\s{0,3}[^\s,，;；。]{1,30}\s{0,3}[,，]?\s{0,3}"
+    r"(?:but(?:\s(?:rather|instead))?\s|而是|而为|应为|应该是|應為|是)[:：]?\s{0,3}"
+)  # what is said in the place of another answer
+
+
 def _hedged(text: str, end: int) -> bool:
     return CHANGED_AFTER.match(text, end) is not None or _HEDGED_AFTER.match(text, end) is not None
 
@@ -183,6 +190,12 @@ def _worked(text: str) -> str | None:
     return (said[1] or said[2]) if said else found[0]
 
 
+def _denied_from(phrase: re.Match[str]) -> int:
+    """Return where a denial stands in a phrase or behind it: ``is not 7 but``, ``答案不是 7，而是``."""
+    denial = _DENIAL.search(phrase[0])
+    return phrase.start() + denial.start() if denial else phrase.end()
+
+
 def phrase(text: str, grammar: Grammar) -> Extracted | None:
     """Return what follows the last "the answer is"; None where the text does not say it."""
     if len(text) > 20_000:
@@ -191,6 +204,9 @@ def phrase(text: str, grammar: Grammar) -> Extracted | None:
     last = last_match(PHRASE, text) if any(noun in folded for noun in _NOUNS) else None
     if last is None:
         return None
+    instead = _INSTEAD.match(text, _denied_from(last), last.end() + 120)
+    if instead is not None and grammar.kind(value := strip(first_sentence(text, instead.end()))) == "value":
+        return Extracted(value, "phrase")
     if DOUBT.search(last[0]) or _BOUND.search(last[0]):
         return Extracted(None, "phrase", "the answer is denied or in doubt")
     sentence = strip(CONTRAST.sub("", first_sentence(text, last.end())))
