@@ -94,7 +94,7 @@ def main() -> None:
             {
                 f"{kind}/seed{s}": done.once(
                     f"lora/{kind}/seed{s}", lambda s=s, k=kind, r=rate: lora(s, k, r)
-                )  # noqa: B023
+                )
                 for kind, rate in kinds.items()
                 for s in range(2)
             }
