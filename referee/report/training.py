@@ -56,7 +56,7 @@ def training_report(folder: str | Path, *, title: str = "") -> str:
         heldout=_heldout_rows(heldout),
         learning=_learning(metrics, heldout, parts),
         curriculum=_curriculum(metrics),
-        health=_health(metrics),
+        health=[*_health(metrics), *_cost(timings)],
         alarms=alarms(metrics, heldout),
         reasons=[_reasons(metrics, part) for part in parts],
         parts=parts,
@@ -78,7 +78,7 @@ def _learning(
     metrics: Sequence[Mapping[str, Any]], heldout: Sequence[Mapping[str, Any]], parts: Sequence[str]
 ) -> list[Markup]:
     """Reward, each part where there are several, and held-out accuracy."""
-    reward = {"each step": _curve(metrics, "reward", smooth=False), "moving mean": _curve(metrics, "reward")}
+    reward = {"each step": curve(metrics, "reward", smooth=False), "moving mean": curve(metrics, "reward")}
     out = [plots.curves(reward, title="Reward", y_label="mean of a step")]
     if heldout:
         modes = [name for name in heldout[0] if name != "step"]
@@ -93,7 +93,7 @@ def _learning(
         }
         out.append(plots.curves(measured, title="Held-out pass@1, 95 % interval", y_range=(0, 1)))
     if len(parts) > 1:
-        by_part = {part: _curve(metrics, f"reward/{part}") for part in parts}
+        by_part = {part: curve(metrics, f"reward/{part}") for part in parts}
         out.append(plots.curves(by_part, title="Reward by part", y_label="unweighted"))
     return out
 
@@ -158,15 +158,31 @@ def _health(metrics: Sequence[Mapping[str, Any]]) -> list[Markup]:
             {"by sequence": "sampler/ess_sequence", "by token": "sampler/ess_token"},
         ),
         ("Distinct texts", "share", share, {"distinct": "distinct_texts"}),
+        ("Verifiers that failed", "share", share, {"errors": "errors"}),
+        ("Optimiser steps a batch", "", None, {"taken": "updates", "left out": "skipped"}),
+        ("Learning rate", "", None, {"rate": "learning_rate"}),
     ]
     out = []
     for title, label, y_range, lines in wanted:
-        drawn = {name: _curve(metrics, key) for name, key in lines.items() if key in metrics[-1]}
+        drawn = {name: curve(metrics, key) for name, key in lines.items() if key in metrics[-1]}
         if title == "Clipped tokens" and not any(any(c.y) for c in drawn.values()):
             continue  # one update a batch clips nothing
         if drawn:
             out.append(plots.curves(drawn, title=title, y_label=label, y_range=y_range))
     return out
+
+
+def _cost(timings: Sequence[Mapping[str, Any]]) -> list[Markup]:
+    """What the run took: sampled tokens a second, and the most memory held so far."""
+    if not timings or "tokens_per_second" not in timings[-1]:
+        return []
+    memory = [{"step": t["step"], "gigabytes": t["peak_memory_bytes"] / 1e9} for t in timings]
+    return [
+        plots.curves(
+            {"sampled": curve(timings, "tokens_per_second")}, title="Speed", y_label="tokens a second"
+        ),
+        plots.curves({"peak": curve(memory, "gigabytes", smooth=False)}, title="Memory", y_label="GB"),
+    ]
 
 
 def _reasons(metrics: Sequence[Mapping[str, Any]], part: str) -> Markup:
@@ -178,7 +194,7 @@ def _reasons(metrics: Sequence[Mapping[str, Any]], part: str) -> Markup:
         {"step": m["step"], **{n: m.get(n, 0.0) / t for n in names}}
         for m, t in zip(metrics, totals, strict=True)
     ]
-    lines = {n.removeprefix(prefix).replace("_", " "): _curve(rows, n) for n in names}
+    lines = {n.removeprefix(prefix).replace("_", " "): curve(rows, n) for n in names}
     return plots.curves(lines, title=part, y_label="share", y_range=(0, 1))
 
 
@@ -186,7 +202,7 @@ def _reason_order(name: str) -> int:
     return list(Reason).index(Reason(name.rsplit("/", 1)[1]))
 
 
-def _curve(rows: Sequence[Mapping[str, Any]], key: str, *, smooth: bool = True) -> Curve:
+def curve(rows: Sequence[Mapping[str, Any]], key: str, *, smooth: bool = True) -> Curve:
     """Return a figure over the steps: a moving mean, and no more points than can be seen."""
     x = [r["step"] for r in rows if key in r]
     y = [float(r[key]) for r in rows if key in r]

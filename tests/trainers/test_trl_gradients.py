@@ -141,3 +141,79 @@ def test_the_aggregations_differ_on_this_batch_so_that_parity_can_fail(model) ->
     grads = [our_gradient(model, {}, by, 0.0) for by in ("sequence", "constant", "token")]
     for i, j in ((0, 1), (0, 2), (1, 2)):
         assert ((grads[i] - grads[j]).norm() / grads[i].norm()).item() > 0.05
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.2])
+def test_a_step_of_adapters_has_the_gradient_of_trl(tmp_path, monkeypatch, beta):
+    """Adapters that were trained before, with the KL to where they began, which has moved on since."""
+    import copy
+    from dataclasses import replace
+
+    from datasets import Dataset
+
+    from referee.trainers import GroupTrainer, LoRA, Tiny, Training, preset, tiny_policy
+    from referee.trainers.policy.policy import add_adapters
+    from referee.verifiers import Problem, Rubric
+
+    monkeypatch.setenv("TRL_EXPERIMENTAL_SILENCE", "1")
+    policy = add_adapters(
+        tiny_policy(Tiny(alphabet="0123456789+=", layers=2, width=32, heads=2), seed=3, dtype="float64"),
+        LoRA(rank=2, alpha=8),
+    )
+    torch.manual_seed(0)
+    for name, p in policy.model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(p, std=0.1)
+    problems = [Problem(prompt=f"{a}+1=", answer=str(a + 1)) for a in range(4)]
+    theirs_model = copy.deepcopy(policy.model)
+    ours = GroupTrainer(
+        policy,
+        problems,
+        Rubric({"digits": lambda c, _: sum(x in "12345" for x in c.text) / 9}, truncation="score"),
+        preset=replace(
+            preset("grpo_trl"), batch_size=16, group_size=4, max_new_tokens=5, kl_coef=beta, kl_estimator="k3"
+        ),
+        training=Training(steps=1),
+    )
+    groups = ours.rollout(range(4))
+    flat = [r for g in groups for r in g.rollouts]
+
+    def given(prompts, _):
+        return {
+            "prompt_ids": [policy.encode(p) for p in prompts],
+            "completion_ids": [list(r.completion.token_ids) for r in flat],
+            "logprobs": None,
+        }
+
+    peer = trl.GRPOTrainer(
+        model=theirs_model,
+        processing_class=policy.tokenizer,
+        reward_funcs=lambda completions, **_: [r.reward.total for r in flat],
+        train_dataset=Dataset.from_list([{"prompt": p.prompt} for p in problems]),
+        args=trl.GRPOConfig(
+            output_dir=str(tmp_path), per_device_train_batch_size=16, num_generations=4, max_completion_length=5,
+            beta=beta, use_bias_correction_kl=False, report_to="none", bf16=False, use_cpu=True,
+            gradient_checkpointing=False,
+        ),
+        rollout_func=given,
+    )  # fmt: skip
+    models = (policy.model, peer.model)
+    if beta:  # the references stay, and both policies move on by the same
+        for model in models:
+            with torch.no_grad():
+                for name, p in model.named_parameters():
+                    if "lora_B.default" in name:
+                        p.mul_(1.5)
+    peer.current_gradient_accumulation_steps = 1
+    peer.model.train()
+    inputs = peer._generate_and_score_completions([{"prompt": r.problem.prompt} for r in flat])
+    peer._compute_loss(peer.model, inputs).backward()
+    batch, _ = ours.pack(groups)
+    ours.learner.model.train()
+    ours.backward(batch)
+    found = []
+    for model in models:
+        named = {n: p.grad for n, p in model.named_parameters() if ".default." in n and p.grad is not None}
+        found.append(torch.cat([named[n].flatten() for n in sorted(named)]))
+    assert found[0].norm() > 1e-3
+    assert ((found[0] - found[1]).norm() / found[1].norm()).item() < 1e-5

@@ -16,11 +16,12 @@ from __future__ import annotations
 import copy
 import hashlib
 import importlib.util
+import io
 import os
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -373,14 +374,15 @@ def _seeded(seed: int) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep transformers' bars for loading weights off the terminal."""
+    """Keep transformers' bars for loading, converting and writing weights off the terminal."""
     from transformers.utils import logging as untyped
 
     logging: Any = untyped
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        yield
+        with redirect_stderr(io.StringIO()):  # some of them heed no switch
+            yield
     finally:
         if shown:
             logging.enable_progress_bar()
