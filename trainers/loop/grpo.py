@@ -8,15 +8,13 @@ compares each with its siblings, and moves the policy towards what was paid more
     update  -> optimiser steps and figures         (:class:`~referee.trainers.loop.learner.Learner`)
 
 Which member of the family runs is data, a :class:`~referee.trainers.objective.presets.Preset`; how long and
-with which measures is a :class:`~referee.trainers.loop.run_options.Training`. Everything random in a step
-is drawn from (seed, step, what for), so that a run resumed from a checkpoint takes the very step
-that would have come next, and so that the number of processes changes nothing but rounding.
+with which measures is a :class:`~referee.trainers.loop.run_options.Training`. Everything random in a step is
+drawn from (seed, step, what for): a run resumed from a checkpoint takes the very step that would have come
+next, and the number of processes changes nothing but rounding.
 
-Seams: :mod:`referee.trainers.loop.problem_source` says which problems come next (in order, or by a
+Two seams: :mod:`referee.trainers.loop.problem_source` says which problems come next (in order, or by a
 curriculum), :mod:`referee.trainers.loop.rollouts` goes through them (a completion, or an episode of turns).
-
-A preset with the advantage ``gae`` has a critic, which is a part of the learner. Not here: sampling ahead of
-the update.
+A preset with the advantage ``gae`` has a critic, a part of the learner.
 """
 
 from __future__ import annotations
@@ -43,7 +41,7 @@ from referee.trainers.loop.run_options import Training
 from referee.trainers.loop.saving import resume, save
 from referee.trainers.loop.spreading import roll_out_together
 from referee.trainers.objective.credit import credit
-from referee.trainers.objective.kl import AdaptiveKL, FixedKL
+from referee.trainers.objective.kl import controller_of
 from referee.trainers.objective.preset_check import check
 from referee.trainers.objective.presets import Preset
 from referee.trainers.placement import Placement
@@ -109,12 +107,7 @@ class GroupTrainer:
         self.policy, self.rubric = policy, rubric
         self.rollouts = rollouts or SingleTurn()
         if isinstance(self.rollouts, SingleTurn):
-            problems = fitting(
-                problems,
-                policy,
-                max_new_tokens=preset.max_new_tokens,
-                max_prompt_tokens=training.max_prompt_tokens,
-            )
+            problems = fitting(problems, policy, preset.max_new_tokens, training.max_prompt_tokens)
         self.source = source_of(problems, seed=training.seed)
         self.preset, self.training, self.run, self.heldout = preset, training, run, heldout
         self.placement = Placement(accelerator, precision=training.precision)
@@ -125,12 +118,9 @@ class GroupTrainer:
         self.position = 0  # how many problems have been taken
         self.moments = Moments()  # of the totals so far, for score_norm
         self.measured: list[Measured] = []  # on the held-out problems, greedily
-        self.kl: FixedKL | AdaptiveKL = FixedKL(kl_coef=preset.kl_coef)
-        if preset.adaptive_kl:
-            self.kl = AdaptiveKL(kl_coef=preset.kl_coef, target=preset.kl_target, horizon=preset.kl_horizon)
-        self.reference = (
-            ReferencePolicy(policy, kind=training.reference) if preset.kl_coef or training.track_kl else None
-        )
+        self.kl = controller_of(preset)
+        compared = preset.kl_coef or training.track_kl
+        self.reference = ReferencePolicy(policy, kind=training.reference) if compared else None
         self.learner = Learner(policy, preset, training, self.placement)
 
     # ------------------------------------------------------------------ the run
@@ -151,7 +141,8 @@ class GroupTrainer:
             last = self.step == self.training.steps
             if last or self.step % self.training.eval_every == 0:
                 self.measure()
-            if last or self.step % self.training.save_every == 0 or self._to_keep():
+            best = self.training.keep_best and best_step(self.measured) == self.step
+            if last or best or self._stopped() or self.step % self.training.save_every == 0:
                 self.save()
 
     def take_step(self) -> tuple[dict[str, float], list[Group], dict[str, float]]:
@@ -171,11 +162,6 @@ class GroupTrainer:
     def _stopped(self) -> bool:
         """Tell whether held-out measures have long said that there is nothing more to learn."""
         return 0 < self.training.stop_after_measures <= since_best(self.measured)
-
-    def _to_keep(self) -> bool:
-        """Tell whether this step must have a checkpoint whatever the rhythm: the best, or the last one."""
-        best = self.training.keep_best and best_step(self.measured) == self.step
-        return bool(best) or self._stopped()
 
     # ------------------------------------------------------------------ collect
 
@@ -200,11 +186,13 @@ class GroupTrainer:
 
     def rollout(self, positions: Sequence[int]) -> list[Group]:
         """Sample and score a group for the problem at each position; all processes share the work."""
+        problems = self.source.problems(positions)
+        check_prompts(problems, self.policy, max_prompt_tokens=self.training.max_prompt_tokens)
         ordered = roll_out_together(
             self.rollouts,
             self.placement,
             self.policy,
-            self._problems(positions),
+            problems,
             self.rubric.at(self.step),
             group_size=self.preset.group_size,
             sampling=self.sampling,
@@ -215,11 +203,6 @@ class GroupTrainer:
             ordered = dealt_anew(ordered, seed_of(self.training.seed, "shuffle", self.position))
         self.source.observe(ordered, best=self.best)
         return ordered
-
-    def _problems(self, positions: Sequence[int]) -> list[Problem]:
-        problems = self.source.problems(positions)
-        check_prompts(problems, self.policy, max_prompt_tokens=self.training.max_prompt_tokens)
-        return problems
 
     # ------------------------------------------------------------------ pack
 
@@ -271,11 +254,10 @@ class GroupTrainer:
 
     def update(self, batch: Batch) -> dict[str, float]:
         """Take the optimiser steps that one sampled batch gives; return figures of loss and policy."""
-        figures = self.learner.update(
-            batch, self.preset, self.training, step=self.step, kl_coef=self.kl.kl_coef
-        )
+        kl_coef = self.kl.kl_coef
+        figures = self.learner.update(batch, self.preset, self.training, step=self.step, kl_coef=kl_coef)
         if "kl_sequence" in figures:
-            figures["kl_coef"] = float(self.kl.kl_coef)
+            figures["kl_coef"] = kl_coef
             self.kl = self.kl.updated(figures["kl_sequence"], samples=len(batch))
         if self.reference is not None:
             self.reference.follow(decay=self.training.reference_decay)
@@ -283,9 +265,8 @@ class GroupTrainer:
 
     def backward(self, mini: Batch) -> Tensor:
         """Add up the gradient of one optimiser step on ``mini``; return this process's part of the loss."""
-        return self.learner.backward(
-            mini, self.preset, self.training, step=self.step, kl_coef=self.kl.kl_coef
-        )
+        kl_coef = self.kl.kl_coef
+        return self.learner.backward(mini, self.preset, self.training, step=self.step, kl_coef=kl_coef)
 
     # ------------------------------------------------------------------ records
 
@@ -293,26 +274,23 @@ class GroupTrainer:
         """Measure on the held-out problems, greedily and, where asked for, by sampling."""
         if not self.heldout:
             return
-        line = {
-            "step": self.step,
-            **measure_both(
-                self.policy,
-                self.heldout,
-                self.rubric.at(self.step),
-                sampling=self.sampling,
-                samples=self.training.eval_samples,
-                seed=self.training.seed,
-                rollouts=self.rollouts,
-                placement=self.placement,
-            ),
-        }
-        self.measured.append((self.step, line["greedy"]["pass_at_1"]))
+        held = measure_both(
+            self.policy,
+            self.heldout,
+            self.rubric.at(self.step),
+            sampling=self.sampling,
+            samples=self.training.eval_samples,
+            seed=self.training.seed,
+            rollouts=self.rollouts,
+            placement=self.placement,
+        )
+        greedy = held["greedy"]["pass_at_1"]
+        self.measured.append((self.step, greedy))
         if self.run is not None:
-            self.run.append("heldout", [line])
-        rates = {f"heldout/{k}": v["pass_at_1"] for k, v in line.items() if k != "step"}
-        self.placement.accelerator.log(rates, self.step)
+            self.run.append("heldout", [{"step": self.step, **held}])
+        self.placement.accelerator.log({f"heldout/{k}": v["pass_at_1"] for k, v in held.items()}, self.step)
         if self.on_step is not None:
-            self.on_step({"step": self.step, "heldout": line["greedy"]["pass_at_1"]})
+            self.on_step({"step": self.step, "heldout": greedy})
 
     def _record(
         self, figures: Mapping[str, float], groups: Sequence[Group], seconds: Mapping[str, float]

@@ -30,7 +30,7 @@ from referee.trainers.objective.presets import Preset
 from referee.trainers.placement import Placement, Share
 from referee.trainers.policy.batch import Batch, batch_logprobs
 from referee.trainers.policy.dropout import RowDropout
-from referee.trainers.policy.policy import Policy
+from referee.trainers.policy.policy import Policy, refuse_experts
 from referee.trainers.policy.reference import ReferencePolicy
 from referee.trainers.policy.sampling import seed_of
 from referee.trainers.record.update_figures import batch_figures, step_figures
@@ -40,6 +40,7 @@ class Learner:
     """What trains. ``trained`` are its parameters, ``dtype`` the type of losses and advantages."""
 
     def __init__(self, policy: Policy, preset: Preset, training: Training, placement: Placement) -> None:
+        refuse_experts(policy)
         self.policy, self.placement = policy, placement
         self.critic = Critic(policy, preset.critic, seed=training.seed) if preset.advantage == "gae" else None
         extra: list[Any] = [] if self.critic is None else list(self.critic.parameters)

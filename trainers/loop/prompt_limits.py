@@ -18,7 +18,7 @@ class PromptTooLong(UserMistake, ValueError):
 
 
 def fitting(
-    problems: Problems, policy: Policy, *, max_new_tokens: int, max_prompt_tokens: int | None = None
+    problems: Problems, policy: Policy, max_new_tokens: int, max_prompt_tokens: int | None = None
 ) -> Problems:
     """Return the problems whose prompts are short enough; a function's are looked at as they come.
 

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from referee.trainers.objective.options import Estimator, one_of
+from referee.trainers.objective.presets import Preset
 from referee.trainers.objective.shapes import one_each, same_shape, same_token_shape
 
 
@@ -115,3 +116,10 @@ class AdaptiveKL:
         """Return the controller after a batch of ``samples`` completions with mean ``kl``."""
         error = min(max(kl / self.target - 1.0, -0.2), 0.2)
         return replace(self, kl_coef=self.kl_coef * (1.0 + error * samples / self.horizon))
+
+
+def controller_of(preset: Preset) -> FixedKL | AdaptiveKL:
+    """Return what holds a preset's KL coefficient."""
+    if preset.adaptive_kl:
+        return AdaptiveKL(kl_coef=preset.kl_coef, target=preset.kl_target, horizon=preset.kl_horizon)
+    return FixedKL(kl_coef=preset.kl_coef)

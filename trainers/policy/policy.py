@@ -225,12 +225,16 @@ def load_policy(
         chat_template_kwargs=dict(chat_template_kwargs or {}),
         skip_special_tokens=skip_special_tokens,
     )
-    _refuse_experts(policy)
+    refuse_experts(policy)
     return add_adapters(policy, lora, seed=seed) if lora is not None else policy
 
 
-def _refuse_experts(policy: Policy) -> None:
-    """Refuse a mixture of experts: other routing in the update than in the draw makes its ratios noise."""
+def refuse_experts(policy: Policy) -> None:
+    """Refuse a mixture of experts: other routing in the update than in the draw makes its ratios noise.
+
+    Raises:
+        ValueError: naming it.
+    """
     config = policy.model.config
     for name in ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"):
         count = getattr(config, name, None)
