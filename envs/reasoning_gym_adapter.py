@@ -5,8 +5,8 @@ Needs ``pip install reasoning-gym``. Its generators and scorers run in a worker 
 again. Whose fault a scorer's failure is gets found out, not assumed: where the scorer raises, or never
 returns, on a completion and takes the reference itself, the completion scores 0; where it fails on the
 reference, or pays for nonsense (``game_of_life_halting`` pays for any text), the verdict abstains. Tasks that
-have no reference by design (``boxnet``, ``graph_color``, ``propositional_logic``, ``rubiks_cube``, ``rush_hour``)
-are judged by their rules; a solution that the item shows as an example is their gold.
+have no reference by design (``boxnet``, ``graph_color``, ``propositional_logic``, ``rubiks_cube``,
+``rush_hour``) are judged by their rules; a solution that the item shows as an example is their gold.
 """
 
 from __future__ import annotations

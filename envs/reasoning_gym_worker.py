@@ -3,10 +3,10 @@
 reasoning-gym 0.1.25 evaluates model text in nine scorers. Here four of them (``eval`` of a list) get
 ``ast.literal_eval`` in its place, and the answers to five (sympy's ``parse_expr``, which evaluates too)
 are held to a grammar of numbers, operators, single letters and names of functions before they are scored.
-Where a scorer pays for what it should not, a check of ours stands before it (:data:`GUARDS`). An item leaves as
-JSON and comes back with its shape, so that the scorer sees the tuples and the numbered keys that it made.
-The process has no environment, limits on memory, processor time and files, and is ended by its owner at
-a deadline.
+Where a scorer pays for what it should not, a check of ours stands before it (:data:`GUARDS`). An item
+leaves as JSON and comes back with its shape, so that the scorer sees the tuples and the numbered keys that
+it made. The process has no environment, limits on memory, processor time and files, and is ended by its
+owner at a deadline.
 """
 
 from __future__ import annotations
@@ -139,11 +139,11 @@ _STEPS = {"L": (0, -1), "R": (0, 1), "U": (-1, 0), "D": (1, 0)}
 
 
 def fills_goals(answer: str, metadata: dict[str, Any]) -> bool:
-    """Tell whether a string of moves, each of which can be made, ends with every box on a goal.
+    r"""Tell whether a string of moves, each of which can be made, ends with every box on a goal.
 
     The scorer lets moves into walls go by, so that one long walk would solve many boards.
 
-    >>> board = {"gamestr": "+++++\\n+*@X+\\n+++++"}
+    >>> board = {"gamestr": "+++++\n+*@X+\n+++++"}
     >>> fills_goals("R", board), fills_goals("RR", board), fills_goals("go R", board)
     (True, False, False)
     """
@@ -168,7 +168,7 @@ GUARDS: dict[str, Callable[[str, dict[str, Any]], bool]] = {"puzzle24": makes_24
 
 
 def shape_of(value: Any) -> Any:
-    """Return what JSON does not keep of a value: where tuples stand, and keys that are numbers; None for nothing.
+    """Return what JSON does not keep of a value: tuples, and keys that are whole numbers; or None.
 
     >>> shape_of({"grid": ((1, 2), (3, 4)), "name": "x"})
     {'of': {'grid': {'tuple': True, 'of': {'tuple': True, 'of': None}}}}

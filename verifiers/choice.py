@@ -105,7 +105,8 @@ def _all(text: str, answer: Json, choices: Choices) -> Verdict:
         return bad_reference("the list of references is empty")
     stated = stated_choice(text, choices)
     found = several(stated, choices) if stated is not None else None
-    return _verdict(stated, None if found is None else sorted(found), found == expected)
+    named: list[Json] | None = [*sorted(found)] if found is not None else None
+    return _verdict(stated, named, found == frozenset(expected))
 
 
 def _named(reference: Json, choices: Choices) -> frozenset[str] | None:

@@ -217,6 +217,9 @@ def test_every_task_pays_its_gold_and_no_other_problems() -> None:
         problems = [it.problem(1, i) for i in range(3)]
         golds = [it.gold(p) for p in problems]
         for problem, gold in zip(problems, golds, strict=True):
+            if "Integral(" in gold:  # not integrated upstream: to take it would pay for the question
+                assert it(Completion(text=gold), problem).score == 0.0
+                continue
             assert it(Completion(text=gold), problem).score == 1.0, (task, gold)
             others = [
                 g for g, p in zip(golds, problems, strict=True) if g != gold and p.prompt != problem.prompt
