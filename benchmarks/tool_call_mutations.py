@@ -10,11 +10,16 @@ Call = dict[str, Any]
 
 
 def right_calls(row: dict[str, Any]) -> list[Call]:
-    """Return the calls with the first accepted value of each argument; what may be left out and has none is."""
-    out = []
+    """Return the calls with each argument's first accepted value, where it has one and the tool knows it."""
+    out, known = [], {t["name"]: t["parameters"].get("properties", {}) for t in row["tools"]}
     for item in row["calls"]:
         ((name, accepted),) = item.items()
-        out.append({"name": name, "arguments": {k: _first(v) for k, v in accepted.items() if _stated(v)}})
+        out.append(
+            {
+                "name": name,
+                "arguments": {k: _first(v) for k, v in accepted.items() if _stated(v) and k in known[name]},
+            }
+        )
     return out
 
 
@@ -64,6 +69,7 @@ def mutations(row: dict[str, Any]) -> Iterator[tuple[str, list[Call]]]:
                     yield kind, _with(right, place, {**arguments, name: changed[0]})
                     break
         yield from _swapped(right, place, accepted)
+        yield from _without_key(right, place, accepted)
 
 
 def _with(calls: list[Call], place: int, arguments: dict[str, Any]) -> list[Call]:
@@ -84,6 +90,17 @@ def _swapped(right: list[Call], place: int, accepted: dict[str, Any]) -> Iterato
         x, y = arguments[a], arguments[b]
         if type(x) is type(y) and not any(_alike((y,), v) for v in accepted[a]):
             yield "two arguments are swapped", _with(right, place, {**arguments, a: y, b: x})
+            return
+
+
+def _without_key(right: list[Call], place: int, accepted: dict[str, Any]) -> Iterator[tuple[str, list[Call]]]:
+    arguments = right[place]["arguments"]
+    for name, value in arguments.items():
+        whole = next(a for a in accepted[name] if a != "")
+        needed = [k for k, v in whole.items() if v != "" and "" not in v] if isinstance(whole, dict) else []
+        if needed and len(accepted[name]) == 1:
+            rest = {k: v for k, v in value.items() if k != needed[0]}
+            yield "a dictionary lacks a key", _with(right, place, {**arguments, name: rest})
             return
 
 
@@ -124,8 +141,4 @@ _CHANGES: tuple[tuple[str, Callable[[Any], tuple[Any] | None]], ...] = (
     ("a list lacks its last item", _list(lambda v: v[:-1])),
     ("a list has an item twice", _list(lambda v: [*v, v[-1]])),
     ("a list is turned round", _list(lambda v: v[::-1])),
-    (
-        "a dictionary lacks a key",
-        lambda v: (dict(list(v.items())[1:]),) if isinstance(v, dict) and v else None,
-    ),
 )

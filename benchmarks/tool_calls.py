@@ -5,7 +5,8 @@ r"""Tool calls of BFCL: accepted answers pass, wrong ones fail, and how often it
 FOLDER is ``bfcl_eval/data`` of the package ``bfcl-eval`` (``pip install --no-deps bfcl-eval``). PYTHON is an
 interpreter that has it: its checker is then asked about every call too. For each row the accepted
 answers are written in each of the usual forms, and 23 kinds of one fault are made in them
-(:mod:`tool_call_mutations`). Java and JavaScript values are given as JSON, and as source code to both checkers.
+(:mod:`tool_call_mutations`). Java and JavaScript values are given as JSON, and as source code to both
+checkers. A row whose reference contradicts its tools, on which ours abstains, is named and left out.
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ def in_source(row: dict[str, Any], calls: list[dict[str, Any]]) -> list[dict[str
 def measure(data: Path, peer: str | None, show: int) -> dict[str, Any]:
     """Judge every row's accepted and wrong calls; ask the peer about the same ones."""
     verify, counts, kinds, cases = ToolCalls(), Counter[str](), {}, []
-    spent = 0.0
+    spent, left_out = 0.0, []
     for row in rows(data):
         task = problem(row)
         if not row["calls"]:
@@ -138,8 +139,8 @@ def measure(data: Path, peer: str | None, show: int) -> dict[str, Any]:
                 verify(text, task).score == 0.0 for text in forms(call).values()
             ) if call else 1  # fmt: skip
             continue
-        if any(not accepted for call in row["calls"] for args in call.values() for accepted in args.values()):
-            counts["left out: an argument with no accepted value"] += 1
+        if (verdict := verify("[]", task)).abstains:
+            left_out.append(f"{row['id']}: {verdict.detail['error']}")
             continue
         right = right_calls(row)
         cases.append((row, "right", right))
@@ -180,6 +181,7 @@ def measure(data: Path, peer: str | None, show: int) -> dict[str, Any]:
             {"mutations that the peer refuses": round(1 - wrong["peer pays"] / wrong["n"], 5)} if peer else {}
         ),
         "microseconds a verdict": round(1e6 * spent / counts["forms"]),
+        "left out: the row contradicts itself": left_out,
         "counts": dict(counts),
         "kinds": {k: dict(v) for k, v in kinds.items()},
         "apart": apart if show < 0 else apart[:show],

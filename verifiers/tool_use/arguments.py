@@ -44,6 +44,8 @@ class Wanted(NamedTuple):
 def argument_fault(arguments: dict[str, Json], wanted: Wanted, tool: ToolSchema, rules: Rules) -> str | None:
     """Return what is wrong with a call's arguments; None where they are right."""
     for name, value in arguments.items():
+        if not tool.open and name not in tool.arguments:
+            return f"{name[:80]} is no argument of {tool.name}"
         if name in wanted.accepted:
             schema = tool.arguments.get(name)
             if not any(same(value, a, schema, rules, wanted.listed) for a in wanted.accepted[name]):
@@ -53,6 +55,18 @@ def argument_fault(arguments: dict[str, Json], wanted: Wanted, tool: ToolSchema,
     for name, accepted in wanted.accepted.items():
         if name not in arguments and not _omissible(name, accepted, tool, rules, wanted.listed):
             return f"{name} is missing"
+    return None
+
+
+def contradiction(wanted: Wanted, tool: ToolSchema) -> str | None:
+    """Return why no call that the tool takes could be the wanted one; None where one could."""
+    for name in sorted(tool.required):
+        accepted = wanted.accepted.get(name)
+        if accepted is None or (wanted.listed and all(a == OMITTED for a in accepted)):
+            return f"{name}, which {tool.name} requires, has no wanted value"
+    for name, accepted in wanted.accepted.items():
+        if not tool.open and name not in tool.arguments and not (wanted.listed and OMITTED in accepted):
+            return f"{name} is no argument of {tool.name}"
     return None
 
 

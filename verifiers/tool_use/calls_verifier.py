@@ -21,7 +21,7 @@ from referee.verifiers.records import (
     has_answer,
 )
 from referee.verifiers.references import bad_reference
-from referee.verifiers.tool_use.arguments import Rules, Texts, Wanted, argument_fault
+from referee.verifiers.tool_use.arguments import Rules, Texts, Wanted, argument_fault, contradiction
 from referee.verifiers.tool_use.tool_schemas import BadTools, ToolSchema, read_tools
 from referee.verifiers.tool_use.written_calls import MOST_CALLS, written_calls
 
@@ -55,7 +55,8 @@ class ToolCalls(Composable):
         - a call too many or too few; the same call twice; one that cannot be read
         - any call where none is wanted, and an empty answer there
     Abstains:
-        - where the row's calls or tools cannot be read, or call no tool of the row
+        - where the row's calls or tools cannot be read, or contradict each other: a wanted call of no tool,
+          without a required argument, or with one that the tool does not have
 
     >>> row = Problem(info={"calls": [{"area": {"base": [10], "unit": ["cm", ""]}}]})
     >>> ToolCalls()("[area(base=10)]", row).score, ToolCalls()('{"name": "area", "arguments": {}}', row).score
@@ -129,6 +130,8 @@ def wanted_calls(given: Json, tools: dict[str, ToolSchema]) -> list[Wanted]:
     for call in wanted:
         if tools and call.name not in tools:
             raise ValueError(f"must call tools of the row, got {call.name[:80]!r}")
+        if tools and (why := contradiction(call, tools[call.name])) is not None:
+            raise ValueError(f"must be calls that the tools take: {why}")
     return wanted
 
 

@@ -25,7 +25,7 @@ _STRING = re.compile(
 )
 _NAME = re.compile(r"[^\W\d][\w$]*+(?:\s*+\.\s*+[^\W\d][\w$-]*+)*+")
 _KEY = re.compile(r"([^\W\d][\w$-]*+)\s*+[:=](?!=)")
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(\n)|(.))", re.S)
+_ESCAPE = re.compile(r"\\(?:(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|U(00[01][0-9a-fA-F]{5}))|(\n)|(.))", re.S)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0"}
 _WORDS: dict[str, Json] = {
     "True": True, "true": True, "False": False, "false": False,
@@ -297,8 +297,8 @@ def _number(digits: str, suffix: str) -> Json:
 
 def _unescaped(content: str) -> str:
     def one(m: re.Match[str]) -> str:
-        if m[1] or m[2]:
-            return chr(int(m[1] or m[2], 16))
-        return "" if m[3] else _ESCAPED.get(m[4], m[4])
+        if point := m[1] or m[2] or m[3]:
+            return chr(min(int(point, 16), 0x10FFFF))
+        return "" if m[4] else _ESCAPED.get(m[5], m[5])
 
     return _ESCAPE.sub(one, content) if "\\" in content else content

@@ -23,11 +23,15 @@ class BadTools(NotJudged, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ToolSchema:
-    """A function on offer: its arguments in order, each with its schema, and those that must be given."""
+    """A function on offer: its arguments in order, each with its schema, and those that must be given.
+
+    ``open`` says that it takes arguments of other names too, or that its arguments are not known.
+    """
 
     name: str
     arguments: dict[str, Json] = field(default_factory=dict)
     required: frozenset[str] = frozenset()
+    open: bool = True
 
     def types(self, argument: str) -> frozenset[str]:
         """Return the kinds of value that an argument may have; empty for any."""
@@ -79,6 +83,6 @@ def _tool(item: Json) -> ToolSchema:
     required = parameters.get("required") or [] if isinstance(parameters, dict) else None
     if not isinstance(properties, dict) or not isinstance(required, list):
         raise BadTools(f"must hold functions whose parameters are a JSON schema, got {item!r:.80}")
-    return ToolSchema(
-        str(function["name"]), dict(properties), frozenset(r for r in required if isinstance(r, str))
-    )
+    is_open = not properties or bool(parameters.get("additionalProperties", False))
+    names = frozenset(r for r in required if isinstance(r, str))
+    return ToolSchema(str(function["name"]), dict(properties), names, is_open)

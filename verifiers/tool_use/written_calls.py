@@ -21,6 +21,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from referee.verifiers.reading.fences import fenced_blocks
 from referee.verifiers.reading.tool_calls import CLOSING, OPENING, call_blocks
@@ -36,6 +37,7 @@ _DEEPSEEK = re.compile(r"<｜tool▁call▁begin｜>(?:function<｜tool▁sep｜
 _DEEPSEEK_END = "<｜tool▁call▁end｜>"
 _NAMES, _ARGUMENTS = ("name", "function", "tool_name", "tool"), ("arguments", "parameters", "args", "input")
 MOST_CALLS = 128
+_READ = MOST_CALLS + 1  # one more is too many, however many more there are
 
 Places = Callable[[str], tuple[str, ...]]
 
@@ -55,10 +57,10 @@ def written_calls(text: str, *, names: Iterable[str] = (), places: Places | None
     text, places = text.strip(), places or (lambda name: ())
     for read in (_tagged, _mistral, _functions, _functionary, _deepseek, _python_tagged):
         if (found := read(text, places)) is not None:
-            return found[: MOST_CALLS + 1]
+            return found[:_READ]
     whole = _calls(text, places)
     if whole is not None:
-        return whole[: MOST_CALLS + 1]
+        return whole[:_READ]
     known = {n for name in names for n in (name, name.replace(".", "_"))}
     blocks = [code for _, code in fenced_blocks(text)]
     pieces = blocks if blocks else text.split("\n")
@@ -67,7 +69,7 @@ def written_calls(text: str, *, names: Iterable[str] = (), places: Places | None
         found = _calls(piece.strip(), places) if piece.lstrip()[:1] in "[{(" or "(" in piece else None
         if found is not None and (piece.lstrip().startswith("{") or any(c.name in known for c in found)):
             out.extend(found)
-    return out[: MOST_CALLS + 1]
+    return out[:_READ]
 
 
 def _malformed(text: str) -> ToolCall:
@@ -78,7 +80,7 @@ def _tagged(text: str, places: Places) -> list[ToolCall] | None:
     if OPENING not in text:
         return None
     out: list[ToolCall] = []
-    for block in call_blocks(text):
+    for block in call_blocks(text)[:_READ]:
         # A model may stop at the closing mark, which its sampler then cuts off.
         found = _calls(block.body.strip(), places)
         out.extend(found if found is not None else [_malformed(block.body)])
@@ -90,7 +92,7 @@ def _mistral(text: str, places: Places) -> list[ToolCall] | None:
     if _MISTRAL not in text:
         return None
     out: list[ToolCall] = []
-    for piece in text.split(_MISTRAL)[1:]:
+    for piece in text.split(_MISTRAL)[1 : _READ + 1]:
         named = _ARGS.match(piece)
         if named is not None:
             out.append(_one(named[1], _json(piece[named.end() :].strip())))
@@ -101,20 +103,20 @@ def _mistral(text: str, places: Places) -> list[ToolCall] | None:
 
 
 def _functions(text: str, places: Places) -> list[ToolCall] | None:
-    pieces = _FUNCTION.split(text)[1:]  # names and what follows them, in turn
+    pieces = _FUNCTION.split(text)[1 : 2 * _READ + 1]  # names and what follows them, in turn
     bodies = [piece.partition("</function>")[0].strip() for piece in pieces[1::2]]
     return [_one(name, _json(body)) for name, body in zip(pieces[::2], bodies, strict=True)] or None
 
 
 def _functionary(text: str, places: Places) -> list[ToolCall] | None:
-    marks = list(_FUNCTIONARY.finditer(text))
+    marks = list(islice(_FUNCTIONARY.finditer(text), _READ))
     ends = [m.start() for m in marks[1:]] + [len(text)] * bool(marks)
     pairs = [(m[1], text[m.end() : end].strip()) for m, end in zip(marks, ends, strict=True)]
     return [_one(name, _json(body)) for name, body in pairs if name != "all"] if marks else None
 
 
 def _deepseek(text: str, places: Places) -> list[ToolCall] | None:
-    pieces = _DEEPSEEK.split(text)[1:]
+    pieces = _DEEPSEEK.split(text)[1 : _READ + 1]
     out: list[ToolCall] = []
     for piece in pieces:
         name, _, rest = piece.partition(_DEEPSEEK_END)[0].strip().partition("\n")
@@ -127,7 +129,7 @@ def _python_tagged(text: str, places: Places) -> list[ToolCall] | None:
     if _PYTHON_TAG not in text:
         return None
     out: list[ToolCall] = []
-    for piece in text.split(_PYTHON_TAG)[1:]:
+    for piece in text.split(_PYTHON_TAG)[1 : _READ + 1]:
         found = _calls(piece.strip(), places)
         out.extend(found if found is not None else [_malformed(piece)])
     return out
