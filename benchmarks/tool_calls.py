@@ -96,29 +96,33 @@ def forms(calls: list[dict[str, Any]]) -> dict[str, str]:
     }
 
 
-def source(value: Any) -> Any:
+def source(value: Any, kind: str, item_kind: str, *, java: bool) -> str:
     """Return a value as source code of Java or JavaScript, as BFCL's checker wants all values there."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not java:
+        return json.dumps(value)
+    if isinstance(value, dict):
+        puts = " ".join(f"put({json.dumps(k)}, {json.dumps(v)});" for k, v in value.items())
+        return f"new HashMap<String, Object>() {{{{ {puts} }}}}"
+    if isinstance(value, list):
+        items = ", ".join(
+            json.dumps(v) if isinstance(v, str) else source(v, item_kind, "", java=True) for v in value
+        )
+        return (
+            f"new ArrayList<>(Arrays.asList({items}))" if kind == "ArrayList" else f"new Object[]{{{items}}}"
+        )
+    return f"{value}{ {'long': 'L', 'float': 'f'}.get(kind, '') }"
 
 
 def in_source(row: dict[str, Any], calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return calls of Java or JavaScript with their values as source code, typed by the row's tools."""
     types = {t["name"]: t["parameters"]["properties"] for t in row["tools"]}
 
-    def one(call: dict[str, Any], name: str, value: Any) -> Any:
-        kind = types.get(call["name"], {}).get(name, {}).get("type", "any")
-        if kind == "long" and isinstance(value, int):
-            return f"{value}L"
-        if kind in ("ArrayList", "Array") and isinstance(value, list) and row["language"] == "java":
-            items = ", ".join(json.dumps(v) if isinstance(v, str) else source(v) for v in value)
-            return (
-                f"new ArrayList<>(Arrays.asList({items}))"
-                if kind == "ArrayList"
-                else f"new Object[]{{{items}}}"
-            )
-        return source(value)
+    def one(call: dict[str, Any], name: str, value: Any) -> str:
+        schema = types.get(call["name"], {}).get(name, {})
+        item = schema.get("items", {}).get("type", "")
+        return source(value, schema.get("type", "any"), item, java=row["language"] == "java")
 
     return [{**c, "arguments": {k: one(c, k, v) for k, v in c["arguments"].items()}} for c in calls]
 

@@ -92,6 +92,7 @@ if TYPE_CHECKING:  # for readers of types; a test holds it equal to the table be
     from referee.verifiers.tags import Tags as Tags
     from referee.verifiers.think_format import ThinkFormat as ThinkFormat
     from referee.verifiers.tool_use.calls_verifier import ToolCalls as ToolCalls
+    from referee.verifiers.tool_use.state_verifier import ToolState as ToolState
     from referee.verifiers.unit_tests import UnitTests as UnitTests
 
 _HOME = {  # public name -> the module that holds it, imported when the name is first used
@@ -148,6 +149,7 @@ _HOME = {  # public name -> the module that holds it, imported when the name is 
     "ToolCall": "records",
     "UnitTests": "unit_tests",
     "ToolCalls": "tool_use.calls_verifier",
+    "ToolState": "tool_use.state_verifier",
     "Verdict": "records",
     "Verifier": "protocol",
     "aggregate_steps": "learned.steps",

@@ -83,6 +83,6 @@ def _tool(item: Json) -> ToolSchema:
     required = parameters.get("required") or [] if isinstance(parameters, dict) else None
     if not isinstance(properties, dict) or not isinstance(required, list):
         raise BadTools(f"must hold functions whose parameters are a JSON schema, got {item!r:.80}")
-    is_open = not properties or bool(parameters.get("additionalProperties", False))
+    more = parameters.get("additionalProperties", False) if isinstance(parameters, dict) else False
     names = frozenset(r for r in required if isinstance(r, str))
-    return ToolSchema(str(function["name"]), dict(properties), names, is_open)
+    return ToolSchema(str(function["name"]), dict(properties), names, not properties or bool(more))

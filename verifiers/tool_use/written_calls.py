@@ -72,6 +72,15 @@ def written_calls(text: str, *, names: Iterable[str] = (), places: Places | None
     return out[:_READ]
 
 
+def source_calls(text: str, places: Places) -> list[ToolCall]:
+    """Return the calls that all of a text is as source code.
+
+    Raises:
+        NotSource: where it is none.
+    """
+    return [_placed(call, places) for call in read_calls(text)]
+
+
 def _malformed(text: str) -> ToolCall:
     return ToolCall(name="", malformed=text.strip()[:1000] or "empty")
 
@@ -148,7 +157,7 @@ def _calls(text: str, places: Places) -> list[ToolCall] | None:
             calls = [c for item in items if item is not None for c in item]
             return calls if all(item is not None for item in items) else None
     try:
-        return [_placed(call, places) for call in read_calls(text)]
+        return source_calls(text, places)
     except NotSource:
         return None
 
