@@ -14,7 +14,10 @@ from referee.verifiers.records import Reason
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = [json.loads(line) for line in (ROOT / "tests/data/tool_calls_bfcl.jsonl").open()]
-CONTRADICT = {"live_multiple_862-181-3", "live_multiple_964-207-0"}  # their references fit none of their tools
+CONTRADICT = {
+    "live_multiple_862-181-3",
+    "live_multiple_964-207-0",
+}  # their references fit none of their tools
 WANTED = [row for row in ROWS if row["calls"] and row["id"] not in CONTRADICT]
 
 
@@ -44,7 +47,11 @@ def test_calls_with_one_fault_fail(row, bench):
     assert len({kind for kind, _ in made}) >= 5
     for kind, calls in made:
         for form, text in bench.forms(calls).items():
-            assert ToolCalls()(text if calls else "no call", bench.problem(row)).score == 0.0, (kind, form, text)
+            assert ToolCalls()(text if calls else "no call", bench.problem(row)).score == 0.0, (
+                kind,
+                form,
+                text,
+            )
 
 
 def test_no_call_is_wanted_and_none_is_made(bench):
@@ -52,7 +59,9 @@ def test_no_call_is_wanted_and_none_is_made(bench):
         if not row["calls"]:
             assert ToolCalls()("None of these functions can do that.", bench.problem(row)).score == 1.0
             call = [{"name": row["tools"][0]["name"], "arguments": {}}]
-            assert all(ToolCalls()(text, bench.problem(row)).score == 0.0 for text in bench.forms(call).values())
+            assert all(
+                ToolCalls()(text, bench.problem(row)).score == 0.0 for text in bench.forms(call).values()
+            )
 
 
 def test_a_reference_that_fits_no_tool_abstains(bench):

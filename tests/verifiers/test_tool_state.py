@@ -29,6 +29,9 @@ class Bank:
     def close(self, name: str) -> int:
         return self.accounts.pop(name)
 
+    def peek(self, name: str) -> int:
+        return self.accounts[name]
+
     def spoil(self) -> None:
         self.accounts = {1j: 2}  # type: ignore[dict-item]
 
@@ -97,6 +100,21 @@ def test_a_forbidden_call_is_wrong_even_where_it_fails_or_is_undone() -> None:
     assert VERIFY(episode(move("a", "c", 6), move("c", "b", 6)), row(forbidden=through)).score == 0.0
 
 
+def test_a_required_call_must_be_made_and_not_fail() -> None:
+    still = row(state={"accounts": START, "log": []}, required=[{"name": "peek", "arguments": {"name": "a"}}])
+    verify = ToolState(make=make, tools=("move", "peek"))
+    assert verify(episode(("peek", {"name": "a"})), still).score == 1.0
+    for calls in (
+        [],
+        [("peek", {"name": "b"})],
+        [("peek", {"name": "a", "more": 1})],
+        [("look", {"name": "a"})],
+    ):
+        assert verify(episode(*calls), still).score == 0.0
+    missing = row(state={"accounts": START, "log": []}, required=["peek"])
+    assert verify(episode(("peek", {"name": "zoo"})), missing).score == 0.0
+
+
 def test_calls_of_the_row_give_the_state_that_is_wanted() -> None:
     for calls in (
         [["move(source='a', target='c', amount=6)"], ["move('c', 'b', 6)"]],
@@ -117,7 +135,13 @@ def test_only_named_keys_may_be_compared() -> None:
 
 @pytest.mark.parametrize(
     "info",
-    [{"initial": None}, {"state": 5}, {"forbidden": [5]}, {"forbidden": [{"arguments": {}}]}],
+    [
+        {"initial": None},
+        {"state": 5},
+        {"forbidden": [5]},
+        {"forbidden": [{"arguments": {}}]},
+        {"required": 5},
+    ],
 )
 def test_a_row_that_cannot_be_replayed_abstains(info: Any) -> None:
     for completion in (episode(move("a", "b", 6)), episode(), Completion(text="")):

@@ -10,7 +10,6 @@ source code in a text.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from referee.verifiers.records import Json
@@ -19,7 +18,7 @@ from referee.verifiers.tool_use.tool_schemas import ToolSchema, types_of
 
 Texts = Literal["said", "exact"]
 OMITTED = ""  # among accepted values: the argument may be left out
-_TOKEN = re.compile(r"(?<![\w.,])[-+]?\d+(?:\.\d+)?|[^\W_]+|\*\*|[^\w\s,.\-]|(?<=\s)-(?=\s)")
+_TOKEN = re.compile(r"(?<!\w)[-+]?\d+(?:\.\d+)?|[^\W_]+|\*\*|[^\w\s,.\-]")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
 
@@ -140,7 +139,6 @@ def _plainly(value: str, wanted: str, rules: Rules) -> bool:
     return rules.texts == "said" and bool(wanted) and _said(value) == _said(wanted)
 
 
-@lru_cache(maxsize=4096)
 def _said(text: str) -> tuple[str, ...]:
     """Return a text's words, numbers and signs: what is left when it is said aloud.
 

@@ -48,6 +48,7 @@ class ToolState(Composable):
       turns) of ``{"name", "arguments"}`` or of source code such as ``"cd(folder='a')"``
     - ``forbidden``: calls that must not be made: names, or ``{"name", "arguments"}`` for calls with at least
       these arguments
+    - ``required``: calls, named in the same way, that must be made and not fail, such as those that only read
 
     ``compared="named"`` holds only those keys to it that the wanted state names. Equality is JSON's: 1 is
     1.0, and true is not 1. The tools are the user's own code and run here, as they ran in the episode:
@@ -56,7 +57,8 @@ class ToolState(Composable):
     Accepts:
         - any calls that end in the wanted state
     Rejects:
-        - another state, a forbidden call (even one that failed), more than 1,000 calls, an empty completion
+        - another state, a forbidden call (even one that failed), a required one that was not made, more than
+          1,000 calls, an empty completion
     Abstains:
         - where no world can be made, or the row's own calls fail, and where it states neither
 
@@ -76,6 +78,7 @@ class ToolState(Composable):
     wanted: str = "state"
     calls: str = "calls"
     forbidden: str = "forbidden"
+    required: str = "required"
     compared: Compared = "all"
     name = "tool_state"
     range = UNIT
@@ -100,7 +103,8 @@ class ToolState(Composable):
         try:
             world = self.make(initial)
             wanted = self._wanted(problem.info)
-            forbidden = _forbidden(problem.info.get(self.forbidden))
+            forbidden = _named_calls(self.forbidden, problem.info.get(self.forbidden))
+            required = _named_calls(self.required, problem.info.get(self.required))
             self._state(self.make(initial))
         except Exception as e:  # noqa: BLE001  # no call of the completion has been made
             return bad_reference(f"the row cannot be replayed: {type(e).__name__}: {e}")
@@ -112,11 +116,16 @@ class ToolState(Composable):
         for call in made:
             if any(_is_one(call, item) for item in forbidden):
                 return _wrong(f"{call.name[:80]} is forbidden")
+        done: list[ToolCall] = []
         for call in made:
             try:
                 self._do(world, call)
             except Exception:  # noqa: BLE001, S112  # what the tool told the model in the episode
                 continue
+            done.append(call)
+        for item in required:
+            if not any(_is_one(call, item) for call in done):
+                return _wrong(f"{item[0][:80]} is required")
         try:
             left = self._state(world)
         except Exception as e:  # noqa: BLE001  # it could be read before these calls
@@ -152,8 +161,9 @@ class ToolState(Composable):
             return ()
 
     def _do(self, world: object, call: ToolCall) -> None:
-        if call.name in self.tools and not call.malformed:
-            getattr(world, call.name)(**call.arguments)
+        if call.name not in self.tools or call.malformed:
+            raise ValueError("no call of a tool")
+        getattr(world, call.name)(**call.arguments)
 
     def _state(self, world: object) -> dict[str, Json]:
         state = plain("state", self.state(world))
@@ -187,19 +197,19 @@ def _listed(given: Json, places: Callable[[str], tuple[str, ...]]) -> list[ToolC
     return out
 
 
-def _forbidden(given: Json) -> list[tuple[str, dict[str, Json]]]:
+def _named_calls(option: str, given: Json) -> list[tuple[str, dict[str, Json]]]:
     out = []
     for item in [] if given is None else given if isinstance(given, list) else [given]:
         name = item.get("name") if isinstance(item, dict) else item
         arguments = item.get("arguments", {}) if isinstance(item, dict) else {}
         if not isinstance(name, str) or not isinstance(arguments, dict):
-            raise ValueError(f"forbidden must hold names or calls, got {item!r:.80}")
+            raise ValueError(f"{option} must hold names or calls, got {item!r:.80}")
         out.append((name, arguments))
     return out
 
 
-def _is_one(call: ToolCall, forbidden: tuple[str, dict[str, Json]]) -> bool:
-    name, arguments = forbidden
+def _is_one(call: ToolCall, stated: tuple[str, dict[str, Json]]) -> bool:
+    name, arguments = stated
     return call.name == name and all(
         k in call.arguments and _equal(call.arguments[k], v) for k, v in arguments.items()
     )
