@@ -29,7 +29,7 @@ class Rules(NamedTuple):
     source: bool = False
 
 
-class Wanted(NamedTuple):
+class WantedCall(NamedTuple):
     """A call that is wanted: for each argument the values that are accepted.
 
     ``listed`` says that the reference lists accepted values, those of nested dictionaries too.
@@ -40,7 +40,9 @@ class Wanted(NamedTuple):
     listed: bool
 
 
-def argument_fault(arguments: dict[str, Json], wanted: Wanted, tool: ToolSchema, rules: Rules) -> str | None:
+def argument_fault(
+    arguments: dict[str, Json], wanted: WantedCall, tool: ToolSchema, rules: Rules
+) -> str | None:
     """Return what is wrong with a call's arguments; None where they are right."""
     for name, value in arguments.items():
         if not tool.open and name not in tool.arguments:
@@ -57,7 +59,7 @@ def argument_fault(arguments: dict[str, Json], wanted: Wanted, tool: ToolSchema,
     return None
 
 
-def contradiction(wanted: Wanted, tool: ToolSchema) -> str | None:
+def contradiction(wanted: WantedCall, tool: ToolSchema) -> str | None:
     """Return why no call that the tool takes could be the wanted one; None where one could."""
     for name in sorted(tool.required):
         accepted = wanted.accepted.get(name)

@@ -21,7 +21,7 @@ from referee.verifiers.records import (
     has_answer,
 )
 from referee.verifiers.references import bad_reference
-from referee.verifiers.tool_use.arguments import Rules, Texts, Wanted, argument_fault, contradiction
+from referee.verifiers.tool_use.arguments import Rules, Texts, WantedCall, argument_fault, contradiction
 from referee.verifiers.tool_use.tool_schemas import BadTools, ToolSchema, read_tools
 from referee.verifiers.tool_use.written_calls import MOST_CALLS, written_calls
 
@@ -111,7 +111,7 @@ def calls_of(
     return written_calls(answer_of(completion, problem), names=tools, places=places)
 
 
-def wanted_calls(given: Json, tools: dict[str, ToolSchema]) -> list[Wanted]:
+def wanted_calls(given: Json, tools: dict[str, ToolSchema]) -> list[WantedCall]:
     """Return a row's wanted calls.
 
     Raises:
@@ -135,7 +135,7 @@ def wanted_calls(given: Json, tools: dict[str, ToolSchema]) -> list[Wanted]:
     return wanted
 
 
-def _wanted(item: Json) -> Wanted:
+def _wanted(item: Json) -> WantedCall:
     if isinstance(item, dict) and isinstance(inner := item.get("function"), dict):
         item = inner
     if isinstance(item, dict) and isinstance(name := item.get("name"), str):
@@ -146,11 +146,11 @@ def _wanted(item: Json) -> Wanted:
             except (ValueError, RecursionError):
                 arguments = None
         if isinstance(arguments, dict):
-            return Wanted(name, {k: [v] for k, v in arguments.items()}, listed=False)
+            return WantedCall(name, {k: [v] for k, v in arguments.items()}, listed=False)
     elif isinstance(item, dict) and len(item) == 1:
         ((only, accepted),) = item.items()
         if isinstance(accepted, dict) and all(isinstance(v, list) and v for v in accepted.values()):
-            return Wanted(only, {k: v for k, v in accepted.items() if isinstance(v, list)}, listed=True)
+            return WantedCall(only, {k: v for k, v in accepted.items() if isinstance(v, list)}, listed=True)
     raise ValueError(f"must hold calls with a name and arguments, got {item!r:.120}")
 
 
@@ -159,7 +159,11 @@ def _plain_name(name: str) -> str:
 
 
 def _fault(
-    made: Sequence[ToolCall], wanted: list[Wanted], tools: dict[str, ToolSchema], rules: Rules, ordered: bool
+    made: Sequence[ToolCall],
+    wanted: list[WantedCall],
+    tools: dict[str, ToolSchema],
+    rules: Rules,
+    ordered: bool,
 ) -> str | None:
     """Return what is wrong with the calls that were made; None where they are those that were wanted."""
     if len(made) != len(wanted):
@@ -175,7 +179,7 @@ def _fault(
     return f"call {lost + 1}: {(alike or faults[lost])[0] or 'made twice'}"
 
 
-def _call_fault(made: ToolCall, wanted: Wanted, tools: dict[str, ToolSchema], rules: Rules) -> str | None:
+def _call_fault(made: ToolCall, wanted: WantedCall, tools: dict[str, ToolSchema], rules: Rules) -> str | None:
     if made.malformed:
         return f"it cannot be read: {made.malformed[:200]}"
     if made.name != wanted.name and (made.name in tools or made.name != _plain_name(wanted.name)):
