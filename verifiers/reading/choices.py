@@ -19,12 +19,21 @@ from referee.verifiers.reading.strategies import CUES, readings, search
 _DRESS = re.compile(r"\\(?:text|textbf|mathbf|mathrm|textrm)\s*\{([^{}]*)\}")
 _CUE = re.compile(
     r"(?i)(?:\b(?:answers?|choices?|options?)(?:\s+(?:is|are|would be|must be))?\s*[:=]?\s*(?:is\s+|are\s+)?"
-    r"(?:options?\s+|choices?\s+)?|答案(?:选|是|为|:){0,3}\s*(?:选项)?|"
-    r"(?:(?<!不)应|(?<![不别勿应能可要]))选(?:择|项|择项)?[:是为]?)\s*"
+    r"(?:options?\s+|choices?\s+)?|"
+    r"\b(?:it(?:['’]s| is| must be)|i(?:['’]d|['’]ll| would| will)?\s+(?:choose|chose|pick|select|go with))"
+    r"\s+(?:options?\s+|choices?\s+)?|"
+    r"\b(?:r[ée]ponse|respuesta|antwort|risposta|resposta)(?:\s+\w{1,12})?(?:\s+(?:es|est|ist|è|é|la))?\s*:?|"
+    r"答案(?:是|为|:|选(?!项)){0,3}\s*(?:选项)?|(?:(?<!不)应|(?<![不别勿应能可要]))选(?:择|项|择项)?[:是为]?)\s*"
+)
+_CLAUSE = re.compile(r"[.!?。！？\n,;:，；]|\b(?:so|but|therefore|thus|hence|then)\b", re.I)
+_HEDGED = re.compile(
+    r"(?i)\b(?:not|never|maybe|perhaps|whether|if|unless|suppose|unclear|unsure|doubt|might|could|either|neither|"
+    r"wrong|would be)\b|n['’]t\b|[不别勿]"
 )
 _LEAD = re.compile(
-    r"(?i)(?:[\s,:*(\[]*+(?:so|thus|hence|therefore|then|and|clearly|finally|overall|in conclusion|we see|"
-    r"i think|i believe|i conclude|we conclude|this means|which means|it follows|that|the|option|choice|"
+    r"(?i)(?:[\s,:*(\[]*+(?:so|thus|hence|therefore|then|and|no|wait|actually|clearly|finally|overall|"
+    r"in conclusion|we see|i think|i believe|i conclude|we conclude|this means|which means|it follows|"
+    r"that|the|option|choice|"
     r"answer|letter)\b){0,10}+[\s,:*(\[]*+"
 )
 _IS_RIGHT = (
@@ -32,9 +41,14 @@ _IS_RIGHT = (
     r"(?:correct|right|best|true|appropriate)(?:\s+(?:answer|choice|option|one))?"
     r"(?=\s*(?:[.!*\n]|$|because\b|since\b|as\b|[:;]))"
 )
-_AFTER = r"because\b|since\b|as\b|which\b|is correct\b|is the (?:correct|right|best)\b"
-_END = rf"(?![.,:]\d)(?=\s*(?:$|[)(.:,;\]}}*\n–—-]|{_AFTER}|[\u3001-\u9fff]))"
+_AFTER = (
+    r"(?:and\s+|but\s+)?not\b|rather than\b|because\b|since\b|as\b|which\b|"
+    r"is correct\b|is the (?:correct|right|best)\b"
+)
+_END = rf"(?![.,:]\d)(?=\s*(?:$|[)(.:,;!\]}}*\n–—\-\"'`”’]|{_AFTER}|[\u3001-\u9fff]))"
 _ASIDE = re.compile(r"\s*\(([^()]{1,300})\)\s*(?:$|[.,;*\n])")
+_TEXT_AND_LABEL = re.compile(r"([^()\n]{2,300})\s\((\w{1,8})\)\.?")
+_ASKED = re.compile(r"[^.!?\n]*+\?")
 _SENTENCE = re.compile(r"[.!?。！？\n]|,\s{0,4}(?=(?:so|therefore|hence|thus|which means)\b)")
 _DOUBT = re.compile(
     r"(?i)\b(?:wait|actually|sorry|correction|scratch that|strike that|never ?mind|on second thought|i mean|"
@@ -76,7 +90,7 @@ def plain_text(text: str) -> str:
 
 def stated_choice(answer: str, choices: Choices) -> str | None:
     """Return the words in which a text states its choice; None where nothing is stated."""
-    text = narrow(answer)
+    text = narrow(answer).replace("**", "")
     found = search(text, CUES[:3])  # behind ``A:`` may stand the text of choice A
     if found is not None:
         enclosed = readings(found)[-1]
@@ -103,9 +117,13 @@ def chosen(stated: str, choices: Choices) -> str | None:
         return named
     match = _label(choices.labels).match(stated)
     if match is None:
-        cue = list(_CUE.finditer(stated))
-        return choices.by_text(stated[cue[-1].end() :]) if cue else None
+        cues = list(_CUE.finditer(stated))
+        return _text_chosen(stated[cues[-1].end() :] if cues else stated, choices, cued=bool(cues))
     label, rest = match["label"], stated[match.end() :]
+    if (instead := _in_its_place(rest, choices, same=label)) is not None:
+        return instead or None
+    if _ASKED.match(rest):
+        return None
     if (aside := rest.lstrip()).startswith("("):
         inside = _ASIDE.match(aside)
         if inside is None or (choices.texts and plain_text(inside[1]) != choices.text(label)):
@@ -113,11 +131,20 @@ def chosen(stated: str, choices: Choices) -> str | None:
         if not choices.texts and _alone(choices.labels).fullmatch(inside[1].strip()):
             return None
         return label
+    rest = _refused(choices.labels).sub("", rest)
     others = _others(choices.labels).findall(rest)
     contradicted = choices.by_text(rest.lstrip(" )].:,;-–—"))
     if contradicted not in (None, label) or any(o != label for o in others):
         return None
     return label
+
+
+def _text_chosen(text: str, choices: Choices, *, cued: bool) -> str | None:
+    """Return the choice that is named by its text, behind which its label may stand: ``London (B)``."""
+    both = _TEXT_AND_LABEL.fullmatch(text.strip())
+    if both is not None and both[2] in choices.labels:
+        return both[2] if choices.by_text(both[1]) == both[2] else None
+    return choices.by_text(text) if cued else None
 
 
 def several(stated: str, choices: Choices) -> frozenset[str] | None:
@@ -160,6 +187,11 @@ def _said(text: str, choices: Choices) -> str | None:
     for cue in reversed(list(_CUE.finditer(text, start))[-_BOUNDS[1] :]):
         rest = text[cue.end() :].partition("\n")[0]
         before = text[max(0, cue.start() - 20) : cue.start()]
+        clause = max(
+            (m.end() for m in _CLAUSE.finditer(text, max(0, cue.start() - 200), cue.start())), default=0
+        )
+        if _HEDGED.search(text, max(clause, cue.start() - 200), cue.start()):
+            continue
         if _either(choices.labels).search(before):
             return before + text[cue.start() :].partition("\n")[0]
         rest = rest.replace("*", "").strip()
@@ -229,7 +261,7 @@ def _any(labels: tuple[str, ...]) -> str:
 def _label(labels: tuple[str, ...]) -> re.Pattern[str]:
     each = _any(labels)
     beside = rf"(?=\)?\s*(?:and|or|&|/)\s*\(?(?:{each})\b)"
-    return re.compile(rf"[(\[{{]?\s*(?P<label>{each})(?:{_END}|{beside})[)\]}}]?")
+    return re.compile(rf"[(\[{{\"'`“‘]?\s*(?P<label>{each})(?:{_END}|{beside})[)\]}}]?")
 
 
 @lru_cache(maxsize=64)
@@ -262,6 +294,14 @@ def _denied(labels: tuple[str, ...]) -> re.Pattern[str]:
 
 
 @lru_cache(maxsize=64)
+def _refused(labels: tuple[str, ...]) -> re.Pattern[str]:
+    """Another choice that is named to be refused: ``not (A)``, ``rather than A``."""
+    return re.compile(
+        rf"(?i:\b(?:not|rather than|instead of)\s+(?:option\s+|choice\s+)?)\(?(?:{_any(labels)})\b\)?"
+    )
+
+
+@lru_cache(maxsize=64)
 def _alone(labels: tuple[str, ...]) -> re.Pattern[str]:
     """A label in either case, which stands for a choice only where nothing else is stated."""
     return re.compile(rf"[(\[]?((?i:{_any(labels)}))[)\].:。]*")
@@ -283,4 +323,7 @@ def _separator(labels: tuple[str, ...]) -> re.Pattern[str]:
 def _others(labels: tuple[str, ...]) -> re.Pattern[str]:
     """Other choices beside the first: ``or B``, ``, C``, ``(D)``."""
     each = _any(labels)
-    return re.compile(rf"(?:(?i:\b(?:or|and)\s+)\(?|^\s*[,/;&、]\s*\(?|\()({each})(?:\)|(?=\s*(?:$|[.,;])))")
+    return re.compile(
+        rf"(?:(?i:\b(?:or|and)\s+)\(?|^\s*[,/;&、]\s*\(?|\()({each})"
+        r"(?:\)|(?=\s*(?:$|[.,;]|is\s+(?:the\s+)?(?:correct|right|best))))"
+    )
