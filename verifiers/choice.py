@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice, product
 
 from referee.verifiers.combine import Composable
@@ -132,12 +133,18 @@ def _choices(given: Json, letters: str) -> Choices | None:
     if any(isinstance(t, list | dict) or t is None for t in texts):
         return None
     if labels is None:
-        labels = list(_lettered(len(texts)))
+        return _read(None, tuple(map(str, texts)))
     if not isinstance(labels, list) or len(labels) != len(texts) or len(set(map(str, labels))) != len(labels):
         return None
     if not all(isinstance(x, str) and _LABEL.fullmatch(x) for x in labels):
         return None
-    return Choices(tuple(labels), _unlabelled(labels, [plain_text(str(t)) for t in texts]))
+    return _read(tuple(labels), tuple(map(str, texts)))
+
+
+@lru_cache(maxsize=1024)
+def _read(labels: tuple[str, ...] | None, texts: tuple[str, ...]) -> Choices:
+    labels = labels or _lettered(len(texts))
+    return Choices(labels, _unlabelled(labels, tuple(map(plain_text, texts))))
 
 
 def _lettered(count: int) -> tuple[str, ...]:
@@ -145,12 +152,12 @@ def _lettered(count: int) -> tuple[str, ...]:
     return (*_LETTERS[:count], *islice(pairs, max(0, count - len(_LETTERS))))
 
 
-def _unlabelled(labels: list[str], texts: list[str]) -> tuple[str, ...]:
+def _unlabelled(labels: tuple[str, ...], texts: tuple[str, ...]) -> tuple[str, ...]:
     """Take labels off the texts, where every text begins with its own: ``A) Paris``."""
     own = [re.match(rf"\(?{re.escape(x.casefold())}[).:]\s*", t) for x, t in zip(labels, texts, strict=True)]
     if all(own):
         return tuple(t[m.end() :] for m, t in zip(own, texts, strict=True) if m)
-    return tuple(texts)
+    return texts
 
 
 def _reference(answer: object, choices: Choices) -> str | None:

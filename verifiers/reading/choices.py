@@ -10,6 +10,7 @@ Text of any language is read with full-width signs narrowed. Everything is linea
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -25,6 +26,11 @@ _CUE = re.compile(
     r"\b(?:r[ée]ponse|respuesta|antwort|risposta|resposta)(?:\s+\w{1,12})?(?:\s+(?:es|est|ist|è|é|la))?\s*:?|"
     r"答案(?:是|为|:|选(?!项)){0,3}\s*(?:选项)?|(?:(?<!不)应|(?<![不别勿应能可要]))选(?:择|项|择项)?[:是为]?)\s*"
 )
+_KEYWORDS = (
+    "answer", "choice", "option", "it's", "it’s", "it is", "it must be", "choose", "chose", "pick", "select",
+    "go with", "ponse", "respuesta", "antwort", "risposta", "resposta", "答案", "选",
+)  # fmt: skip
+_RIGHT_WORDS = ("correct", "right", "best", "true", "appropriate", "正确", "对")
 _CLAUSE = re.compile(r"[.!?。！？\n,;:，；]|\b(?:so|but|therefore|thus|hence|then)\b", re.I)
 _HEDGED = re.compile(
     r"(?i)\b(?:not|never|maybe|perhaps|whether|if|unless|suppose|unclear|unsure|doubt|might|could|either|neither|"
@@ -184,7 +190,7 @@ def _said(text: str, choices: Choices) -> str | None:
     """Return what the last sentence that names the answer says, or what is said later in its place."""
     start = max(0, len(text.rstrip()) - _BOUNDS[0])
     label = _label(choices.labels)
-    for cue in reversed(list(_CUE.finditer(text, start))[-_BOUNDS[1] :]):
+    for cue in _cues(text, start):
         rest = text[cue.end() :].partition("\n")[0]
         before = text[max(0, cue.start() - 20) : cue.start()]
         clause = max(
@@ -202,7 +208,8 @@ def _said(text: str, choices: Choices) -> str | None:
             break
     else:
         said, end = None, start
-    for right in _right(choices.labels).finditer(text, end):
+    told = any(word in text for word in _RIGHT_WORDS)
+    for right in _right(choices.labels).finditer(text, end) if told else ():
         begin = max((m.end() for m in _SENTENCE.finditer(text, start, right.start())), default=start)
         if _LEAD.fullmatch(text, begin, right.start()):
             said, end = right["label"], right.end()
@@ -210,6 +217,25 @@ def _said(text: str, choices: Choices) -> str | None:
         return None
     later = _in_its_place(text[end:], choices, same=said)
     return said if later is None else later or None
+
+
+def _cues(text: str, start: int) -> Iterator[re.Match[str]]:
+    """Yield the cues of a text from the last to the first, some of them, from a place on."""
+    low = text.lower()
+    if len(low) != len(text):  # a letter whose small form is two
+        low = text
+    found: set[int] = set()
+    for word in _KEYWORDS:
+        at = low.find(word, start)
+        while at >= 0:
+            found.add(at)
+            at = low.find(word, at + 1)
+    last = len(text) + 1
+    for at in sorted(found, reverse=True)[: _BOUNDS[1]]:
+        cue = _CUE.search(text, max(start, at - 8))
+        if cue is not None and at - 8 <= cue.start() <= at and cue.start() < last:
+            last = cue.start()
+            yield cue
 
 
 def _in_its_place(tail: str, choices: Choices, same: str = "") -> str | None:
