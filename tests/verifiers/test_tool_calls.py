@@ -78,6 +78,10 @@ CALL = written()
             }
         ),
         '{"trip.book": {"city": "New York", "days": 3}}',
+        "<tool_call>\n<function=trip.book>\n<parameter=city>\nNew York\n</parameter>\n<parameter=days>\n3\n</parameter>\n"
+        "</function>\n</tool_call>",
+        "<tool_call>trip.book\n<arg_key>city</arg_key>\n<arg_value>New York</arg_value>\n<arg_key>days</arg_key>\n"
+        "<arg_value>3</arg_value>\n</tool_call>",
         "[trip.book(city='New York', days=3)]",
         'trip.book(city="New York", days=3)',
         "trip.book('New York', 3)",
@@ -196,6 +200,18 @@ def test_values_are_compared_by_kind(accepted: list[Json], right: list[Json], wr
         assert score(json.dumps({"name": "f", "arguments": {"a": value}}), row) == 1.0, value
     for value in wrong:
         assert score(json.dumps({"name": "f", "arguments": {"a": value}}), row) == 0.0, value
+
+
+def test_without_tools_the_wanted_functions_are_known() -> None:
+    row = Problem(info={"calls": [{"f": {"a": [1]}}]})
+    assert score("I call it.\nf(a=1)\nDone.", row) == 1.0
+    assert score("I call it.\nf(a=1)\nf(a=1)", row) == 0.0
+    assert (
+        score(
+            '{"name": "function", "arguments": {"a": 1}}', Problem(info={"calls": [{"function": {"a": [1]}}]})
+        )
+        == 1.0
+    )
 
 
 def test_texts_may_be_compared_exactly() -> None:

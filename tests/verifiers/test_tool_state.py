@@ -170,6 +170,36 @@ def test_a_tool_that_this_world_lacks_is_a_call_that_fails() -> None:
     assert verify("[accounts(1)]", row()).score == 0.0
 
 
+class Shelf:
+    """Keeps the very list that it is given."""
+
+    def __init__(self, books: list[Json]) -> None:
+        self.books = books
+
+    def put(self, book: Json) -> None:
+        self.books.append(book)
+
+    def mark(self) -> None:
+        for book in self.books:
+            book["read"] = True  # type: ignore[index, call-overload]
+
+
+def test_no_completion_changes_the_row_or_another_completion() -> None:
+    verify = ToolState(make=Shelf, tools=("put", "mark"))  # type: ignore[arg-type]
+    problem = Problem(info={"initial": [{"id": 1}], "state": {"books": [{"id": 1}, {"id": 2}]}})
+    right = episode(("put", {"book": {"id": 2}}))
+    for completion, score in (
+        (right, 1.0),
+        (episode(*[("mark", {})] * 2, ("put", {"book": {}})), 0.0),
+        (right, 1.0),
+    ):
+        assert verify(completion, problem).score == score
+    assert problem.info["initial"] == [{"id": 1}]
+    marked = episode(("put", {"book": {"id": 2}}), ("mark", {}))
+    assert verify(marked, problem).score == 0.0
+    assert marked.tool_calls[0].arguments == {"book": {"id": 2}}
+
+
 def test_too_many_calls_are_a_limit() -> None:
     verdict = VERIFY(episode(*[move("a", "b", 6)] * 1001), row())
     assert verdict.reason is Reason.RESOURCE_LIMIT

@@ -168,6 +168,23 @@ def _from_source(text: str, kinds: frozenset[str]) -> Json:
     return value if found in kinds or (found == "integer" and "number" in kinds) else text
 
 
+def from_text(text: str, kinds: frozenset[str]) -> Json:
+    """Return the value that stands as a text without quotes, where the argument is of these kinds.
+
+    >>> from_text("5", frozenset({"integer"})), from_text("5", frozenset({"string"}))
+    (5, '5')
+    """
+    if not kinds or "string" in kinds:
+        return text
+    try:
+        value = read_value(text.strip())
+    except NotSource:
+        return text
+    found = _kind(value)
+    fits = found in kinds or (found == "integer" and "number" in kinds) or (value is None and "null" in kinds)
+    return value if fits else text
+
+
 def _kind(value: Json) -> str:
     if isinstance(value, bool):
         return "boolean"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -21,7 +21,14 @@ from referee.verifiers.records import (
     has_answer,
 )
 from referee.verifiers.references import bad_reference
-from referee.verifiers.tool_use.arguments import Rules, Texts, WantedCall, argument_fault, contradiction
+from referee.verifiers.tool_use.arguments import (
+    Rules,
+    Texts,
+    WantedCall,
+    argument_fault,
+    contradiction,
+    from_text,
+)
 from referee.verifiers.tool_use.tool_schemas import BadTools, ToolSchema, read_tools
 from referee.verifiers.tool_use.written_calls import MOST_CALLS, written_calls
 
@@ -85,7 +92,7 @@ class ToolCalls(Composable):
             return bad_reference(f"info[{self.tools!r}] {e}")
         except ValueError as e:
             return bad_reference(f"info[{self.calls!r}] {e}")
-        made = calls_of(completion, problem, tools)
+        made = calls_of(completion, problem, tools, [call.name for call in wanted])
         answer: list[Json] = [{"name": c.name, "arguments": c.arguments} for c in made[:MOST_CALLS]]
         if not has_answer(completion, problem) or (wanted and not made):
             return Verdict(score=0.0, reason=Reason.NO_ANSWER, answer=answer)
@@ -98,9 +105,12 @@ class ToolCalls(Composable):
 
 
 def calls_of(
-    completion: str | Completion, problem: Problem, tools: dict[str, ToolSchema]
+    completion: str | Completion, problem: Problem, tools: dict[str, ToolSchema], names: Iterable[str] = ()
 ) -> Sequence[ToolCall]:
-    """Return the calls that a completion makes: its messages', else those in its text after the thinking."""
+    """Return the calls that a completion makes: its messages', else those in its text after the thinking.
+
+    ``names`` are functions that may be called, beside ``tools``.
+    """
     if own := as_completion(completion).tool_calls:
         return own
     spelt = {**{_plain_name(n): t for n, t in tools.items()}, **tools}
@@ -108,7 +118,10 @@ def calls_of(
     def places(name: str) -> tuple[str, ...]:
         return tuple(spelt[name].arguments) if name in spelt else ()
 
-    return written_calls(answer_of(completion, problem), names=tools, places=places)
+    def typed(name: str, argument: str, text: str) -> Json:
+        return from_text(text, spelt[name].types(argument) if name in spelt else frozenset())
+
+    return written_calls(answer_of(completion, problem), names={*tools, *names}, places=places, typed=typed)
 
 
 def wanted_calls(given: Json, tools: dict[str, ToolSchema]) -> list[WantedCall]:
@@ -136,7 +149,7 @@ def wanted_calls(given: Json, tools: dict[str, ToolSchema]) -> list[WantedCall]:
 
 
 def _wanted(item: Json) -> WantedCall:
-    if isinstance(item, dict) and isinstance(inner := item.get("function"), dict):
+    if isinstance(item, dict) and isinstance(inner := item.get("function"), dict) and "name" in inner:
         item = inner
     if isinstance(item, dict) and isinstance(name := item.get("name"), str):
         arguments = item.get("arguments", item.get("parameters", {}))

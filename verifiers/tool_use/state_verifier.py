@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -101,11 +102,11 @@ class ToolState(Composable):
         """Return 1 or 0; ``detail`` names what differs."""
         initial = problem.info.get(self.initial)
         try:
-            world = self.make(initial)
+            world = self._world(initial)
             wanted = self._wanted(problem.info)
             forbidden = _named_calls(self.forbidden, problem.info.get(self.forbidden))
             required = _named_calls(self.required, problem.info.get(self.required))
-            self._state(self.make(initial))
+            self._state(self._world(initial))
         except Exception as e:  # noqa: BLE001  # no call of the completion has been made
             return bad_reference(f"the row cannot be replayed: {type(e).__name__}: {e}")
         made = self._made(completion, problem, world)
@@ -133,13 +134,16 @@ class ToolState(Composable):
         fault = _difference(left, wanted, self.compared)
         return Verdict(score=1.0, reason=Reason.CORRECT) if fault is None else _wrong(fault)
 
+    def _world(self, initial: Json) -> object:
+        return self.make(copy.deepcopy(initial))  # a world may keep what it is given, and change it
+
     def _wanted(self, info: dict[str, Json]) -> dict[str, Json]:
         if self.wanted in info:
             stated = info[self.wanted]
             if not isinstance(stated, dict):
                 raise ValueError(f"{self.wanted} must be an object, got {stated!r:.80}")
             return stated
-        world = self.make(info.get(self.initial))
+        world = self._world(info.get(self.initial))
         for call in _listed(info.get(self.calls), lambda name: self._places(world, name)):
             if call.malformed or call.name not in self.tools:
                 why = call.malformed[:80] or call.name[:80]
@@ -163,7 +167,7 @@ class ToolState(Composable):
     def _do(self, world: object, call: ToolCall) -> None:
         if call.name not in self.tools or call.malformed:
             raise ValueError("no call of a tool")
-        getattr(world, call.name)(**call.arguments)
+        getattr(world, call.name)(**copy.deepcopy(call.arguments))
 
     def _state(self, world: object) -> dict[str, Json]:
         state = plain("state", self.state(world))

@@ -2,6 +2,8 @@ r"""Tool calls that a model wrote as text, in the forms that are in use.
 
 ==================  ====================================================================================
 Hermes, Qwen        ``<tool_call>{"name": ..., "arguments": {...}}</tool_call>``
+Qwen3-Coder         ``<tool_call><function=f><parameter=a>1</parameter></function></tool_call>``
+GLM                 ``<tool_call>f <arg_key>a</arg_key><arg_value>1</arg_value></tool_call>``
 Mistral             ``[TOOL_CALLS][{"name": ..., "arguments": {...}}]``, ``[TOOL_CALLS]f[ARGS]{...}``
 Llama 3             ``<|python_tag|>{"name": ..., "parameters": {...}}; {...}``
 Llama 3, own tools  ``<function=f>{...}</function>``
@@ -22,6 +24,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from itertools import islice
+from typing import NamedTuple
 
 from referee.verifiers.reading.fences import fenced_blocks
 from referee.verifiers.reading.tool_calls import CLOSING, OPENING, call_blocks
@@ -39,35 +42,50 @@ _NAMES, _ARGUMENTS = ("name", "function", "tool_name", "tool"), ("arguments", "p
 MOST_CALLS = 128
 _READ = MOST_CALLS + 1  # one more is too many, however many more there are
 
+_PARAMETER = re.compile(r"<parameter=([^\s<>=]{1,200})>")
+_KEY = re.compile(r"<arg_key>([^<>]{1,200})</arg_key>\s*+<arg_value>")
+_IS_JSON = re.compile(r"\[?\s*+\{")
+
 Places = Callable[[str], tuple[str, ...]]
+Typed = Callable[[str, str, str], Json]
 
 
-def written_calls(text: str, *, names: Iterable[str] = (), places: Places | None = None) -> list[ToolCall]:
+class Signatures(NamedTuple):
+    """What is known of functions: their arguments' names in order, and which value a text stands for."""
+
+    places: Places
+    typed: Typed
+
+
+def written_calls(
+    text: str, *, names: Iterable[str] = (), places: Places | None = None, typed: Typed | None = None
+) -> list[ToolCall]:
     """Return the calls that a text holds, whose thinking is taken off.
 
     A call as source code counts where it is all of the text, or a fence or line of its own that calls one of
     ``names``. ``places`` gives the names of a function's arguments in order, for those that are given by
-    place.
+    place; ``typed`` the value of a function's argument that stands as text without quotes, between marks.
 
     >>> [c.name for c in written_calls('<tool_call>{"name": "now", "arguments": {}}</tool_call>')]
     ['now']
     >>> written_calls("[area(base=10, height=5)]")[0].arguments
     {'base': 10, 'height': 5}
     """
-    text, places = text.strip(), places or (lambda name: ())
+    text = text.strip()
+    known = Signatures(places or (lambda name: ()), typed or (lambda name, argument, value: value))
     for read in (_tagged, _mistral, _functions, _functionary, _deepseek, _python_tagged):
-        if (found := read(text, places)) is not None:
+        if (found := read(text, known)) is not None:
             return found[:_READ]
-    whole = _calls(text, places)
+    whole = _calls(text, known)
     if whole is not None:
         return whole[:_READ]
-    known = {n for name in names for n in (name, name.replace(".", "_"))}
+    called = {n for name in names for n in (name, name.replace(".", "_"))}
     blocks = [code for _, code in fenced_blocks(text)]
     pieces = blocks if blocks else text.split("\n")
     out: list[ToolCall] = []
-    for piece in pieces[:2000]:
-        found = _calls(piece.strip(), places) if piece.lstrip()[:1] in "[{(" or "(" in piece else None
-        if found is not None and (piece.lstrip().startswith("{") or any(c.name in known for c in found)):
+    for piece in pieces[-5000:]:
+        found = _calls(piece.strip(), known) if piece.lstrip()[:1] in "[{(" or "(" in piece else None
+        if found is not None and (_IS_JSON.match(piece.strip()) or any(c.name in called for c in found)):
             out.extend(found)
     return out[:_READ]
 
@@ -85,19 +103,21 @@ def _malformed(text: str) -> ToolCall:
     return ToolCall(name="", malformed=text.strip()[:1000] or "empty")
 
 
-def _tagged(text: str, places: Places) -> list[ToolCall] | None:
+def _tagged(text: str, known: Signatures) -> list[ToolCall] | None:
     if OPENING not in text:
         return None
     out: list[ToolCall] = []
     for block in call_blocks(text)[:_READ]:
         # A model may stop at the closing mark, which its sampler then cuts off.
-        found = _calls(block.body.strip(), places)
+        found = (
+            _functions(block.body, known) or _keyed(block.body, known) or _calls(block.body.strip(), known)
+        )
         out.extend(found if found is not None else [_malformed(block.body)])
     stray = text.count(CLOSING) > text.count(OPENING)
     return [*out, _malformed(CLOSING)] if stray else out
 
 
-def _mistral(text: str, places: Places) -> list[ToolCall] | None:
+def _mistral(text: str, known: Signatures) -> list[ToolCall] | None:
     if _MISTRAL not in text:
         return None
     out: list[ToolCall] = []
@@ -106,25 +126,49 @@ def _mistral(text: str, places: Places) -> list[ToolCall] | None:
         if named is not None:
             out.append(_one(named[1], _json(piece[named.end() :].strip())))
         else:
-            found = _calls(piece.strip(), places)
+            found = _calls(piece.strip(), known)
             out.extend(found if found is not None else [_malformed(piece)])
     return out
 
 
-def _functions(text: str, places: Places) -> list[ToolCall] | None:
+def _functions(text: str, known: Signatures) -> list[ToolCall] | None:
     pieces = _FUNCTION.split(text)[1 : 2 * _READ + 1]  # names and what follows them, in turn
     bodies = [piece.partition("</function>")[0].strip() for piece in pieces[1::2]]
-    return [_one(name, _json(body)) for name, body in zip(pieces[::2], bodies, strict=True)] or None
+    return [_function(name, body, known) for name, body in zip(pieces[::2], bodies, strict=True)] or None
 
 
-def _functionary(text: str, places: Places) -> list[ToolCall] | None:
+def _function(name: str, body: str, known: Signatures) -> ToolCall:
+    if body.startswith("{"):
+        return _one(name, _json(body))
+    return _of_texts(name, _PARAMETER.split(body), "</parameter>", known)
+
+
+def _keyed(text: str, known: Signatures) -> list[ToolCall] | None:
+    if "<arg_key>" not in text:
+        return None
+    name, *rest = _KEY.split(text)
+    return [_of_texts(name.strip(), ["", *rest], "</arg_value>", known)]
+
+
+def _of_texts(name: str, pieces: list[str], closing: str, known: Signatures) -> ToolCall:
+    """Return a call whose arguments stand as texts: what is before the marks, then names and texts."""
+    values = [piece.rpartition(closing) for piece in pieces[2::2]]
+    whole = all(mark and not rest.strip() and closing not in text for text, mark, rest in values)
+    if pieces[0].strip() or not whole or len(set(pieces[1::2])) < len(values):
+        return ToolCall(name=name, malformed="the arguments cannot be read")
+    texts = [text.removeprefix("\n").removesuffix("\n") for text, _, _ in values]
+    named = zip(pieces[1::2], texts, strict=True)
+    return ToolCall(name=name, arguments={key: known.typed(name, key, text) for key, text in named})
+
+
+def _functionary(text: str, known: Signatures) -> list[ToolCall] | None:
     marks = list(islice(_FUNCTIONARY.finditer(text), _READ))
     ends = [m.start() for m in marks[1:]] + [len(text)] * bool(marks)
     pairs = [(m[1], text[m.end() : end].strip()) for m, end in zip(marks, ends, strict=True)]
     return [_one(name, _json(body)) for name, body in pairs if name != "all"] if marks else None
 
 
-def _deepseek(text: str, places: Places) -> list[ToolCall] | None:
+def _deepseek(text: str, known: Signatures) -> list[ToolCall] | None:
     pieces = _DEEPSEEK.split(text)[1 : _READ + 1]
     out: list[ToolCall] = []
     for piece in pieces:
@@ -134,17 +178,17 @@ def _deepseek(text: str, places: Places) -> list[ToolCall] | None:
     return out or None
 
 
-def _python_tagged(text: str, places: Places) -> list[ToolCall] | None:
+def _python_tagged(text: str, known: Signatures) -> list[ToolCall] | None:
     if _PYTHON_TAG not in text:
         return None
     out: list[ToolCall] = []
     for piece in text.split(_PYTHON_TAG)[1 : _READ + 1]:
-        found = _calls(piece.strip(), places)
+        found = _calls(piece.strip(), known)
         out.extend(found if found is not None else [_malformed(piece)])
     return out
 
 
-def _calls(text: str, places: Places) -> list[ToolCall] | None:
+def _calls(text: str, known: Signatures) -> list[ToolCall] | None:
     """Return the calls that all of a text is, as JSON or as source code; None where it is none."""
     if not text or len(text) > MAX_CHARACTERS:
         return None
@@ -157,7 +201,7 @@ def _calls(text: str, places: Places) -> list[ToolCall] | None:
             calls = [c for item in items if item is not None for c in item]
             return calls if all(item is not None for item in items) else None
     try:
-        return source_calls(text, places)
+        return source_calls(text, known.places)
     except NotSource:
         return None
 
@@ -194,7 +238,11 @@ def _call_of(item: Json) -> list[ToolCall] | None:
     if not isinstance(item, dict):
         return None
     inner = item.get("function")
-    if isinstance(inner, dict) and set(item) <= {"type", "function", "id", "index"}:
+    if (
+        isinstance(inner, dict)
+        and isinstance(inner.get("name"), str)
+        and set(item) <= {"type", "function", "id", "index"}
+    ):
         return _call_of(inner)
     name = next((item[k] for k in _NAMES if isinstance(item.get(k), str)), None)
     key = next((k for k in _ARGUMENTS if k in item), None)
