@@ -330,7 +330,7 @@ def test_what_is_no_source_is_told(text: str) -> None:
 )  # fmt: skip
 def test_hostile_texts_are_read_in_linear_time(piece: str) -> None:
     started = time.perf_counter()
-    for size in (49_000, 1_000_000):
+    for size in (49_000, 300_000):
         text = piece * (size // len(piece))
         for whole in (text, f"f(a={text})", f"<tool_call>{text}</tool_call>"):
             assert score(whole) == 0.0
@@ -347,6 +347,14 @@ def test_nothing_that_a_model_writes_is_run(tmp_path: Any) -> None:
     assert not target.exists()
 
 
-def test_a_bare_word_stands_for_its_text() -> None:
-    (call,) = written_calls("[f(a=Foo.BAR, b=g(1, 'x'), c=x)]")
+def test_a_variable_stands_for_its_text_in_java_and_is_no_value_elsewhere() -> None:
+    text = "[f(a=Foo.BAR, b=g(1, 'x'), c=x)]"
+    (call,) = written_calls(text, variables=True)
+    assert written_calls(text)[0].malformed
+    row = {"calls": [{"f": {"a": ["Lima"]}}]}
+    assert score("[f(a=Lima)]", Problem(info=row)) == score("[f(a=[Lima])]", Problem(info=row)) == 0.0
+    assert score("[f(a=Lima)]", Problem(info={**row, "language": "java"})) == 1.0
+    assert (
+        score("[f(a=Li ma)]", Problem(info={"calls": [{"f": {"a": ["Li ma"]}}], "language": "java"})) == 0.0
+    )
     assert call.arguments == {"a": "Foo.BAR", "b": "g(1, 'x')", "c": "x"}

@@ -92,11 +92,12 @@ class ToolCalls(Composable):
             return bad_reference(f"info[{self.tools!r}] {e}")
         except ValueError as e:
             return bad_reference(f"info[{self.calls!r}] {e}")
-        made = calls_of(completion, problem, tools, [call.name for call in wanted])
+        source = problem.info.get(self.language) in _SOURCES
+        names = [call.name for call in wanted]
+        made = calls_of(completion, problem, tools, names, variables=source)
         answer: list[Json] = [{"name": c.name, "arguments": c.arguments} for c in made[:MOST_CALLS]]
         if not has_answer(completion, problem) or (wanted and not made):
             return Verdict(score=0.0, reason=Reason.NO_ANSWER, answer=answer)
-        source = problem.info.get(self.language) in _SOURCES
         ordered = problem.info.get(self.ordered) is True
         fault = _fault(made, wanted, tools, Rules(self.texts, source), ordered)
         if fault is None:
@@ -105,11 +106,17 @@ class ToolCalls(Composable):
 
 
 def calls_of(
-    completion: str | Completion, problem: Problem, tools: dict[str, ToolSchema], names: Iterable[str] = ()
+    completion: str | Completion,
+    problem: Problem,
+    tools: dict[str, ToolSchema],
+    names: Iterable[str] = (),
+    *,
+    variables: bool = False,
 ) -> Sequence[ToolCall]:
     """Return the calls that a completion makes: its messages', else those in its text after the thinking.
 
-    ``names`` are functions that may be called, beside ``tools``.
+    ``names`` are functions that may be called, beside ``tools``; ``variables`` lets names without quotes
+    stand for their own text.
     """
     if own := as_completion(completion).tool_calls:
         return own
@@ -121,7 +128,13 @@ def calls_of(
     def typed(name: str, argument: str, text: str) -> Json:
         return from_text(text, spelt[name].types(argument) if name in spelt else frozenset())
 
-    return written_calls(answer_of(completion, problem), names={*tools, *names}, places=places, typed=typed)
+    return written_calls(
+        answer_of(completion, problem),
+        names={*tools, *names},
+        places=places,
+        typed=typed,
+        variables=variables,
+    )
 
 
 def wanted_calls(given: Json, tools: dict[str, ToolSchema]) -> list[WantedCall]:

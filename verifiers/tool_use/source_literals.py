@@ -40,6 +40,8 @@ _NEW_MAP = re.compile(
     r"new\s++(?:java\.util\.)?(?:Linked)?(?:HashMap|Hashtable|TreeMap)\s*+(?:<[^()]{0,80}>)?\s*+\(\s*+\)\s*+"
 )
 _PUT = re.compile(r"(?:put|add)\s*+\(")
+_WORDS_BESIDE = re.compile(r"\w\s++\w")
+_EXPRESSION = re.compile(r"new\b|lambda\b|function\b|async\b|\(")
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -280,6 +282,8 @@ class _Source:
         text = self.text[start : self.at].strip()
         if not text or open_brackets:
             raise NotSource("a value is missing or not closed")
+        if _WORDS_BESIDE.search(_STRING.sub("", text)) and not _EXPRESSION.match(text):
+            raise NotSource("a text must stand in quotes")
         return Bare(text)
 
 

@@ -29,7 +29,7 @@ from typing import NamedTuple
 from referee.verifiers.reading.fences import fenced_blocks
 from referee.verifiers.reading.tool_calls import CLOSING, OPENING, call_blocks
 from referee.verifiers.records import Json, ToolCall, plain
-from referee.verifiers.tool_use.source_literals import MAX_CHARACTERS, NotSource, SourceCall, read_calls
+from referee.verifiers.tool_use.source_literals import MAX_CHARACTERS, Bare, NotSource, SourceCall, read_calls
 
 _MISTRAL = "[TOOL_CALLS]"
 _ARGS = re.compile(r"\s*+([^\s\[\]{}()]{1,200})(?:\[CALL_ID\][^\[\]]{0,80})?\[ARGS\]")
@@ -55,16 +55,24 @@ class Signatures(NamedTuple):
 
     places: Places
     typed: Typed
+    variables: bool = False
 
 
 def written_calls(
-    text: str, *, names: Iterable[str] = (), places: Places | None = None, typed: Typed | None = None
+    text: str,
+    *,
+    names: Iterable[str] = (),
+    places: Places | None = None,
+    typed: Typed | None = None,
+    variables: bool = False,
 ) -> list[ToolCall]:
     """Return the calls that a text holds, whose thinking is taken off.
 
     A call as source code counts where it is all of the text, or a fence or line of its own that calls one of
     ``names``. ``places`` gives the names of a function's arguments in order, for those that are given by
     place; ``typed`` the value of a function's argument that stands as text without quotes, between marks.
+    Source code with a variable or an expression for an argument is malformed, but with ``variables``: there
+    it stands for its own text.
 
     >>> [c.name for c in written_calls('<tool_call>{"name": "now", "arguments": {}}</tool_call>')]
     ['now']
@@ -72,7 +80,7 @@ def written_calls(
     {'base': 10, 'height': 5}
     """
     text = text.strip()
-    known = Signatures(places or (lambda name: ()), typed or (lambda name, argument, value: value))
+    known = Signatures(places or (lambda name: ()), typed or (lambda name, argument, value: value), variables)
     for read in (_tagged, _mistral, _functions, _functionary, _deepseek, _python_tagged):
         if (found := read(text, known)) is not None:
             return found[:_READ]
@@ -91,12 +99,13 @@ def written_calls(
 
 
 def source_calls(text: str, places: Places) -> list[ToolCall]:
-    """Return the calls that all of a text is as source code.
+    """Return the calls that all of a text is as source code, without variables.
 
     Raises:
         NotSource: where it is none.
     """
-    return [_placed(call, places) for call in read_calls(text)]
+    known = Signatures(places, lambda name, argument, value: value)
+    return [_placed(call, known) for call in read_calls(text)]
 
 
 def _malformed(text: str) -> ToolCall:
@@ -201,7 +210,7 @@ def _calls(text: str, known: Signatures) -> list[ToolCall] | None:
             calls = [c for item in items if item is not None for c in item]
             return calls if all(item is not None for item in items) else None
     try:
-        return source_calls(text, known.places)
+        return [_placed(call, known) for call in read_calls(text)]
     except NotSource:
         return None
 
@@ -262,10 +271,18 @@ def _one(name: str, arguments: Json) -> ToolCall:
     return ToolCall(name=name, arguments=arguments)
 
 
-def _placed(call: SourceCall, places: Places) -> ToolCall:
+def _placed(call: SourceCall, known: Signatures) -> ToolCall:
     """Name the arguments that are given by place."""
-    names = places(call.name)
+    names = known.places(call.name)
     if len(call.places) > len(names) or set(names[: len(call.places)]) & set(call.named):
         return ToolCall(name=call.name, malformed="more arguments by place than the function has")
-    by_place = dict(zip(names, call.places, strict=False))
-    return ToolCall(name=call.name, arguments={**by_place, **call.named})
+    arguments = {**dict(zip(names, call.places, strict=False)), **call.named}
+    if not known.variables and any(map(_is_bare, arguments.values())):
+        return ToolCall(name=call.name, malformed="an argument is no value")
+    return ToolCall(name=call.name, arguments=arguments)
+
+
+def _is_bare(value: Json) -> bool:
+    if isinstance(value, list | dict):
+        return any(map(_is_bare, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, Bare)
