@@ -4,7 +4,9 @@ Needs ``pip install reasoning-gym``. Its generators and scorers run in a worker 
 (:mod:`referee.envs.reasoning_gym_worker`) that is ended when it does not answer in time, and started
 again. Whose fault a scorer's failure is gets found out, not assumed: where the scorer raises, or never
 returns, on a completion and takes the reference itself, the completion scores 0; where it fails on the
-reference, or pays for nonsense (``game_of_life_halting`` pays for any text), the verdict abstains.
+reference, or pays for nonsense (``game_of_life_halting`` pays for any text), the verdict abstains. Tasks that
+have no reference by design (``boxnet``, ``graph_color``, ``propositional_logic``, ``rubiks_cube``,
+``rush_hour``) are judged by their rules; a solution that the item shows as an example is their gold.
 """
 
 from __future__ import annotations
@@ -31,6 +33,11 @@ from referee.verifiers.protocol import UNIT, failure
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict, answer_of, plain
 
 WORKER = Path(__file__).with_name("reasoning_gym_worker.py")
+EXAMPLES = {  # where an item of a task without a reference keeps a solution
+    "graph_color": "possible_answer",
+    "propositional_logic": "example_answer",
+    "rubiks_cube": "example_correct_answer",
+}
 NONSENSE = ("snow on the third of never", "0")
 START_S = 120.0
 PATIENCE = 6.0  # a slow machine must not pass for a bad reference
@@ -91,12 +98,19 @@ class ReasoningGym(Composable):
             prompt=item["question"],
             answer=item["answer"],
             id=f"{self.name}/0/{seed}/{index}",
-            info={"family": self.name, "level": 0, "entry": plain("entry", item["entry"])},
+            info={
+                "family": self.name,
+                "level": 0,
+                "entry": plain("entry", item["entry"]),
+                "shape": item["shape"],
+            },
         )
 
     def gold(self, problem: Problem) -> str:
-        """Return the task's own answer; empty where it has none."""
-        return "" if problem.answer is None else str(problem.answer)
+        """Return the task's own answer, or the solution that its item shows; empty where there is neither."""
+        if problem.answer is not None:
+            return str(problem.answer)
+        return _example(self.task, problem.info.get("entry"))
 
     def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
         """Return the task's score of what follows the thinking."""
@@ -106,15 +120,16 @@ class ReasoningGym(Composable):
         answer = answer_of(completion, problem).strip()
         if not answer:
             return Verdict(score=0.0, reason=Reason.NO_ANSWER)
+        shape = problem.info.get("shape")
         try:
-            (found,) = self._scores(entry, [answer])
+            (found,) = self._scores(entry, shape, [answer])
         except NoAnswer:
-            fault = self._fault(entry)
+            fault = self._fault(entry, shape)
             note: dict[str, Json] = {"deadline_s": self.deadline_s}
             return fault or Verdict(score=0.0, reason=Reason.TIMEOUT, answer=answer[:1000], detail=note)
         except RuntimeError as e:
             return failure(e, Reason.UNAVAILABLE)
-        if "note" not in found and (fault := self._fault(entry)):
+        if "note" not in found and (fault := self._fault(entry, shape)):
             return fault
         detail: dict[str, Json] = {k: v for k, v in found.items() if k in ("note", "raised")}
         score = min(max(float(found.get("score", 0.0)), 0.0), 1.0)
@@ -123,27 +138,28 @@ class ReasoningGym(Composable):
             score = 0.0
         return Verdict(score=score, answer=answer[:1000], detail=detail)
 
-    def _fault(self, entry: dict[str, Json]) -> Verdict | None:
+    def _fault(self, entry: dict[str, Json], shape: Json) -> Verdict | None:
         """Return an abstention where the scorer fails on the reference, or pays for nonsense."""
-        reference = str(entry.get("answer") or "")
-        probes = [text for text in NONSENSE if not _same_number(text, reference)]
+        reference = entry.get("answer")
+        gold = _example(self.task, entry) if reference is None else str(reference)
+        probes = [text for text in NONSENSE if not _same_number(text, gold)]
+        asked = [gold, *probes] if gold or reference is not None else probes
         try:
-            right, *others = self._scores(entry, [reference, *probes], deadline_s=PATIENCE * self.deadline_s)
+            found = self._scores(entry, shape, asked, deadline_s=PATIENCE * self.deadline_s)
         except (NoAnswer, RuntimeError) as e:
             return failure(f"the scorer does not take its own reference: {e}", Reason.BAD_REFERENCE)
-        if "raised" in right or right["score"] < 1.0:
-            return failure(f"the scorer does not take its own reference: {right}", Reason.BAD_REFERENCE)
-        for text, other in zip(probes, others, strict=True):
+        if len(asked) > len(probes) and ("raised" in found[0] or found[0]["score"] < 1.0):
+            return failure(f"the scorer does not take its own reference: {found[0]}", Reason.BAD_REFERENCE)
+        for text, other in zip(probes, found[-len(probes) :], strict=True):
             if other.get("score", 0.0) >= 1.0:
                 return failure(f"the scorer pays in full for {text!r}", Reason.BAD_REFERENCE)
         return None
 
     def _scores(
-        self, entry: dict[str, Json], answers: list[str], *, deadline_s: float | None = None
+        self, entry: dict[str, Json], shape: Json, answers: list[str], *, deadline_s: float | None = None
     ) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._ask(
-            {"op": "score", "entry": entry, "answers": answers}, deadline_s or self.deadline_s
-        )
+        request = {"op": "score", "entry": entry, "shape": shape, "answers": answers}
+        found: list[dict[str, Any]] = self._ask(request, deadline_s or self.deadline_s)
         return found
 
     def _ask(self, request: dict[str, Any], deadline_s: float) -> Any:
@@ -224,6 +240,15 @@ def _worker() -> _Worker:
 def _end() -> None:
     if (worker := _workers.get(os.getpid())) is not None:
         worker.end()
+
+
+def _example(task: str, entry: Json) -> str:
+    """Return the solution that an item of a task without a reference shows; empty where it shows none."""
+    metadata = entry.get("metadata") if isinstance(entry, dict) else None
+    example = metadata.get(EXAMPLES.get(task, "")) if isinstance(metadata, dict) else None
+    if example is None:
+        return ""
+    return example if isinstance(example, str) else json.dumps(example)
 
 
 def _same_number(a: str, b: str) -> bool:

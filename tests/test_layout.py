@@ -41,7 +41,7 @@ PUBLIC = {
         Exact FinishReason GroupVerifier Instructions Item JsonSchema Judge LocalChat Marks Math
         MathVerify Message Moments Numeric OutcomeModel OverlongPenalty PairwiseJudge Part Problem
         ProcessModel Reason Regex RepetitionPenalty Reward RewardModel Rubric Schedule Scored
-        Squashed Summary Tags ThinkFormat TokenF1 ToolCall UnitTests Verdict Verifier
+        Squashed Summary Tags ThinkFormat TokenF1 ToolCall ToolCalls ToolState UnitTests Verdict Verifier
         aggregate_steps all_of answer_of answer_part any_of audit clip criteria_from elements evaluate extract
         extract_code first_decided first_wrong gate invert load_rubric minimum product read_scored
         route score score_file shape split_steps standardise verifier weighted_sum whiten

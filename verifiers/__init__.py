@@ -91,6 +91,8 @@ if TYPE_CHECKING:  # for readers of types; a test holds it equal to the table be
     from referee.verifiers.scoring.asking import evaluate as evaluate
     from referee.verifiers.tags import Tags as Tags
     from referee.verifiers.think_format import ThinkFormat as ThinkFormat
+    from referee.verifiers.tool_use.calls_verifier import ToolCalls as ToolCalls
+    from referee.verifiers.tool_use.state_verifier import ToolState as ToolState
     from referee.verifiers.unit_tests import UnitTests as UnitTests
 
 _HOME = {  # public name -> the module that holds it, imported when the name is first used
@@ -146,6 +148,8 @@ _HOME = {  # public name -> the module that holds it, imported when the name is 
     "TokenF1": "graded",
     "ToolCall": "records",
     "UnitTests": "unit_tests",
+    "ToolCalls": "tool_use.calls_verifier",
+    "ToolState": "tool_use.state_verifier",
     "Verdict": "records",
     "Verifier": "protocol",
     "aggregate_steps": "learned.steps",

@@ -19,9 +19,10 @@
         │   │   └── TooLong                          it was sent more than it reads
         │   ├── NoAnswer (RuntimeError)              a worker that stayed silent
         │   ├── NurseryDied (RuntimeError)           workers cannot be started
+        │   ├── BadTools (ValueError)                the tools of a row that cannot be read
         │   └── Abstained (RuntimeError)             a rubric that abstained where a number is needed
         └── UnreadableText                           what a model wrote: caught in its room, becomes a verdict
-            ├── Unreadable, TooBig, NumberTooLong, Nonsense, QueryError (ValueError)
+            ├── Unreadable, TooBig, NumberTooLong, Nonsense, QueryError, NotSource (ValueError)
             └── QueryLimit, Overrun (RuntimeError)   reading it would pass a bound
 
 The command line shows a :class:`UserMistake` as one line; whatever else comes up is a fault of ours and keeps

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 pytest.importorskip("reasoning_gym")
 
 from referee.envs.laws import check_env
 from referee.envs.reasoning_gym_adapter import ReasoningGym
-from referee.envs.reasoning_gym_worker import GRAMMARS, LITERAL, allowed
-from referee.verifiers.records import Completion, Reason, Verdict
+from referee.envs.reasoning_gym_worker import (
+    GRAMMARS,
+    LITERAL,
+    allowed,
+    fills_goals,
+    makes_24,
+    restored,
+    shape_of,
+)
+from referee.verifiers.jsonl import dumps, loads
+from referee.verifiers.records import Completion, Problem, Reason, Verdict
 
 HOSTILE = "__import__('os').system('touch {path}')"
 
@@ -106,15 +118,111 @@ def test_the_grammar_of_what_sympy_may_see(task: str, answer: str, fine: bool) -
     assert allowed(task, answer) is fine
 
 
+@pytest.mark.parametrize("task", ["graph_color", "rubiks_cube", "propositional_logic"])
+def test_a_task_without_a_reference_is_judged_by_its_rules(task: str) -> None:
+    it = ReasoningGym(task=task)
+    problem = it.problem(3, 0)
+    assert problem.answer is None
+    assert it(Completion(text=it.gold(problem)), problem).score == 1.0
+    assert it(Completion(text="[[["), problem).score == 0.0
+    assert it(Completion(text="nothing"), problem).score == 0.0
+
+
+def test_what_raises_in_a_scorer_without_a_reference_is_the_completions_fault() -> None:
+    for task in ("boxnet", "rush_hour"):
+        for text in ("[[[", "{}", '{"a": 1}', "[1]", "F+1", "null"):
+            assert judge(task, text).score == 0.0, (task, text)
+
+
+@pytest.mark.parametrize("task", ["arc_agi", "rearc"])
+def test_tuples_reach_the_scorer_as_tuples(task: str) -> None:
+    it = ReasoningGym(task=task)
+    problem = loads(Problem, dumps(it.problem(3, 0)))
+    assert it(Completion(text=it.gold(problem)), problem).score == 1.0
+    assert it(Completion(text=it.gold(it.problem(3, 1))), problem).score == 0.0
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+        | st.dictionaries(st.integers(), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+@given(value=_VALUES)
+def test_nothing_is_lost_on_the_way_through_json(value: object) -> None:
+    shape = json.loads(json.dumps(shape_of(value)))
+    back = restored(json.loads(json.dumps(value)), shape)
+    assert back == value
+    assert repr(back) == repr(value)
+
+
+@pytest.mark.parametrize("task", ["puzzle24", "sokoban"])
+def test_no_other_puzzles_answer_is_paid(task: str) -> None:
+    it = ReasoningGym(task=task)
+    problems = [it.problem(11, i) for i in range(8)]
+    golds = [it.gold(p) for p in problems]
+    for i, problem in enumerate(problems):
+        paid = [g for g in golds if it(Completion(text=g), problem).score == 1.0]
+        assert set(paid) == {golds[i]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [
+        ("6*(5-1)*1", True), ("1*6*(5-1)", True), ("-6*(1-5)*1", True), ("6*4*1*1", False), ("6*(5-1)", False),
+        ("6*(5-1)*1*1", False), ("6*(5-1)*1 + 0", False), ("6*(5-1)**1", False), ("(6*(5-1)*1)//1", False),
+        ("6(5-1)*1", False), ("24", False), ("6*(5-1", False), ("(" * 3000 + "6", False), ("6/(5-5)*1", False),
+        ("", False), ("6.0*(5-1)*1", False),
+    ],
+)  # fmt: skip
+def test_24_is_made_of_the_puzzles_own_numbers(answer: str, right: bool) -> None:
+    assert makes_24(answer, {"numbers": [6, 5, 1, 1]}) is right
+
+
+def test_a_fraction_is_not_cut_to_24() -> None:
+    assert not makes_24("9*8/3+1/2", {"numbers": [9, 8, 3, 1, 2]})
+    assert makes_24("8/(3-8/3)", {"numbers": [8, 3, 8, 3]})
+
+
+@pytest.mark.parametrize(
+    ("moves", "right"),
+    [("R", True), ("RL", True), ("LRR", False), ("UR", False), ("r", False), ("R!", False), ("", False)],
+)
+def test_a_box_is_pushed_by_moves_that_can_be_made(moves: str, right: bool) -> None:
+    assert fills_goals(moves, {"gamestr": "+ + + + + \n+ * @ X + \n+ + + + + \n"}) is right
+
+
+# What reasoning-gym 0.1.25 itself has no way to judge, or shows no solution of.
+BROKEN = {"coin_flip": "pays 0 in full", "game_of_life_halting": "pays any text in full"}
+NO_EXAMPLE = {"boxnet", "rush_hour"}
+# A conclusion may follow from other premises too, a colouring suit another graph.
+TRUE_OF_OTHERS = {"propositional_logic", "graph_color"}
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_every_task_that_has_a_reference_pays_it_or_says_why_not() -> None:
+def test_every_task_pays_its_gold_and_no_other_problems() -> None:
     from reasoning_gym.factory import DATASETS
 
-    known = {"arc_agi", "rearc", "coin_flip", "game_of_life_halting"}
-    for task in sorted(set(DATASETS) - {"composite"}):
+    tasks = sorted(set(DATASETS) - {"composite"})
+    assert len(tasks) > 100
+    for task in set(tasks) - set(BROKEN) - NO_EXAMPLE:
         it = ReasoningGym(task=task)
-        problem = it.problem(1, 0)
-        gold = it.gold(problem)
-        verdict = it(Completion(text=gold), problem)
-        assert verdict.score == 1.0 or not gold or task in known, (task, verdict)
+        problems = [it.problem(1, i) for i in range(3)]
+        golds = [it.gold(p) for p in problems]
+        for problem, gold in zip(problems, golds, strict=True):
+            if "Integral(" in gold:  # not integrated upstream: to take it would pay for the question
+                assert it(Completion(text=gold), problem).score == 0.0
+                continue
+            assert it(Completion(text=gold), problem).score == 1.0, (task, gold)
+            others = [
+                g for g, p in zip(golds, problems, strict=True) if g != gold and p.prompt != problem.prompt
+            ]
+            paid = [g for g in others if it(Completion(text=g), problem).score == 1.0]
+            assert not paid or task in TRUE_OF_OTHERS, (task, problem.prompt[-200:], paid)

@@ -46,6 +46,8 @@ RULES = [
     v.Numeric(),
     v.Exact(),
     v.Choice(),
+    v.Choice(list_means="all"),
+    v.ToolCalls(),
     v.ThinkFormat(),
     v.Tags(),
     v.Tags(partial=True),
@@ -64,6 +66,7 @@ GRADED = {"closeness", "edit_similarity", "token_f1", "element_count", "efficien
 PENALTIES = [v.OverlongPenalty(max_length=50, cache=10, unit="words"), v.RepetitionPenalty()]
 GOLD = {"exact": "Paris", "numeric": "18", "choice": "B", "closeness": 18, "token_f1": "Paris"}
 GOLD |= {
+    "tool_calls": [{"name": "f", "arguments": {"a": 1}}],
     "edit_similarity": "Paris",
     "instructions": [
         {"func_name": "verify_keywords", "keyword_list": ["zebra"]},
