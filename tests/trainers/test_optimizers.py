@@ -162,7 +162,7 @@ def test_a_rate_that_falls_at_the_end():
 
 
 def test_the_best_checkpoint_stays_and_a_run_that_stands_still_ends(tiny, tmp_path, monkeypatch):
-    import referee.trainers.loop.grpo as module
+    import referee.trainers.loop.recording as module
 
     marks = iter([0.1, 0.2, 0.6, 0.5, 0.4, 0.3, 0.2])
     monkeypatch.setattr(module, "measure_both", lambda *_, **__: {"greedy": {"pass_at_1": next(marks)}})

@@ -28,19 +28,19 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from referee.envs.records import Group
+from referee.envs.records import Group, Rollout
 from referee.trainers.loop.asked import asked_of
 from referee.trainers.loop.control import dealt_anew
 from referee.trainers.loop.error_watch import ErrorWatch
-from referee.trainers.loop.heldout import measure_both
 from referee.trainers.loop.learner import Learner
 from referee.trainers.loop.problem_source import Problems, source_of
 from referee.trainers.loop.prompt_limits import check_prompts, fitting
+from referee.trainers.loop.recording import measure_heldout, record_step
 from referee.trainers.loop.rollouts import Rollouts, SingleTurn, row_of
 from referee.trainers.loop.run_options import Training
 from referee.trainers.loop.saving import resume, save
 from referee.trainers.loop.spreading import roll_out_together
-from referee.trainers.objective.credit import credit
+from referee.trainers.objective.credit import Credited, Values, credit
 from referee.trainers.objective.kl import controller_of
 from referee.trainers.objective.preset_check import check
 from referee.trainers.objective.presets import Preset
@@ -52,8 +52,6 @@ from referee.trainers.policy.sampling import seed_of
 from referee.trainers.record.best import Measured, best_step, since_best
 from referee.trainers.record.metrics import group_metrics, signal
 from referee.trainers.record.run_record import Run
-from referee.trainers.record.samples import sample_lines
-from referee.trainers.record.timings import timings
 from referee.verifiers.learned.normalise import Moments
 from referee.verifiers.records import Problem
 from referee.verifiers.rubric import Rubric, best_total
@@ -136,7 +134,7 @@ class GroupTrainer:
         while self.step < self.training.steps and not self._stopped():
             started = time.perf_counter()
             figures, groups, seconds = self.take_step()
-            self._record(figures, groups, {**seconds, "step_seconds": time.perf_counter() - started})
+            record_step(self, figures, groups, {**seconds, "step_seconds": time.perf_counter() - started})
             watch.see(self.step, groups)
             last = self.step == self.training.steps
             if last or self.step % self.training.eval_every == 0:
@@ -228,18 +226,8 @@ class GroupTrainer:
             self.moments = self.moments.add([r.total for r in rollouts])
             figures = {"score_mean": self.moments.mean, "score_std": self.moments.std}
         values = self.learner.values(batch, self.training)
-        advantages_BT, returns_BT = credit(
-            p,
-            rollouts,
-            batch,
-            decided_B.to(self.placement.device).view(-1, p.group_size),
-            values,
-            kl_coef=self.kl.kl_coef,
-            moments=self.moments,
-            weights=self.rubric.weights_at(self.step),
-            decode=self.policy.decode,
-            dtype=self.learner.dtype,
-        )
+        decided_NG = decided_B.to(self.placement.device).view(-1, p.group_size)
+        advantages_BT, returns_BT = self._credit(rollouts, batch, decided_NG, values)
         batch = replace(
             batch,
             advantages_BT=advantages_BT,
@@ -249,6 +237,26 @@ class GroupTrainer:
         assert batch.advantages_BT is not None
         spread = float(batch.advantages_BT[batch.mask_BT.bool()].abs().mean())
         return batch, {"rows": float(len(batch)), "advantage_abs": spread, **figures}
+
+    def _credit(
+        self, rollouts: Sequence[Rollout], batch: Batch, decided_NG: Tensor, values: Values | None = None
+    ) -> Credited:
+        return credit(
+            self.preset,
+            rollouts,
+            batch,
+            decided_NG,
+            values,
+            kl_coef=self.kl.kl_coef,
+            moments=self.moments,
+            weights=self.rubric.weights_at(self.step),
+            decode=self.policy.decode,
+            dtype=self.learner.dtype,
+        )
+
+    def _advantages(self, rollouts: Sequence[Rollout], batch: Batch, decided_NG: Tensor) -> Tensor:
+        """Return ``advantages_BT`` of all rows, by a preset that needs no critic."""
+        return self._credit(rollouts, batch, decided_NG).advantages_BT
 
     # ------------------------------------------------------------------ update
 
@@ -272,36 +280,7 @@ class GroupTrainer:
 
     def measure(self) -> None:
         """Measure on the held-out problems, greedily and, where asked for, by sampling."""
-        if not self.heldout:
-            return
-        held = measure_both(
-            self.policy,
-            self.heldout,
-            self.rubric.at(self.step),
-            sampling=self.sampling,
-            samples=self.training.eval_samples,
-            seed=self.training.seed,
-            rollouts=self.rollouts,
-            placement=self.placement,
-        )
-        greedy = held["greedy"]["pass_at_1"]
-        self.measured.append((self.step, greedy))
-        if self.run is not None:
-            self.run.append("heldout", [{"step": self.step, **held}])
-        self.placement.accelerator.log({f"heldout/{k}": v["pass_at_1"] for k, v in held.items()}, self.step)
-        if self.on_step is not None:
-            self.on_step({"step": self.step, "heldout": greedy})
-
-    def _record(
-        self, figures: Mapping[str, float], groups: Sequence[Group], seconds: Mapping[str, float]
-    ) -> None:
-        if self.on_step is not None:
-            self.on_step({"step": self.step, **figures})
-        self.placement.accelerator.log(dict(figures), step=self.step)
-        if self.run is not None:
-            self.run.append("metrics", [{"step": self.step, **figures}])
-            self.run.append("timings", [{"step": self.step, **timings(groups, seconds)}])
-            self.run.append("samples", sample_lines(groups, step=self.step, kept=self.training.samples_kept))
+        measure_heldout(self)
 
     def save(self) -> None:
         """Write a checkpoint of this step: weights, optimiser, random states, position in the data."""
