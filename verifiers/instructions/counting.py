@@ -90,6 +90,23 @@ def _is_bullet(line: str) -> bool:
 
 
 def _abbreviated(text: str, stop: int) -> bool:
-    before = text[max(0, stop - 12) : stop].rsplit(None, 1)
-    word = before[-1].lstrip("(\"'") if before else ""
-    return word.lower() in _ABBREVIATIONS or (len(word) == 1 and word.isupper() and word != "I")
+    """Tell whether the point at ``stop`` ends an abbreviation, an initial or the mark of a list's item."""
+    near = text[max(0, stop - 40) : stop]
+    before = near.rsplit(None, 2)
+    word = before[-1].lstrip("(\"'*_") if before and not near[-1:].isspace() else ""
+    if word.lower() in _ABBREVIATIONS:
+        return True
+    if _MARK.fullmatch(near.rpartition("\n")[2]):
+        return True
+    if len(word) != 1 or not word.isupper() or word == "I":
+        return False
+    named = len(before) < 2 or before[-2].lstrip("(\"'*_")[:1].isupper()  # J. Smith, not vitamin C.
+    behind = _NEXT.match(text, stop + 1)
+    return named and not (behind is not None and behind[1] in _BEGINS)
+
+
+_MARK = re.compile(r"[ \t>*_-]{0,8}(?:\d{1,3}|[A-Za-z]|[ivxlcIVXLC]{1,6})")
+_NEXT = re.compile(r"\s{1,3}([A-Za-z]{1,12})\b")
+_BEGINS = frozenset(
+    "He She It They We You The This That These Those There A An In On At But And So If When".split()  # noqa: SIM905
+)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from referee.verifiers.instructions import counting
-from referee.verifiers.instructions.language import is_english_script, language_of
+from referee.verifiers.instructions.language import is_english, is_in
 
 InstructionCheck: TypeAlias = Callable[..., bool]
 Signature: TypeAlias = dict[str, Any]  # argument -> its type, or the texts that it may be
@@ -28,7 +28,14 @@ def _frequency(text: str, keyword: str, frequency: int, relation: str) -> bool:
 
 
 def _forbidden(text: str, forbidden_words: list[str]) -> bool:
-    return not any(re.search(rf"\b{re.escape(w)}\b", text, re.IGNORECASE) for w in forbidden_words)
+    return not any(_whole(w).search(text) for w in forbidden_words)
+
+
+def _whole(word: str) -> re.Pattern[str]:
+    """Return what finds a word that is no part of another; a sign at its edge (``C++``) is its end."""
+    left = r"(?<!\w)" if word[:1].isalnum() else ""
+    right = r"(?!\w)" if word[-1:].isalnum() else ""
+    return re.compile(left + re.escape(word) + right, re.IGNORECASE)
 
 
 def _letters(text: str, letter: str, let_frequency: int, let_relation: str) -> bool:
@@ -36,7 +43,7 @@ def _letters(text: str, letter: str, let_frequency: int, let_relation: str) -> b
 
 
 def _language(text: str, language: str) -> bool:
-    return language_of(text) == language
+    return is_in(text, language)
 
 
 def _sentences(text: str, num_sentences: int, relation: str) -> bool:
@@ -66,9 +73,9 @@ def _placeholders(text: str, num_placeholders: int) -> bool:
 
 
 def _postscript(text: str, postscript_marker: str) -> bool:
-    """The marker, at most with spaces between its letters, begins a line or follows a space."""
+    """The marker, at most with spaces between its letters, begins a line or follows a space or a mark."""
     spaced = r"\s?".join(re.escape(c) for c in postscript_marker.strip().lower() if not c.isspace())
-    return re.search(rf"(?:^|\s){spaced}", text.lower()) is not None
+    return re.search(rf"(?:^|[\s*_(\[{{\"'“‘>#~-]){spaced}", text.lower()) is not None
 
 
 def _bullets(text: str, num_bullets: int) -> bool:
@@ -88,13 +95,17 @@ def _sections(text: str, section_spliter: str, num_sections: int) -> bool:
     return len(heads) >= num_sections
 
 
+def _no_json(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
 def is_json(text: str) -> bool:
     """Tell whether a text is one JSON value, bare or in a fence."""
     body = text.strip()
     if body.startswith("```") and body.endswith("```") and len(body) > 6:
         body = re.sub(r"^(?:json|JSON|Json)", "", body[3:-3].lstrip())
     try:
-        json.loads(body)
+        json.loads(body, parse_constant=_no_json)
     except (ValueError, RecursionError):
         return False
     return True
@@ -144,11 +155,11 @@ def _capital_words(text: str, capital_frequency: int, capital_relation: str) -> 
 
 
 def _capitals(text: str) -> bool:
-    return text.isupper() and is_english_script(text)
+    return text.isupper() and is_english(text)
 
 
 def _small(text: str) -> bool:
-    return text.islower() and is_english_script(text)
+    return text.islower() and is_english(text)
 
 
 def _no_comma(text: str) -> bool:

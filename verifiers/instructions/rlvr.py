@@ -10,7 +10,7 @@ import re
 
 from referee.verifiers.instructions import counting
 from referee.verifiers.instructions.ifeval import InstructionCheck, Signature, is_json, quoted, two_responses
-from referee.verifiers.instructions.language import language_of
+from referee.verifiers.instructions.language import is_in
 
 _QUANTIFIERS = ("at least", "at most", "around")
 
@@ -34,7 +34,7 @@ def _letters(text: str, letter: str, N: int) -> bool:
 
 
 def _language(text: str, language: str) -> bool:
-    return language_of(text) == language
+    return is_in(text, language)
 
 
 def _paragraphs(text: str, N: int) -> bool:

@@ -44,6 +44,7 @@ class Instructions(Composable):
     partial: bool = False
     name = "instructions"
     range = UNIT
+    rules_version = 2  # signs, lists, initials, postscripts in marks, NaN, names of languages
 
     def __call__(self, completion: str | Completion, problem: Problem) -> Verdict:
         """Return the score; the ids that were not followed stand in ``detail``."""
