@@ -222,7 +222,7 @@ def _values(text: str) -> list[Json] | None:
         return whole
     if isinstance(whole, dict):
         return [whole]
-    pieces = [_json(piece) for piece in re.split(r";\s*|\n+(?=\{)", text)]
+    pieces = [_json(piece) for piece in re.split(r";\s*+|\n(?=\{)", text)]
     return pieces if len(pieces) > 1 and all(isinstance(p, dict) for p in pieces) else None
 
 
