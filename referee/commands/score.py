@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
@@ -121,7 +121,7 @@ def score(
 
         with (
             opening("source", source),
-            opening("--references", references or source),
+            opening("--references", references) if references else nullcontext(),
             opening("--out", target),
         ):
             summary = score_file(

@@ -2,8 +2,8 @@
 
 It is told by the first bytes, so that a pipe is read as well as a file, once and from its beginning; CSV,
 which has no first bytes of its own, by its name. A folder is one that ``datasets`` saved, and
-``datasets:NAME:SPLIT`` (or ``datasets:NAME:CONFIG:SPLIT``) one that it fetches. Lines, arrays, CSV and Parquet
-are read as they are needed; one JSON object over many lines (an inspect log) is held whole.
+``datasets:NAME:SPLIT`` (or ``datasets:NAME:CONFIG:SPLIT``) one that it fetches. Lines, arrays, CSV and
+Parquet are read as they are needed; one JSON object over many lines (an inspect log) is held whole.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import shutil
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
+from referee.verifiers.errors import UserMistake
 from referee.verifiers.extras import missing
 from referee.verifiers.files import tables
 from referee.verifiers.files.tables import SourceError
@@ -29,6 +30,7 @@ from referee.verifiers.files.tables import SourceError
 _GZIP, _ZSTD, _PARQUET, _ZIP, _BOM = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1", b"PK\x03\x04", b"\xef\xbb\xbf"
 _TRIED = "tried JSON lines, a JSON array, gzip, zstd, Parquet, zip, and CSV by its name"
 _CHUNK = 1 << 16
+Pairs = Callable[[list[tuple[str, Any]]], Any]
 _DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
@@ -48,11 +50,12 @@ class Container:
     kind: str = ""
 
 
-def open_container(path: str | Path) -> Container:
+def open_container(path: str | Path, *, pairs: Pairs | None = None) -> Container:
     """Open a file, a pipe, standard input (``-``), or a folder of ``datasets``.
 
     Rows are numbered from 1: by line in JSON lines and CSV, else by their place. What is no row is a
-    :class:`BadLine`, and the rows after it follow.
+    :class:`BadLine`, and the rows after it follow. ``pairs`` makes the objects of JSON lines of their pairs:
+    a mistake that it raises is what is wrong with the line.
 
     Raises:
         SourceError: where it is nothing that can be read.
@@ -69,13 +72,13 @@ def open_container(path: str | Path) -> Container:
     if name != "-":
         stack.callback(raw.close)
     try:
-        return _told(cast("IO[bytes]", raw), name, stack)
+        return _told(cast("IO[bytes]", raw), name, stack, pairs)
     except BaseException:
         stack.close()
         raise
 
 
-def _told(raw: IO[bytes], name: str, stack: ExitStack) -> Container:
+def _told(raw: IO[bytes], name: str, stack: ExitStack, pairs: Pairs | None) -> Container:
     start, file = _peeked(raw, 4)
     around = ""
     try:
@@ -89,11 +92,13 @@ def _told(raw: IO[bytes], name: str, stack: ExitStack) -> Container:
             start, file = _peeked(file, 4)
     except _DAMAGED as e:
         raise SourceError(f"{name} is {around} that cannot be read: {e}") from None
-    rows, kind = _rows(file, start, name)
+    rows, kind = _rows(file, start, name, pairs)
     return Container(_closing(rows, stack), ", ".join(filter(None, (around, kind))))
 
 
-def _rows(file: IO[bytes], start: bytes, name: str) -> tuple[Iterator[tuple[int, Any]], str]:
+def _rows(
+    file: IO[bytes], start: bytes, name: str, pairs: Pairs | None
+) -> tuple[Iterator[tuple[int, Any]], str]:
     if start == _PARQUET:
         return enumerate(tables.parquet_rows(_seekable(file)), 1), "Parquet"
     if start == _ZIP:
@@ -107,7 +112,7 @@ def _rows(file: IO[bytes], start: bytes, name: str) -> tuple[Iterator[tuple[int,
     if first == b"[":
         return _array_rows(file), "a JSON array"
     if first != b"{":
-        return _lines(file), ""
+        return _lines(file, b"", pairs), ""
     line = file.readline()
     data = _object(line, file)
     if isinstance(data, dict):
@@ -115,7 +120,7 @@ def _rows(file: IO[bytes], start: bytes, name: str) -> tuple[Iterator[tuple[int,
         if isinstance(samples, list):
             return enumerate(samples, 1), "an inspect_ai log" if "eval" in data else "an object with samples"
         return iter([(1, data)]), "one JSON object"
-    return _lines(file, data), ""
+    return _lines(file, data, pairs), ""
 
 
 def _object(line: bytes, file: IO[bytes]) -> dict[str, Any] | bytes:
@@ -144,24 +149,25 @@ def _first_sign(file: IO[bytes]) -> bytes:
     return seen.lstrip()[:1] if seen.strip() else b""
 
 
-def _lines(file: IO[bytes], before: bytes = b"") -> Iterator[tuple[int, Any]]:
+def _lines(file: IO[bytes], before: bytes, pairs: Pairs | None) -> Iterator[tuple[int, Any]]:
     number = 0
     try:
         for source in (io.BytesIO(before), file):
             for line in source:
                 number += 1
                 if line.strip():
-                    yield number, _parsed(line, number)
+                    yield number, _parsed(line, number, pairs)
     except _DAMAGED as e:
         yield number + 1, BadLine("", f"the compressed data end here: {e}")
 
 
-def _parsed(line: bytes, number: int) -> Any:
+def _parsed(line: bytes, number: int, pairs: Pairs | None) -> Any:
     try:
-        return json.loads(line)
+        return json.loads(line, object_pairs_hook=pairs)
     except (ValueError, RecursionError) as e:
         tried = f"; {_TRIED}" if number == 1 else ""
-        return BadLine(line.decode("utf-8", "replace").rstrip("\r\n"), f"not JSON: {e}{tried}")
+        why = str(e) if isinstance(e, UserMistake) else f"not JSON: {e}{tried}"
+        return BadLine(line.decode("utf-8", "replace").rstrip("\r\n"), why)
 
 
 def _array_rows(file: IO[bytes]) -> Iterator[tuple[int, Any]]:

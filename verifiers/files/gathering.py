@@ -1,8 +1,9 @@
 """Rows of one group brought together, whatever their order in the file.
 
 A first pass reads the source to its end and notes where each group's rows are; then groups follow each other
-in the order of their first rows. What was read waits in a temporary file (in memory where it is small), so that
-a pipe is read once and a large file stays out of memory; eight bytes a row are held, and each group's name.
+in the order of their first rows. What was read waits in a temporary file (in memory where it is small), so
+that a pipe is read once and a large file stays out of memory; eight bytes a row are held, and each group's
+name.
 """
 
 from __future__ import annotations

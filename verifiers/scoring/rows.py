@@ -17,9 +17,9 @@ from referee.verifiers.cells import UNREADABLE, completion_of, jsonable, present
 from referee.verifiers.errors import UserMistake
 from referee.verifiers.files.containers import BadLine, open_container
 from referee.verifiers.files.finish import one_of, read_finish, usual_finish
-from referee.verifiers.files.formats import FORMATS, Failed, RowFormat, recognised
 from referee.verifiers.files.gathering import gathered
-from referee.verifiers.files.references import References
+from referee.verifiers.files.joining import References
+from referee.verifiers.files.row_formats import FORMATS, Failed, RowFormat, recognised
 from referee.verifiers.protocol import failure as abstention
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict
 

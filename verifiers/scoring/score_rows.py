@@ -13,7 +13,7 @@ from itertools import chain, groupby, islice
 from pathlib import Path
 from queue import SimpleQueue
 
-from referee.verifiers.files.references import References
+from referee.verifiers.files.joining import References
 from referee.verifiers.records import Completion, Json, Problem, Reward, as_completion
 from referee.verifiers.rubric import Rubric
 from referee.verifiers.scoring.call import Call

@@ -19,7 +19,7 @@ import pytest
 
 from referee.verifiers import Message, Reason
 from referee.verifiers.files.containers import open_container
-from referee.verifiers.files.references import References
+from referee.verifiers.files.joining import References
 from referee.verifiers.files.tables import SourceError
 from referee.verifiers.scoring import Columns, Row, RowError, read_rows
 

@@ -52,6 +52,16 @@ def recognised(row: Any) -> RowFormat | None:
     return next((form for form in FORMATS if form.has(row)), None)
 
 
+def problem_row(row: _Row) -> dict[str, Any]:
+    """Return what a row of any known format says of its problem; its completion is empty, or its own."""
+    form = None if "completion" in row else recognised(row)
+    try:
+        ours = form.read(row) if form is not None else {}
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
+        ours = {}  # it need hold no completions
+    return {"completion": "", **row, **{k: v for k, v in ours.items() if k != "completion"}}
+
+
 def _batch(row: _Row) -> dict[str, Any]:
     return {"id": row["custom_id"], "completion": _batch_completions(row)}
 
