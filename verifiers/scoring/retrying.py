@@ -13,7 +13,7 @@ from referee.verifiers.scoring.engine import DEADLINE_S
 from referee.verifiers.scoring.order import Ordered
 from referee.verifiers.scoring.rows import Columns, Row
 from referee.verifiers.scoring.score_rows import run_rows
-from referee.verifiers.scoring.store import Scored, Store, StoreError
+from referee.verifiers.scoring.store import Scored, Store, StoreError, room_on_disk
 
 RETRIED = (Reason.UNAVAILABLE, Reason.ERROR)  # what nobody who wrote is to blame for
 
@@ -53,7 +53,8 @@ def retry_file(
     try:
         if store.ahead:
             raise StoreError(f"{out} is not complete: let the run that made it end first")
-        return _rewritten(rubric, out, frozenset(reasons), workers, deadline_s)
+        with room_on_disk(out):
+            return _rewritten(rubric, out, frozenset(reasons), workers, deadline_s)
     finally:
         store.close(complete=False)
 

@@ -21,7 +21,7 @@ from referee.verifiers.scoring.crew import wake
 from referee.verifiers.scoring.engine import BATCH, DEADLINE_S, Engine, Settled, WorkUnit
 from referee.verifiers.scoring.order import Ordered
 from referee.verifiers.scoring.rows import BadRows, Columns, Row, RowError, read_rows
-from referee.verifiers.scoring.store import Store, StoreError
+from referee.verifiers.scoring.store import Store, StoreError, room_on_disk
 from referee.verifiers.scoring.summary import Summary, Tally
 
 HERE_S = (
@@ -86,35 +86,36 @@ def score_file(
 
     Raises:
         RowError: at a line that is no row; what came before it is scored and kept.
-        StoreError: where ``out`` belongs to something else, or the source has changed since.
+        StoreError: where ``out`` belongs to something else, the source has changed since, or the disk is full.
     """
     columns = columns or Columns()
     started = time.monotonic()
-    store = Store(out, rubric, columns, overwrite=overwrite)
-    complete = False
-    try:
-        tally, ordered = Tally(), Ordered(rubric, store)
-        bad = _Count()
-        rows = read_rows(
-            source,
-            columns,
-            bad_rows=bad_rows,
-            references=None if references is None else References(references),
-            told=told,
-            on_bad=bad.add,
-        )
-        rows = _skip(store, rows, tally, ordered, whole_groups=rubric.is_group)
-        resumed = tally.completions
-        if progress:
-            progress(tally.completions)
-        for released in run_rows(rubric, rows, ordered, workers, deadline_s):
-            for _, reward in released:
-                tally.add(reward)
+    with room_on_disk(out):
+        store = Store(out, rubric, columns, overwrite=overwrite)
+        complete = False
+        try:
+            tally, ordered = Tally(), Ordered(rubric, store)
+            bad = _Count()
+            rows = read_rows(
+                source,
+                columns,
+                bad_rows=bad_rows,
+                references=None if references is None else References(references),
+                told=told,
+                on_bad=bad.add,
+            )
+            rows = _skip(store, rows, tally, ordered, whole_groups=rubric.is_group)
+            resumed = tally.completions
             if progress:
                 progress(tally.completions)
-        complete = True
-    finally:
-        store.close(complete=complete)
+            for released in run_rows(rubric, rows, ordered, workers, deadline_s):
+                for _, reward in released:
+                    tally.add(reward)
+                if progress:
+                    progress(tally.completions)
+            complete = True
+        finally:
+            store.close(complete=complete)
     seconds = time.monotonic() - started
     return tally.summary(resumed=resumed, duplicates=ordered.duplicates, seconds=seconds, bad_rows=bad.total)
 
