@@ -86,7 +86,8 @@ def score_file(
 
     Raises:
         RowError: at a line that is no row; what came before it is scored and kept.
-        StoreError: where ``out`` belongs to something else, the source has changed since, or the disk is full.
+        StoreError: where ``out`` belongs to something else, the source has changed since, or the
+            disk is full.
     """
     columns = columns or Columns()
     started = time.monotonic()

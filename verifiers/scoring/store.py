@@ -245,7 +245,7 @@ def room_on_disk(out: str | Path) -> Iterator[None]:
     """Say in one line that there is no room left to write ``out``.
 
     Raises:
-        StoreError: in place of the system's error; what was written whole is kept, and the same command goes on.
+        StoreError: in place of the system's error; what was written whole is kept.
     """
     try:
         yield
