@@ -252,9 +252,27 @@ def _seekable(file: IO[bytes]) -> IO[bytes]:
     return cast("IO[bytes]", held)
 
 
+class _Zstd(io.RawIOBase):
+    """Arrow's stream of what zstd packed, whose damage is an EOFError, as gzip's is."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            taken = self._stream.read(len(buffer))
+        except (OSError, ValueError) as e:
+            raise EOFError(str(e)) from None
+        buffer[: len(taken)] = taken
+        return len(taken)
+
+
 def _unzstd(file: IO[bytes]) -> IO[bytes]:
     try:
         pyarrow: Any = importlib.import_module("pyarrow")
     except ImportError:
         raise missing("reading zstd", "pyarrow", install="pyarrow") from None
-    return cast("IO[bytes]", pyarrow.CompressedInputStream(pyarrow.PythonFile(file, mode="r"), "zstd"))
+    return cast("IO[bytes]", _Zstd(pyarrow.CompressedInputStream(pyarrow.PythonFile(file, mode="r"), "zstd")))

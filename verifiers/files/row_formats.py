@@ -170,6 +170,8 @@ _SHARE_GPT = {"human": "user", "user": "user", "gpt": "assistant", "system": "sy
 
 
 def _message(message: _Row) -> dict[str, Any]:
+    if not isinstance(message, Mapping):
+        raise ValueError(f"a message must be an object, got {type(message).__name__}")
     if "from" in message:
         who = message["from"]
         return {"role": _SHARE_GPT.get(who, who), "content": message["value"]}

@@ -6,6 +6,7 @@ import csv
 import importlib
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from referee.verifiers.extras import missing
 
 _LONGEST_CELL = 1 << 30
 _BATCH = 256
+_NO_UTF8 = re.compile("[\ud800-\udfff]")  # how bytes that are none are read
 
 
 class SourceError(UserMistake, ValueError):
@@ -26,7 +28,7 @@ class SourceError(UserMistake, ValueError):
 def csv_rows(file: IO[bytes], delimiter: str) -> Iterator[tuple[int, Any, str]]:
     """Yield the line on which each row ends, the row, and what is wrong with it ("" where nothing is)."""
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
-    text = io.TextIOWrapper(cast("Any", file), encoding="utf-8-sig", newline="")
+    text = io.TextIOWrapper(cast("Any", file), encoding="utf-8-sig", errors="surrogateescape", newline="")
     reader = csv.reader(text, delimiter=delimiter)
     names: list[str] | None = None
     while True:
@@ -37,14 +39,17 @@ def csv_rows(file: IO[bytes], delimiter: str) -> Iterator[tuple[int, Any, str]]:
         except csv.Error as e:
             yield reader.line_num, "", f"not CSV: {e}"
             continue
-        except UnicodeDecodeError as e:
-            yield reader.line_num + 1, "", f"not UTF-8, and nothing after it can be read: {e}"
-            return
         if names is None:
             names = cells
         elif len(cells) > len(names):
             why = f"it has {len(cells)} cells, and the first line names {len(names)} columns"
             yield reader.line_num, delimiter.join(cells), why
+        elif any(map(_NO_UTF8.search, cells)):
+            yield (
+                reader.line_num,
+                _NO_UTF8.sub("\N{REPLACEMENT CHARACTER}", delimiter.join(cells)),
+                "not UTF-8",
+            )
         elif cells:
             yield reader.line_num, dict(zip(names, cells, strict=False)), ""
 

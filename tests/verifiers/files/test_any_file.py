@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from referee.verifiers import Message, Reason
-from referee.verifiers.files.containers import open_container
+from referee.verifiers.files.containers import BadLine, open_container
 from referee.verifiers.files.joining import References
 from referee.verifiers.files.tables import SourceError
 from referee.verifiers.scoring import Columns, Row, RowError, read_rows
@@ -296,15 +296,26 @@ def test_a_file_of_no_known_kind_says_what_was_tried(tmp_path: Path) -> None:
         list(read_rows(tmp_path / "x.bin"))
 
 
+@pytest.mark.parametrize("pack", [gzip.compress, zstd])
 @pytest.mark.parametrize("cut", [5, 200, -9])
 def test_compressed_data_that_are_cut_end_with_a_message_and_not_with_a_traceback(
-    cut: int, tmp_path: Path
+    cut: int, pack: Callable[[bytes], bytes], tmp_path: Path
 ) -> None:
     rows = [PLAIN | {"id": str(i), "noise": os.urandom(16).hex()} for i in range(3000)]
-    data = gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode())
+    data = pack("".join(json.dumps(row) + "\n" for row in rows).encode())
     (tmp_path / "in.gz").write_bytes(data[:cut])
     with pytest.raises((RowError, SourceError), match=r"cannot be read|the compressed data end here"):
         list(read_rows(tmp_path / "in.gz"))
+
+
+def test_rows_of_a_csv_that_are_none_are_named_and_those_after_them_read(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes(b'completion,answer\n4,4\n5,4,9\n\xff,1\n"two\nlines",6\n')
+    found = list(open_container(tmp_path / "in.csv").rows)
+    assert [number for number, _ in found] == [2, 3, 4, 6]
+    assert found[0][1] == {"completion": "4", "answer": "4"}
+    assert "it has 3 cells, and the first line names 2 columns" in found[1][1].why
+    assert found[2][1] == BadLine("\N{REPLACEMENT CHARACTER},1", "not UTF-8")
+    assert found[3][1] == {"completion": "two\nlines", "answer": "6"}
 
 
 @pytest.mark.parametrize("size", [1, 70_000, 1_000_000])
