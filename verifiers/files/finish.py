@@ -8,6 +8,7 @@ from typing import Any
 from referee.verifiers.records import FinishReason
 
 USUAL_NAMES = ("finish_reason", "finish_reasons", "stop_reason", "finishReason", "truncated", "is_truncated")
+_USUAL = frozenset(USUAL_NAMES)
 _CUT = frozenset({"length", "max_tokens", "max_length", "model_length", "max_output_tokens", "truncated"})
 _ENDED = frozenset({"stop", "eos", "end_turn", "stop_sequence", "eos_token", "end_of_text", "completed"})
 
@@ -35,12 +36,12 @@ def usual_finish(row: Any, path: str) -> Any:
 
     ``choices.0.message.content`` has it in ``choices.0``. An inner place is believed before an outer one.
     """
-    keys = path.split(".")
     levels: list[Any] = [row]
-    for part in keys[:-1]:
-        levels.append(_step(levels[-1], part))
+    if "." in path:
+        for part in path.split(".")[:-1]:
+            levels.append(_step(levels[-1], part))
     for level in reversed(levels):
-        if isinstance(level, Mapping):
+        if isinstance(level, Mapping) and not _USUAL.isdisjoint(level):
             for name in USUAL_NAMES:
                 if level.get(name) is not None:
                     return level[name]

@@ -28,8 +28,8 @@ class SourceError(UserMistake, ValueError):
 def csv_rows(file: IO[bytes], delimiter: str) -> Iterator[tuple[int, Any, str]]:
     """Yield the line on which each row ends, the row, and what is wrong with it ("" where nothing is)."""
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
-    text = io.TextIOWrapper(cast("Any", file), encoding="utf-8-sig", errors="surrogateescape", newline="")
-    reader = csv.reader(text, delimiter=delimiter)
+    decoded = io.TextIOWrapper(cast("Any", file), encoding="utf-8-sig", errors="surrogateescape", newline="")
+    reader = csv.reader(decoded, delimiter=delimiter)
     names: list[str] | None = None
     while True:
         try:

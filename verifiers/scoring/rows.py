@@ -281,7 +281,7 @@ def _completions(
     out = []
     for i, (name, value) in enumerate(cells):
         completion, failure = read_completion(name, value)
-        if completion.finish_reason is None:
+        if finish is not None and completion.finish_reason is None:
             reason = read_finish(one_of(finish, i, len(cells)))
             completion = replace(completion, finish_reason=reason) if reason else completion
         out.append((name, completion, failure))
