@@ -29,6 +29,7 @@ def gathered(
     a record that is no row: with ``stop_at_bad`` nothing behind it is read.
     """
     groups: dict[Any, array[int]] = {}
+    odd: list[Any] = []  # records that JSON cannot carry, which only a caller's own rows can hold
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as spool:
         for place, (number, record) in enumerate(records):
             try:
@@ -36,21 +37,26 @@ def gathered(
             except ValueError:
                 name, bad = None, True
             groups.setdefault(place if name is None else name, array("q")).append(spool.tell())
-            spool.write(_written(number, record))
+            spool.write(_written(number, record, odd))
             if bad and stop_at_bad:
                 break
         for index, offsets in enumerate(groups.values()):
             for offset in offsets:
                 spool.seek(offset)
-                yield *_read(spool.readline()), index
+                yield *_read(spool.readline(), odd), index
 
 
-def _written(number: int, record: Any) -> bytes:
-    bad = isinstance(record, BadLine)
-    data = [record.text, record.why] if bad else record
-    return json.dumps([number, bad, data]).encode() + b"\n"
+def _written(number: int, record: Any, odd: list[Any]) -> bytes:
+    try:
+        kind, data = ("bad", [record.text, record.why]) if isinstance(record, BadLine) else ("row", record)
+        return json.dumps([number, kind, data]).encode() + b"\n"
+    except (TypeError, ValueError, RecursionError):
+        odd.append(record)
+        return json.dumps([number, "odd", len(odd) - 1]).encode() + b"\n"
 
 
-def _read(line: bytes) -> _Numbered:
-    number, bad, data = json.loads(line)
-    return number, BadLine(*data) if bad else data
+def _read(line: bytes, odd: list[Any]) -> _Numbered:
+    number, kind, data = json.loads(line)
+    if kind == "odd":
+        return number, odd[data]
+    return number, BadLine(*data) if kind == "bad" else data

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from referee.cli import main
-from referee.verifiers import Exact, Reason, Rubric, Verdict
+from referee.verifiers import Completion, Exact, Reason, Rubric, Verdict
 from referee.verifiers.scoring import Columns, RowError, StoreError, read_rows, read_scored, score_file
 from referee.verifiers.scoring.retrying import retry_file
 
@@ -87,6 +87,11 @@ def test_gathering_loses_nothing_and_puts_each_group_in_one_place(names: list[An
     assert [int(r.completion.text) for r in found] == expected
     assert [r.group for r in found] == sorted(r.group for r in found)
     assert len({r.group for r in found}) == len(set(names))
+
+
+def test_rows_in_memory_are_gathered_with_whatever_they_hold() -> None:
+    data = [{"completion": Completion(text=str(i)), "p": i % 2, "thing": object()} for i in range(4)]
+    assert [r.completion.text for r in read_rows(data, Columns(group="p"))] == ["0", "2", "1", "3"]
 
 
 @pytest.mark.parametrize("policy", ["keep", "skip"])
