@@ -115,7 +115,11 @@ def score(
     with _written(out) as (target, pass_on), _progress(console) as bar:
         task = bar.add_task("scoring", total=_expected(source, columns))
 
+        read_as: list[str] = []  # said when the first row was read: a mistake is one line
+
         def progress(done: int) -> None:
+            while read_as:
+                console.print(f"{source} is read as {read_as.pop(0)}", markup=False, soft_wrap=True)
             bar.update(task, completed=done)
             pass_on()
 
@@ -135,7 +139,7 @@ def score(
                 progress=progress,
                 bad_rows=bad_rows,
                 references=references,
-                told=lambda what: console.print(f"{source} is read as {what}", markup=False, soft_wrap=True),
+                told=read_as.append,
             )
     show_summary(summary, console)
     if summary.completions and str(out) != "-":
