@@ -21,9 +21,6 @@ More sets of code are read by :mod:`referee.envs.code_rows`.
 
 from __future__ import annotations
 
-import csv
-import gzip
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -33,6 +30,7 @@ from typing import Any
 from referee.envs.code_rows import CODE_COLUMNS, CODE_LAYOUTS, stubs, tests_of_ground_truth
 from referee.verifiers.cells import jsonable, read_info
 from referee.verifiers.errors import UserMistake
+from referee.verifiers.files.containers import BadLine, open_container
 from referee.verifiers.jsonl import key
 from referee.verifiers.protocol import Item, Verifier
 from referee.verifiers.reading.box_spans import find_boxes
@@ -56,14 +54,15 @@ class Lint:
 
 
 def load(path: str | Path, *, layout: str | None = None) -> list[Problem]:
-    """Read problems from a ``.jsonl``, ``.json`` (a list) or ``.csv`` file, perhaps gzipped.
+    """Read problems from a file of any kind that :mod:`referee.verifiers.files.containers` opens.
 
     ``layout`` is one of those above; None recognises it from the first row.
 
     Raises:
         BadRow: for a row that does not fit, by its number (the first is 1).
+        SourceError: for a file of another kind.
         FileNotFoundError: where there is no such file.
-        ValueError: for another kind of file, or a layout that is not known.
+        ValueError: for a layout that is not known.
     """
     return load_rows(_rows(Path(path)), layout=layout)
 
@@ -169,27 +168,10 @@ def lint(
 
 
 def _rows(path: Path) -> Iterator[ProblemRow]:
-    suffixes = [s.lower() for s in path.suffixes]
-    zipped = suffixes[-1:] == [".gz"]
-    kind = (suffixes[:-1] if zipped else suffixes)[-1:]
-    if kind not in ([".jsonl"], [".json"], [".csv"]):
-        raise ValueError(f"path must end in .jsonl, .json or .csv (or these and .gz), got {path.name}")
-    open_ = gzip.open if zipped else open
-    with open_(path, "rt", encoding="utf-8", newline="" if kind == [".csv"] else None) as file:
-        if kind == [".csv"]:
-            yield from csv.DictReader(file)
-        elif kind == [".json"]:
-            data = json.load(file)
-            if not isinstance(data, list):
-                raise ValueError(f"{path.name} must hold a list of rows, got {type(data).__name__}")
-            yield from data
-        else:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    try:
-                        yield json.loads(line)
-                    except ValueError as e:
-                        raise BadRow(f"line {number} of {path.name} is not JSON: {e}") from None
+    for number, row in open_container(path).rows:
+        if isinstance(row, BadLine):
+            raise BadRow(f"line {number} of {path.name} is {row.why}")
+        yield row
 
 
 def _referee(row: ProblemRow) -> Problem:

@@ -11,6 +11,7 @@
         │   ├── PromptTooLong (ValueError)           a problem that a run does not take
         │   ├── RowError, MissingColumn (ValueError) a line of a file to score
         │   ├── BadRow (ValueError)                  a row of a file of problems
+        │   ├── SourceError (ValueError)             a file that is nothing that can be read
         │   ├── StoreError (ValueError)              an output that is not this run's
         │   ├── NothingToShow (ValueError)           a file or folder that no report can be about
         │   └── BrokenVerifier (RuntimeError)        a verifier that failed on all there was to judge

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from referee.commands.inputs import BadInput, above_0, finite, load_judge, opening
 from referee.verifiers.evidence import evidence
+from referee.verifiers.files.row_formats import problem_row
 from referee.verifiers.probing import TEMPLATE, Probed, overall
 from referee.verifiers.probing import audit as run_probes
 from referee.verifiers.records import Problem
@@ -46,7 +47,7 @@ def audit(
 
     Args:
         verifier: A name, package.module:name, file.py:name, or a rubric's YAML file.
-        problems: JSON lines, a problem with its reference in each.
+        problems: A problem with its reference in each row, in any file that `referee score` reads.
         prompt: The column of the prompt.
         answer: The column of the reference.
         answer_pattern: A regular expression; the first group of its last match is the reference.
@@ -101,7 +102,7 @@ def _problems(path: Path, prompt: str, answer: str, pattern: str, info: str) -> 
     with opening("--problems", path):
         for number, data in parsed_lines(path):
             if isinstance(data, dict):
-                data["completion"] = ""
+                data = problem_row(data) | {"completion": ""}
             try:
                 for row in read_rows([data], columns):
                     if row.failure is not None:

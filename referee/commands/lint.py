@@ -16,6 +16,8 @@ from referee.commands.inputs import BadInput, load_judge, opening
 from referee.commands.lint_run import run_solutions
 from referee.verifiers.errors import UserMistake
 from referee.verifiers.evidence import evidence
+from referee.verifiers.files.containers import BadLine, open_container
+from referee.verifiers.files.row_formats import problem_row
 from referee.verifiers.jsonl import write_json
 from referee.verifiers.records import Completion, Json, Problem, Reason
 from referee.verifiers.rubric import Rubric
@@ -68,7 +70,7 @@ def lint(
     does nothing passes. Said once: that all references are lists of numbers, any of which would be right.
 
     Args:
-        source: JSON lines, one problem in each.
+        source: One problem in each row, in any file that `referee score` reads.
         completion: The column of the completions; may be repeated. Not given, they need not be there.
         prompt: The column of the prompt.
         answer: The column of the reference.
@@ -88,6 +90,8 @@ def lint(
         raise BadInput("--fix repairs a whole column; leave out --answer-pattern")
     if fix is not None and fix.exists():
         raise BadInput(f"{fix} exists; --fix writes a new file")
+    if fix is not None and open_container(source).kind:
+        raise BadInput(f"--fix copies a file line by line, and can do so with JSON lines only, got {source}")
     judge = load_judge(verifier, option or ()) if verifier else None
     try:
         columns = Columns(
@@ -148,24 +152,19 @@ def findings(
     source: Path, columns: Columns, seen: _Seen, *, judge: Rubric | None = None, need_completions: bool = True
 ) -> Iterator[Finding]:
     """Yield what is wrong with each line of a file, in order; ``seen`` counts the rows."""
-    with source.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                data = json.loads(line, object_pairs_hook=_no_double_keys)
-            except (ValueError, RecursionError) as e:
-                yield Finding(number, str(e) if isinstance(e, _DoubleKey) else f"not JSON: {e}")
-                continue
-            seen.rows += 1
-            if not need_completions and isinstance(data, dict):
-                data.setdefault("completion", "")
-            try:
-                rows = list(read_rows([data], columns))
-            except RowError as e:
-                yield Finding(number, str(e).removeprefix("row 1: "))
-                continue
-            yield from (Finding(number, *found) for found in _row_findings(number, data, rows, seen, judge))
+    for number, data in open_container(source, pairs=_no_double_keys).rows:
+        if isinstance(data, BadLine):
+            yield Finding(number, data.why)
+            continue
+        seen.rows += 1
+        if not need_completions and isinstance(data, dict):
+            data = problem_row(data)
+        try:
+            rows = list(read_rows([data], columns))
+        except RowError as e:
+            yield Finding(number, str(e).removeprefix("row 1: "))
+            continue
+        yield from (Finding(number, *found) for found in _row_findings(number, data, rows, seen, judge))
     if seen.several and seen.lists == seen.references and _takes_any(judge):
         message = (
             "all references are lists of numbers, which means any of them: where an answer must hold all, "

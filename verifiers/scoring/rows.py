@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from referee.verifiers.cells import UNREADABLE, completion_of, jsonable, present, read_info, read_record
 from referee.verifiers.errors import UserMistake
+from referee.verifiers.files.containers import BadLine, open_container
+from referee.verifiers.files.finish import one_of, read_finish, usual_finish
+from referee.verifiers.files.gathering import gathered
+from referee.verifiers.files.joining import References
+from referee.verifiers.files.row_formats import FORMATS, Failed, RowFormat, recognised
 from referee.verifiers.protocol import failure as abstention
 from referee.verifiers.records import Completion, Json, Problem, Reason, Verdict
 
@@ -41,8 +46,9 @@ class Columns:
     row has them, and must be there where another name is given. ``answer_pattern`` is a regular
     expression searched in the answer: its last match's first group (or the whole match) is the
     reference. ``info_columns`` are copied into the problem's info under their last name. ``group``
-    names a column whose equal neighbours make one group of siblings; without it, and where it holds
-    null, a row is a group.
+    names a column whose equal values make one group of siblings, which are brought together wherever they
+    stand; without it, and where it holds null, a row is a group. ``finish_reason`` names the column that
+    says why a completion ended; without it, it is looked for in the usual places beside the text.
     """
 
     completion: tuple[str, ...] = ("completion",)
@@ -53,6 +59,7 @@ class Columns:
     info_columns: tuple[str, ...] = ()
     answer_pattern: str = ""
     group: str = ""
+    finish_reason: str = ""
 
     def __post_init__(self) -> None:
         if isinstance(self.completion, str):
@@ -84,56 +91,144 @@ class Row:
     failure: Verdict | None = None
 
 
+BadRows = Literal["stop", "keep", "skip"]
+BAD_ROWS: tuple[BadRows, ...] = ("stop", "keep", "skip")
 _DEFAULTS = Columns()
+_LONGEST_LINE = 10_000  # signs of a line that is no row are kept
 _MISSING = object()
 
 
 def read_rows(
-    source: str | Path | Iterable[Mapping[str, Json]], columns: Columns = _DEFAULTS
+    source: str | Path | Iterable[Mapping[str, Json]],
+    columns: Columns = _DEFAULTS,
+    *,
+    bad_rows: BadRows = "stop",
+    references: References | None = None,
+    told: Callable[[str], None] = lambda said: None,
+    on_bad: Callable[[], None] = lambda: None,
 ) -> Iterator[Row]:
-    """Yield the rows of a JSON-lines file, or of dictionaries, one for each completion.
+    """Yield the rows of a file of any kind, or of dictionaries, one for each completion.
 
     A completion that is null is the empty text. A row with a cell that cannot be read is yielded with
-    its ``failure``, and the rows after it follow.
+    its ``failure``, and the rows after it follow. What is no row at all (a line that is not JSON, or that
+    lacks a column) ends the reading where ``bad_rows`` is ``stop``, is passed over where it is ``skip``, and
+    where it is ``keep`` is yielded with its failure and its text in ``info["line"]``; ``on_bad`` is called
+    for each of these. ``told`` is told what the file was recognised as. ``references`` gives the columns
+    that a row lacks.
 
     Raises:
-        RowError: at the first line that is no JSON object or lacks a column;
+        RowError: at the first line that is no row, with ``stop``;
             every row before it has been yielded by then.
+        SourceError: where the file is nothing that can be read.
         OSError: where the file cannot be opened.
     """
-    name = str(source) if isinstance(source, str | Path) else "row"
-    lines = parsed_lines(source) if isinstance(source, str | Path) else enumerate(map(jsonable, source), 1)
-    group, group_value = -1, None
-    for number, data in lines:
-        where = f"{name}, line {number}" if isinstance(source, str | Path) else f"row {number}"
+    if bad_rows not in BAD_ROWS:
+        raise ValueError(f"bad_rows must be one of {', '.join(BAD_ROWS)}, got {bad_rows!r}")
+    named = isinstance(source, str | Path)
+    shape = _Shape(columns, references, told)
+    for number, data, group in _grouped(_records(source, told), columns, shape, stop=bad_rows == "stop"):
+        where = f"{source}, line {number}" if named else f"row {number}"
         try:
-            problem, fault = _problem(data, columns)
-            completions = [found for path in columns.completion for found in _completions(data, path)]
-            value = _required(data, columns.group) if columns.group else None
+            if isinstance(data, BadLine):
+                raise _NoRow(data.why)
+            row, unjoined = shape.read(data)
+            if columns.group:
+                _required(row, columns.group)
+            problem, fault = _problem(row, columns)
+            completions = [c for path in columns.completion for c in _completions(row, path, columns)]
         except _NoRow as e:
-            raise RowError(f"{where}: {e}") from None
-        if value is None or value != group_value:
-            group, group_value = group + 1, value
+            if bad_rows == "stop":
+                raise RowError(f"{where}: {e}") from None
+            on_bad()
+            if bad_rows == "keep":
+                yield _kept(number, group, columns, data, str(e))
+            continue
         for column, completion, why in completions:
-            failure = fault or why
+            failure = fault or unjoined or why
             yield Row(number, column, group, _marked(problem, failure), completion, failure)
 
 
 def parsed_lines(path: str | Path) -> Iterator[tuple[int, Any]]:
-    """Yield what stands in each line of a JSON-lines file, with its number; blank lines are passed over.
+    """Yield what stands in each row of a file of any kind, with its number.
 
     Raises:
-        RowError: at the first line that is not JSON.
+        RowError: at the first line that cannot be read.
         OSError: where the file cannot be opened.
     """
-    with Path(path).open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                yield number, json.loads(line)
-            except (ValueError, RecursionError) as e:
-                raise RowError(f"{path}, line {number}: not JSON: {e}") from None
+    for number, data in open_container(path).rows:
+        if isinstance(data, BadLine):
+            raise RowError(f"{path}, line {number}: {data.why}")
+        yield number, data
+
+
+def _records(
+    source: str | Path | Iterable[Mapping[str, Json]], told: Callable[[str], None]
+) -> Iterator[tuple[int, Any]]:
+    if not isinstance(source, str | Path):
+        yield from enumerate(map(jsonable, source), 1)
+        return
+    container = open_container(source)
+    if container.kind:
+        told(container.kind)
+    yield from container.rows
+
+
+def _grouped(
+    records: Iterator[tuple[int, Any]], columns: Columns, shape: _Shape, *, stop: bool
+) -> Iterator[tuple[int, Any, int]]:
+    """Number the groups of records; those of one group are brought together where a column names it."""
+    if not columns.group:
+        yield from ((number, data, i) for i, (number, data) in enumerate(records))
+        return
+
+    def group_of(data: Any) -> str | None:
+        value = _required(shape.read(data)[0], columns.group)
+        return None if value is None else json.dumps(value, sort_keys=True)
+
+    yield from gathered(records, group_of, stop_at_bad=stop)
+
+
+class _Shape:
+    """Reads records in the shape that the first of them has, where no column of completions was named."""
+
+    def __init__(self, columns: Columns, references: References | None, told: Callable[[str], None]) -> None:
+        self._columns, self._references, self._told = columns, references, told
+        self._format: RowFormat | None = None
+        self._known = columns.completion != _DEFAULTS.completion
+
+    def read(self, data: Any) -> tuple[Mapping[str, Any], Verdict | None]:
+        """Return a record as a row of ours, and the abstention where its reference is nowhere."""
+        if not isinstance(data, Mapping):
+            raise _NoRow(f"a row must be a JSON object, got {type(data).__name__}")
+        row: Mapping[str, Any] = self._ours(data)
+        if self._references is None:
+            return row, None
+        try:
+            return self._references.joined(row, self._columns.id), None
+        except LookupError as e:
+            return row, abstention(str(e.args[0]), Reason.BAD_REFERENCE)
+
+    def _ours(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not self._known:
+            self._known = True
+            self._format = None if "completion" in data else recognised(data)
+            if self._format is not None:
+                self._told(self._format.name)
+        if self._format is None:
+            return data
+        try:
+            return {**data, **self._format.read(data)}
+        except (*UNREADABLE, LookupError, AttributeError) as e:
+            what = f"has no {e.args[0]!r}" if isinstance(e, KeyError) else str(e)
+            raise _NoRow(f"no row of {self._format.name}: {what}") from None
+
+
+def _kept(number: int, group: int, columns: Columns, data: Any, why: str) -> Row:
+    """Return what stands in the output for a line that is no row."""
+    text = data.text if isinstance(data, BadLine) else json.dumps(data, default=str)
+    failure = abstention(why, Reason.BAD_REFERENCE)
+    problem = Problem(info={"unreadable": failure.detail["error"], "line": text[:_LONGEST_LINE]})
+    return Row(number, columns.completion[0], group, problem, Completion(), failure)
 
 
 def read_problem(data: object, columns: Columns = _DEFAULTS) -> Problem:
@@ -177,24 +272,53 @@ def _marked(problem: Problem, failure: Verdict | None) -> Problem:
     return replace(problem, info={**problem.info, "unreadable": failure.detail["error"]})
 
 
-def _completions(data: Mapping[str, Any], path: str) -> list[tuple[str, Completion, Verdict | None]]:
-    value = _required(data, path)
-    if not isinstance(value, list) or _is_chat(value):
-        return [(path, *read_completion(path, value))]
-    return [(f"{path}.{i}", *read_completion(f"{path}.{i}", v)) for i, v in enumerate(value)]
+def _completions(
+    data: Mapping[str, Any], path: str, columns: Columns
+) -> list[tuple[str, Completion, Verdict | None]]:
+    cells = list(_cells(path, _required(data, path)))
+    named = columns.finish_reason
+    finish = _required(data, named) if named else usual_finish(data, path)
+    out = []
+    for i, (name, value) in enumerate(cells):
+        completion, failure = read_completion(name, value)
+        if finish is not None and completion.finish_reason is None:
+            reason = read_finish(one_of(finish, i, len(cells)))
+            completion = replace(completion, finish_reason=reason) if reason else completion
+        out.append((name, completion, failure))
+    return out
+
+
+def _cells(path: str, value: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Yield the completions of a column: its value, or those of its list, or of the lists in that."""
+    if not isinstance(value, list) or _is_chat(value) or depth > 1:
+        yield path, value
+        return
+    for i, inner in enumerate(value):
+        yield from _cells(f"{path}.{i}", inner, depth + 1)
 
 
 def read_completion(path: str, value: Any) -> tuple[Completion, Verdict | None]:
     """Return a cell's completion, and the abstention where the cell says nothing of what a model wrote."""
+    if isinstance(value, Failed):
+        return Completion(), abstention(value.why, Reason.UNAVAILABLE)
     if isinstance(value, Mapping) and "role" not in value:
+        finish = value.get("finish_reason")
+        known = read_finish(finish)
         try:
-            return read_record(value), None
+            return read_record({**value, "finish_reason": known} if known else value), None
         except UNREADABLE as e:
             return Completion(), abstention(f"column {path!r}: {e}", Reason.BAD_REFERENCE)
     if isinstance(value, list) and not _is_chat(value):
         message = f"column {path!r} must hold a text, messages or a completion, got a list: {value!s:.60}"
         return Completion(), abstention(message, Reason.BAD_REFERENCE)
-    return completion_of(value), None
+    return _with_last_finish(completion_of(value), value), None
+
+
+def _with_last_finish(completion: Completion, value: Any) -> Completion:
+    """Take the reason that the last message of a chat gives."""
+    last = value[-1] if isinstance(value, list) else value
+    reason = read_finish(last.get("finish_reason")) if isinstance(last, Mapping) else None
+    return replace(completion, finish_reason=reason) if reason else completion
 
 
 def _is_chat(value: list[Any]) -> bool:
@@ -226,7 +350,9 @@ def _optional(data: Mapping[str, Any], columns: Columns, name: str, default: Any
 def _required(data: Mapping[str, Any], path: str) -> Any:
     value = _find(data, path)
     if value is _MISSING:
-        raise MissingColumn(f"no column {path!r}; the row has {', '.join(map(str, data)) or 'no columns'}")
+        has = f"no column {path!r}; the row has {', '.join(map(str, data)) or 'no columns'}"
+        known = f", the shape of none of: {', '.join(f.name for f in FORMATS)}"
+        raise MissingColumn(has + (known if path in _DEFAULTS.completion else ""))
     return value
 
 

@@ -13,14 +13,15 @@ from itertools import chain, groupby, islice
 from pathlib import Path
 from queue import SimpleQueue
 
+from referee.verifiers.files.joining import References
 from referee.verifiers.records import Completion, Json, Problem, Reward, as_completion
 from referee.verifiers.rubric import Rubric
 from referee.verifiers.scoring.call import Call
 from referee.verifiers.scoring.crew import wake
 from referee.verifiers.scoring.engine import BATCH, DEADLINE_S, Engine, Settled, WorkUnit
 from referee.verifiers.scoring.order import Ordered
-from referee.verifiers.scoring.rows import Columns, Row, RowError, read_rows
-from referee.verifiers.scoring.store import Store, StoreError
+from referee.verifiers.scoring.rows import BadRows, Columns, Row, RowError, read_rows
+from referee.verifiers.scoring.store import Store, StoreError, room_on_disk
 from referee.verifiers.scoring.summary import Summary, Tally
 
 HERE_S = (
@@ -57,7 +58,7 @@ def score(
     ]
     out = Ordered(rubric)
     rewards: list[Reward] = []
-    for released in _run(rubric, rows, out, workers, deadline_s):
+    for released in run_rows(rubric, rows, out, workers, deadline_s):
         rewards.extend(reward for _, reward in released)
     return rewards
 
@@ -72,37 +73,60 @@ def score_file(
     deadline_s: float = DEADLINE_S,
     overwrite: bool = False,
     progress: Progress | None = None,
+    bad_rows: BadRows = "stop",
+    references: str | Path | None = None,
+    told: Callable[[str], None] = lambda said: None,
 ) -> Summary:
     """Score the rows of ``source`` into the JSON-lines file ``out``, going on where it was cut off.
 
+    ``source`` is a file of any kind that :func:`read_rows` reads, as are the ``references`` that are joined
+    to its rows by their ids; ``bad_rows`` and ``told`` are as there.
     ``progress`` is told after each step how many completions are on file. However often the run is
     killed and started again, ``out`` ends equal byte for byte to that of an undisturbed run.
 
     Raises:
         RowError: at a line that is no row; what came before it is scored and kept.
-        StoreError: where ``out`` belongs to something else, or the source has changed since.
+        StoreError: where ``out`` belongs to something else, the source has changed since, or the
+            disk is full.
     """
     columns = columns or Columns()
     started = time.monotonic()
-    store = Store(out, rubric, columns, overwrite=overwrite)
-    complete = False
-    try:
-        tally, ordered = Tally(), Ordered(rubric, store)
-        rows = read_rows(source, columns)
-        rows = _skip(store, rows, tally, ordered, whole_groups=rubric.is_group)
-        resumed = tally.completions
-        if progress:
-            progress(tally.completions)
-        for released in _run(rubric, rows, ordered, workers, deadline_s):
-            for _, reward in released:
-                tally.add(reward)
+    with room_on_disk(out):
+        store = Store(out, rubric, columns, overwrite=overwrite)
+        complete = False
+        try:
+            tally, ordered = Tally(), Ordered(rubric, store)
+            bad = _Count()
+            rows = read_rows(
+                source,
+                columns,
+                bad_rows=bad_rows,
+                references=None if references is None else References(references),
+                told=told,
+                on_bad=bad.add,
+            )
+            rows = _skip(store, rows, tally, ordered, whole_groups=rubric.is_group)
+            resumed = tally.completions
             if progress:
                 progress(tally.completions)
-        complete = True
-    finally:
-        store.close(complete=complete)
+            for released in run_rows(rubric, rows, ordered, workers, deadline_s):
+                for _, reward in released:
+                    tally.add(reward)
+                if progress:
+                    progress(tally.completions)
+            complete = True
+        finally:
+            store.close(complete=complete)
     seconds = time.monotonic() - started
-    return tally.summary(resumed=resumed, duplicates=ordered.duplicates, seconds=seconds)
+    return tally.summary(resumed=resumed, duplicates=ordered.duplicates, seconds=seconds, bad_rows=bad.total)
+
+
+class _Count:
+    def __init__(self) -> None:
+        self.total = 0
+
+    def add(self) -> None:
+        self.total += 1
 
 
 def _skip(
@@ -145,7 +169,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _run(
+def run_rows(
     rubric: Rubric, rows: Iterable[Row], out: Ordered, workers: int | None, deadline_s: float
 ) -> Iterator[list[tuple[Row, Reward]]]:
     """Score rows and yield them, with their rewards, as their turn comes."""

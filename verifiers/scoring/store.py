@@ -11,11 +11,13 @@ would refuse the corrected one. Where ``OUT`` is gone, what stands beside it is 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from io import BufferedReader, BufferedWriter, FileIO
 from pathlib import Path
@@ -229,12 +231,31 @@ class Store:
 
     def close(self, *, complete: bool) -> None:
         """Close the files; a complete run needs no journal."""
-        for file in self._files or ():
-            file.close()
-        if self._lock is not None:
-            if complete:
-                self._journal_path.unlink(missing_ok=True)
-            self._lock.close()
+        with ExitStack() as stack:  # each is closed, also where another cannot be for want of room
+            if self._lock is not None:
+                stack.callback(self._lock.close)
+                if complete:
+                    stack.callback(self._journal_path.unlink, missing_ok=True)
+            for file in self._files or ():
+                stack.callback(file.close)
+
+
+@contextmanager
+def room_on_disk(out: str | Path) -> Iterator[None]:
+    """Say in one line that there is no room left to write ``out``.
+
+    Raises:
+        StoreError: in place of the system's error; what was written whole is kept.
+    """
+    try:
+        yield
+    except OSError as e:
+        if e.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise StoreError(
+            f"no room to write {out}: {e.strerror}; what was scored is kept: make room, and give the same "
+            "command again"
+        ) from None
 
 
 def _plain(columns: Columns) -> Json:

@@ -33,7 +33,10 @@ class PartSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A whole file: the total, each part, and how the work went."""
+    """A whole file: the total, each part, and how the work went.
+
+    ``bad_rows`` counts the lines that were no rows, whether they were kept or passed over.
+    """
 
     completions: int
     truncated: int
@@ -42,6 +45,7 @@ class Summary:
     resumed: int = 0
     duplicates: int = 0
     seconds: float = 0.0
+    bad_rows: int = 0
 
 
 class Tally:
@@ -70,7 +74,9 @@ class Tally:
             if verdict.score is not None:
                 scores.append(verdict.score)
 
-    def summary(self, *, resumed: int = 0, duplicates: int = 0, seconds: float = 0.0) -> Summary:
+    def summary(
+        self, *, resumed: int = 0, duplicates: int = 0, seconds: float = 0.0, bad_rows: int = 0
+    ) -> Summary:
         """Return what was added up so far."""
         return Summary(
             completions=self.completions,
@@ -83,6 +89,7 @@ class Tally:
             resumed=resumed,
             duplicates=duplicates,
             seconds=seconds,
+            bad_rows=bad_rows,
         )
 
     def _part(self, scores: array[float], reasons: Counter[str], failures: dict[str, str]) -> PartSummary:

@@ -43,9 +43,11 @@ def test_several_completions_of_a_row_are_siblings() -> None:
     ]
 
 
-def test_neighbouring_lines_with_an_equal_group_column_are_siblings() -> None:
-    data = [{"completion": str(i), "pid": p} for i, p in enumerate("aabba")]
-    assert [r.group for r in rows(data, group="pid")] == [0, 0, 1, 1, 2]
+def test_lines_with_an_equal_group_column_are_siblings_wherever_they_stand() -> None:
+    data = [{"completion": str(i), "pid": p} for i, p in enumerate("aabbacb")]
+    found = rows(data, group="pid")
+    assert [r.group for r in found] == [0, 0, 0, 1, 1, 1, 2]
+    assert [r.line for r in found] == [1, 2, 5, 3, 4, 7, 6]
 
 
 def test_a_group_that_was_named_must_be_there_in_each_row() -> None:
@@ -106,7 +108,7 @@ def test_a_row_that_is_none_of_this_files_is_named(row: object, columns: dict, m
         ({"completion": "x", "info": "{"}, {}, "column 'info' must hold an object or the JSON text of one"),
         ({"completion": {"txt": "x"}}, {}, "column 'completion': Completion has no field 'txt'"),
         ({"completion": {"text": "x", "finish_reason": "bored"}}, {}, "finish_reason must be one of stop"),
-        ({"completion": [["x"]]}, {}, "column 'completion.0' must hold a text, messages or a completion"),
+        ({"completion": [[["x"]]]}, {}, "column 'completion.0.0' must hold a text, messages or a completion"),
         ({"completion": "x", "answer": "18"}, {"answer_pattern": "A: (.*)"}, "matches nothing"),
         ({"completion": "x", "answer": None}, {"answer_pattern": "A: (.*)"}, "must hold a text for"),
         ({"completion": "x", "prompt": 5}, {}, "prompt must be a text or messages, got int"),
