@@ -35,6 +35,11 @@ COMMANDS = {
         "Try to fool a verifier, and measure how often it is wrong.",
         "referee audit math --problems problems.jsonl",
     ),
+    "compare": Command(
+        "referee.commands.comparing:compare",
+        "Say which verdicts flip between two scorings, and what would be taught otherwise.",
+        "referee compare math numeric completions.jsonl",
+    ),
     "doctor": Command(
         "referee.commands.doctor:doctor",
         "Say what this machine can isolate and accelerate, what it cannot, and what would help.",
@@ -45,10 +50,20 @@ COMMANDS = {
         "Check a data file line by line: columns, prompts, ids, references.",
         "referee lint problems.jsonl --verifier math",
     ),
+    "pairs": Command(
+        "referee.commands.pairs:pairs",
+        "Make preference pairs of a scored file, for DPO, KTO and their kind.",
+        "referee pairs scored.jsonl -o pairs.jsonl --kind right_wrong",
+    ),
     "report": Command(
         "referee.commands.report:report",
         "Write one self-contained HTML page about a scored file, or a training run.",
         "referee report scored.jsonl -o report.html",
+    ),
+    "sample": Command(
+        "referee.commands.sample:sample",
+        "Keep the completions that pass, as rows for supervised fine-tuning.",
+        "referee sample scored.jsonl -o passing.jsonl --prefer diverse",
     ),
     "sandbox": Command(
         "referee.commands.sandbox:sandbox",
@@ -64,6 +79,11 @@ COMMANDS = {
         "referee.commands.serve:serve",
         "Serve a rubric over HTTP, for trainers and tools in any language.",
         "referee serve rubric.yaml --port 8000",
+    ),
+    "summary": Command(
+        "referee.commands.summarise:summary",
+        "Print pass@k, majority votes and best-of-n of a scored file, with intervals.",
+        "referee summary scored.jsonl --breakdown source",
     ),
     "train": Command(
         "referee.commands.train:train",

@@ -13,6 +13,7 @@
         │   ├── BadRow (ValueError)                  a row of a file of problems
         │   ├── SourceError (ValueError)             a file that is nothing that can be read
         │   ├── StoreError (ValueError)              an output that is not this run's
+        │   ├── NotTheSame (ValueError)              two files of different completions
         │   ├── NothingToShow (ValueError)           a file or folder that no report can be about
         │   └── BrokenVerifier (RuntimeError)        a verifier that failed on all there was to judge
         ├── NotJudged                                nobody's fault who wrote: it becomes an abstention

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from referee.verifiers.protocol import name_of
 from referee.verifiers.registry import make_verifier
 from referee.verifiers.rubric import Rubric
 from referee.verifiers.rubric_file import load_rubric
+from referee.verifiers.scoring.store import Scored, read_scored
 
 
 class BadInput(UserMistake, ValueError):
@@ -85,3 +86,27 @@ def load_judge(name: str, options: Sequence[str] = ()) -> Rubric:
     if isinstance(verifier, Rubric):
         return verifier
     return Rubric({name_of(verifier): verifier})
+
+
+@contextmanager
+def reading_scored(source: Path) -> Iterator[Iterator[Scored]]:
+    """Give what a scored file holds; what is wrong with it, or with what was asked of it, is one line."""
+    with opening("source", source):
+        try:
+            yield read_scored(source)
+        except UserMistake:
+            raise
+        except ValueError as e:
+            raise BadInput(str(e)) from None
+
+
+def write_rows(rows: Iterable[Mapping[str, Any]], out: Path, source: Path) -> None:
+    """Write rows as JSON lines, all or nothing."""
+    if out.resolve() == source.resolve():
+        raise BadInput(f"--out must be another file than the source, got {out}")
+    with opening("--out", out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        aside = out.with_name(f".{out.name}.new")
+        with aside.open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows)
+        aside.replace(out)

@@ -16,6 +16,7 @@ from referee.verifiers.intervals import wilson
 from referee.verifiers.jsonl import to_dict
 from referee.verifiers.records import Completion, Problem, Reward
 from referee.verifiers.rubric import Rubric, best_total, passes
+from referee.verifiers.scored.pass_rates import pass_at_k
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,16 +126,3 @@ def measure_both(
         )  # fmt: skip
         out[name] = to_dict(held)
     return out
-
-
-def pass_at_k(samples: int, passed: int, k: int) -> float:
-    """Return the chance that one of ``k`` completions passes, unbiased from ``samples`` of them.
-
-    1 - C(n - c, k) / C(n, k)        (Chen et al. 2021, equation 1)
-
-    >>> pass_at_k(4, 1, 2)
-    0.5
-    """
-    if not 1 <= k <= samples or not 0 <= passed <= samples:
-        raise ValueError(f"k and passed must be within the {samples} samples, got k {k} and passed {passed}")
-    return 1.0 - math.comb(samples - passed, k) / math.comb(samples, k)

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from referee.trainers.loop.optimizers import optimizer_of
 from referee.trainers.loop.run_options import Training
 from referee.trainers.loop.shuffling import shuffled
 from referee.trainers.policy.sampling import seed_of
@@ -114,7 +115,7 @@ def train_process_model(
     if not rows:
         raise ValueError("solutions must have at least one labelled step, got none")
     model, trained = classifier.model, [p for p in classifier.model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=o.learning_rate, weight_decay=o.weight_decay)
+    optimizer = optimizer_of(trained, learning_rate=o.learning_rate, weight_decay=o.weight_decay)
     per_epoch = -(-len(rows) // o.batch_size)
     rate = Training(steps=o.epochs * per_epoch, schedule="linear", warmup_steps=o.warmup_steps).rate
     losses: list[float] = []

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from referee.trainers.loop.optimizers import optimizer_of
 from referee.trainers.loop.run_options import Training
 from referee.trainers.loop.shuffling import shuffled
 from referee.trainers.policy.policy import LoRA
@@ -226,7 +227,7 @@ def _train(
     on_step: Callable[[Mapping[str, float]], None] | None,
 ) -> list[float]:
     trained = [p for p in backbone.model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=o.learning_rate, weight_decay=o.weight_decay)
+    optimizer = optimizer_of(trained, learning_rate=o.learning_rate, weight_decay=o.weight_decay)
     rate = Training(steps=len(steps), schedule="linear", warmup_steps=o.warmup_steps).rate
     losses: list[float] = []
     backbone.model.train()

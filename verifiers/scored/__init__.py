@@ -1,0 +1,1 @@
+"""What is made of scored completions: rates by problem, pairs and samples to train on, what changed."""
