@@ -4,7 +4,7 @@
     problems: {family: addition, level: 1, terse: true}
     heldout: {count: 200}
     warm_start: {steps: 250}                    # supervised steps before; leave out for none
-    algorithm: grpo                             # a preset, and what to change in it
+    algorithm: grpo_trl                         # a preset, and what to change in it
     options: {learning_rate: 1e-4, batch_size: 128}
     training: {steps: 200, eval_every: 20}
     rubric: {parts: {right: numeric}}           # or a rubric's file; a family judges itself
@@ -127,7 +127,7 @@ class Recipe:
     heldout: HeldOutOptions = field(default_factory=HeldOutOptions)
     rubric: Json = None
     warm_start: SFT | None = None
-    algorithm: str = "grpo"
+    algorithm: str = "grpo_trl"
     options: dict[str, Json] = field(default_factory=dict)
     training: Training = field(default_factory=Training)
     trackers: tuple[str, ...] = ()
